@@ -1,0 +1,1 @@
+"""Where texts come from and how they lie in memory. Knows no pixels and no output."""
