@@ -1,0 +1,100 @@
+"""Characters met so far, as small numbers, and what is known of each.
+
+Arrays indexed by code point would be mostly empty; characters get ids in the order in which they
+are met. Which ids a character gets never reaches a picture: two workers may number differently.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.render.faces import FontFile
+
+NUM_CODE_POINTS = 0x110000
+
+SHAPED_RANGES = (
+    (0x1100, 0x11FF),  # Hangul Jamo, which combine to syllables
+    (0x1800, 0x18AF),  # Mongolian, which joins
+    (0xA840, 0xA87F),  # Phags-pa, which joins
+    (0xA960, 0xA97F),  # Hangul Jamo Extended-A
+    (0xD7B0, 0xD7FF),  # Hangul Jamo Extended-B
+    (0x1F1E6, 0x1F1FF),  # regional indicators, which pair up to flags
+    (0x1F3FB, 0x1F3FF),  # skin tones, which change the emoji before them
+)
+"""Characters that need shaping though neither their category nor their direction says so."""
+
+
+class CharacterTable:
+    """Ids of characters, which fonts cover them, and whether they need shaping."""
+
+    def __init__(self, fonts: tuple[FontFile, ...]) -> None:
+        self._fonts = fonts
+        self._id_of = np.full(NUM_CODE_POINTS, -1, np.int32)
+        self.code_points = np.empty(0, np.uint32)
+        """Code point of each id, shape ``(num_characters,)``."""
+        self.support = np.empty((0, len(fonts)), np.bool_)
+        """Which fonts draw each character, shape ``(num_characters, num_fonts)``."""
+        self.needs_shaping = np.empty(0, np.bool_)
+        self.is_space = np.empty(0, np.bool_)
+        self.all_plain = True
+        """Every character met is drawn by every font, unshaped: nothing to check per text."""
+
+    def __len__(self) -> int:
+        return self.code_points.size
+
+    def ids(self, codes: NDArray[np.uint32]) -> NDArray[np.int32]:
+        """Return the id of each code point, of shape ``codes.shape``; new ones are taken in."""
+        ids: NDArray[np.int32] = self._id_of.take(codes)
+        if codes.size and int(ids.min()) < 0:
+            self._add(np.unique(codes[ids < 0]))
+            ids = self._id_of.take(codes)
+        return ids
+
+    def _add(self, new: NDArray[np.uint32]) -> None:
+        self._id_of[new] = np.arange(len(self), len(self) + new.size)
+        characters = [chr(code_point) for code_point in new.tolist()]
+        shaping = np.array([needs_shaping(character) for character in characters], np.bool_)
+        # Shaping consumes joiners, direction marks and selectors: no font needs a glyph for them.
+        ignorable = shaping & np.array([unicodedata.category(c) == "Cf" for c in characters])
+        support = np.column_stack(
+            [_contains(font.code_points, new) | ignorable for font in self._fonts]
+        )
+        self.code_points = np.concatenate([self.code_points, new])
+        self.support = np.concatenate([self.support, support])
+        self.needs_shaping = np.concatenate([self.needs_shaping, shaping])
+        spaces = np.array([character.isspace() for character in characters], np.bool_)
+        self.is_space = np.concatenate([self.is_space, spaces])
+        self.all_plain = bool(self.support.all()) and not self.needs_shaping.any()
+
+
+def needs_shaping(character: str) -> bool:
+    """Whether a character is drawn wrong one by one, from left to right.
+
+    >>> [needs_shaping(c) for c in "aß中\u0301ش"]
+    [False, False, False, True, True]
+    """
+    code_point = ord(character)
+    if code_point == 0xAD:
+        return False  # a soft hyphen that is written out in a text is meant to be seen
+    return (
+        unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
+        or unicodedata.bidirectional(character) in ("R", "AL", "AN")
+        or any(first <= code_point <= last for first, last in SHAPED_RANGES)
+    )
+
+
+def describe(code_point: int) -> str:
+    """Name a character for a person.
+
+    >>> describe(0x4E2D), describe(7)
+    ('U+4E2D 中', 'U+0007')
+    """
+    character = chr(code_point)
+    return f"U+{code_point:04X} {character}" if character.isprintable() else f"U+{code_point:04X}"
+
+
+def _contains(ascending: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return np.isin(wanted, ascending, assume_unique=True)

@@ -1,0 +1,97 @@
+"""How Pillow's basic layout kerns a pair of characters, measured from Pillow itself.
+
+Fonts list the pairs they kern in a ``kern`` table (``FontFile.kern_pairs``); what FreeType and
+Pillow make of an entry at a size is asked of Pillow, once per face and pair, when both characters
+have been met: scaling, hinting and rounding are then exact without being written again here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.render.characters import CharacterTable
+from shmtext.render.faces import Faces
+
+MOST_CHARACTERS = 256
+"""Kerned characters held, 64 kB a face. Texts with later ones are drawn one by one by Pillow."""
+
+NOT_KERNED = 0
+NOT_HELD = -1
+
+
+class KerningTable:
+    """Kerning by face and pair of characters, in 64ths of a pixel."""
+
+    def __init__(self, faces: Faces) -> None:
+        self._faces = faces
+        fonts_and_sizes = [faces.font_and_size(face_id) for face_id in range(len(faces))]
+        self.kerned = np.array([font.kern_pairs.size > 0 for font, _ in fonts_and_sizes], np.bool_)
+        """Which faces kern at all, shape ``(num_faces,)``."""
+        self._row_of_face = np.cumsum(self.kerned) - 1
+        pairs = [font.kern_pairs.ravel() for font in faces.fonts]
+        self._kerned_code_points = np.unique(np.concatenate(pairs))
+        self._ids = np.zeros(0, np.int64)
+        self._num_ids = 1
+        self._values = np.zeros((int(self.kerned.sum()), 64, 64), np.int8)
+        self._num_measured = np.ones(len(faces), np.int64)
+        self._lengths: dict[tuple[int, str], float] = {}
+
+    def kern_ids(self, characters: NDArray[np.int32], table: CharacterTable) -> NDArray[np.int64]:
+        """Number kerned characters: ``NOT_KERNED``, ``NOT_HELD`` or ``[1, MOST_CHARACTERS)``."""
+        new = table.code_points[self._ids.size :]
+        if new.size:
+            ids = np.where(np.isin(new, self._kerned_code_points), 1, NOT_KERNED)
+            ids = np.where(ids > 0, np.cumsum(ids) + self._num_ids - 1, ids)
+            self._num_ids += int((ids > 0).sum())
+            ids[ids >= MOST_CHARACTERS] = NOT_HELD
+            self._num_ids = min(self._num_ids, MOST_CHARACTERS)
+            self._ids = np.concatenate([self._ids, ids])
+        return self._ids[characters]
+
+    def measure(self, face_ids: NDArray[np.int64], table: CharacterTable) -> None:
+        """Measure the pairs of these faces whose characters have been met since last time."""
+        if self._num_ids > self._values.shape[1]:
+            num_faces, old = self._values.shape[:2]
+            grown = np.zeros((num_faces, MOST_CHARACTERS, MOST_CHARACTERS), np.int8)
+            grown[:, :old, :old] = self._values
+            self._values = grown
+        for face_id in face_ids.tolist():
+            if self.kerned[face_id] and self._num_measured[face_id] < self._num_ids:
+                self._measure_face(face_id, table)
+                self._num_measured[face_id] = self._num_ids
+
+    def values(
+        self, face_ids: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> NDArray[np.int8]:
+        """Kerning between characters of kerned faces, given their kern ids (``NOT_HELD`` as 0)."""
+        rows = self._row_of_face[face_ids]
+        values: NDArray[np.int8] = self._values[rows, np.maximum(left, 0), np.maximum(right, 0)]
+        return values
+
+    def _measure_face(self, face_id: int, table: CharacterTable) -> None:
+        pairs = self._faces.font_and_size(face_id)[0].kern_pairs
+        held = np.flatnonzero(self._ids > 0)
+        code_points = table.code_points[held]
+        order = np.argsort(code_points)
+        ascending = code_points[order]
+        place = np.minimum(np.searchsorted(ascending, pairs), ascending.size - 1)
+        ids = np.where(ascending[place] == pairs, self._ids[held[order[place]]], 0)
+        is_new = (ids.min(axis=1) > 0) & (ids.max(axis=1) >= self._num_measured[face_id])
+        row = self._row_of_face[face_id]
+        for (left, right), (left_id, right_id) in zip(
+            pairs[is_new].tolist(), ids[is_new].tolist(), strict=True
+        ):
+            kerned = self._length(face_id, chr(left) + chr(right))
+            apart = self._length(face_id, chr(left)) + self._length(face_id, chr(right))
+            # Whole pixels by FreeType, which Pillow adds to an advance in 64ths: a few units at
+            # most, whatever the size, and int8 holds them up to faces of 1,000 px.
+            self._values[row, left_id, right_id] = max(-128, min(127, round((kerned - apart) * 64)))
+
+    def _length(self, face_id: int, text: str) -> float:
+        if len(text) > 1:
+            return self._faces.get(face_id).getlength(text)
+        key = face_id, text
+        if key not in self._lengths:
+            self._lengths[key] = self._faces.get(face_id).getlength(text)
+        return self._lengths[key]

@@ -1,0 +1,204 @@
+"""The room's front: texts of a shard in, pictures out, in batches.
+
+``PictureMaker`` lives as long as a worker and holds what is worth keeping between shards: open
+faces, the glyph atlas, colour ramps. What a picture looks like depends on its example alone, never
+on what was drawn before it or beside it. Encoding, files and labels are other people's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.corpus.ragged import RaggedTexts
+from shmtext.render import reference
+from shmtext.render.characters import CharacterTable
+from shmtext.render.compose import Composer, Composition, Group, StripRamp
+from shmtext.render.encode import takes_bgr
+from shmtext.render.faces import Faces, can_shape
+from shmtext.render.glyphs import FaceMetrics
+from shmtext.render.segments import Ints
+from shmtext.render.settings import RenderSettings
+from shmtext.render.texts import ShardTexts, Skip, cut_texts, style_texts
+
+MAX_SIDE_PX = 65_500
+"""Longest side of a picture: what a JPEG can hold (libjpeg's JPEG_MAX_DIMENSION)."""
+
+MAX_PIXELS = 1 << 26
+"""Largest picture: 64 Mpx, 200 MB in colour while it is drawn."""
+
+Lap = Callable[[str], None]
+"""Told the name of a stage when it ends; ``bench`` listens, a run does not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureBatch:
+    """Pictures and the positions of their texts in the shard."""
+
+    positions: list[int]
+    pictures: list[NDArray[np.uint8]]
+    """Shape ``(height, width)`` gray, ``(height, width, 3)`` in the encoder's channel order.
+    Rows are contiguous; gray pictures may be views of one array."""
+
+
+class PictureMaker:
+    """Draws texts; keeps faces and glyphs between calls."""
+
+    def __init__(self, settings: RenderSettings) -> None:
+        self.settings = settings
+        self.faces = Faces(settings.fonts, settings.style.font_sizes)
+        self._metrics = FaceMetrics(self.faces)
+        self._has_unread_kerning = np.array([font.has_unread_kerning for font in settings.fonts])
+        self._can_shape = can_shape()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._table = CharacterTable(self.settings.fonts)
+        self._composer = Composer(self.faces, self._metrics, self._table)
+
+    def prepare(self, texts: RaggedTexts, start: int, lap: Lap) -> ShardTexts:
+        """Wrap, check and style the texts of examples ``[start, start + len(texts))``."""
+        if self._composer.is_over_wide:
+            self._start_over()
+        cut = cut_texts(texts, self.settings.style.max_chars_per_line)
+        lap("slice")
+        shard = style_texts(cut, start, self.settings, self._table, can_shape=self._can_shape)
+        lap("style")
+        return shard
+
+    def draw(
+        self, shard: ShardTexts, about_to_draw: Callable[[int], None], lap: Lap
+    ) -> Iterator[PictureBatch]:
+        """Draw every drawable text, in batches, in whatever order is fastest.
+
+        ``about_to_draw`` is called with a text's position before anything that could crash on it.
+        Texts that turn out not to be drawable are added to ``shard.skips``.
+        """
+        by_itself = shard.needs_shaping | self._has_unread_kerning[shard.styles.font_id]
+        alone: list[int] = np.flatnonzero(shard.is_drawable & by_itself).tolist()
+        together = np.flatnonzero(shard.is_drawable & ~by_itself)
+        strides = self._metrics.stride[shard.face_id[together]]
+        for stride in np.unique(strides).tolist():
+            group = Group.gather(shard, together[strides == stride])
+            try:
+                composed = self._composer.lay_out(group, about_to_draw)
+            except OSError:
+                # A glyph that FreeType refuses: one by one finds the texts that have it.
+                alone += group.positions.tolist()
+                continue
+            alone += group.positions[~composed.is_exact].tolist()
+            wanted = composed.is_exact & ~_skip_too_large(shard, composed)
+            lap("layout")
+            for texts, masks in self._composer.draw(composed, wanted, self._strip_ramp):
+                lap("raster")
+                positions: list[int] = group.positions[texts].tolist()
+                pictures = self._color(masks, shard.styles.pair_id[positions])
+                lap("color")
+                yield PictureBatch(positions, pictures)
+        yield from self._draw_alone(shard, alone, about_to_draw, lap)
+
+    def draw_reference(self, shard: ShardTexts, position: int) -> NDArray[np.uint8] | Skip:
+        """Draw one text the plain way, by Pillow alone."""
+        lines = shard.lines_of(position)
+        face_id, is_shaped = int(shard.face_id[position]), bool(shard.needs_shaping[position])
+        face = self.faces.get(face_id, shaping=is_shaped)
+        canvas = reference.measure(lines, face)
+        reason = _why_too_large(canvas.width_px, canvas.height_px)
+        if reason:
+            return Skip(position, reason)
+        mode = self.settings.mode
+        colors = self.settings.color_pairs[int(shard.styles.pair_id[position])]
+        picture = reference.draw(lines, face, canvas, colors, mode)
+        if mode == "rgb" and takes_bgr(self.settings.output):
+            return np.ascontiguousarray(picture[:, :, ::-1])
+        return picture
+
+    def _draw_alone(
+        self,
+        shard: ShardTexts,
+        positions: list[int],
+        about_to_draw: Callable[[int], None],
+        lap: Lap,
+    ) -> Iterator[PictureBatch]:
+        for position in positions:
+            about_to_draw(position)
+            try:
+                picture = self.draw_reference(shard, position)
+            except OSError as error:
+                # FreeType's errors come as OSError; no file is written here.
+                shard.skips.append(Skip(position, f"cannot be drawn: {error}", failed=True))
+                continue
+            lap("alone")
+            if isinstance(picture, Skip):
+                shard.skips.append(picture)
+            else:
+                yield PictureBatch([position], [picture])
+
+    @cached_property
+    def _ramps(self) -> list[NDArray[np.uint8]]:
+        """Of each colour pair: shape ``(256,)`` if gray, else ``(256, 1, 3)`` for applyColorMap."""
+        mode = self.settings.mode
+        ramps = [reference.ramp(pair, mode) for pair in self.settings.color_pairs]
+        if mode == "gray":
+            return ramps
+        order = slice(None, None, -1) if takes_bgr(self.settings.output) else slice(None)
+        return [
+            # Gray ink in a colour picture: made gray, and tripled, in a third of the time.
+            np.ascontiguousarray(ramp[:, 0])
+            if (ramp == ramp[:, :1]).all()
+            else np.ascontiguousarray(ramp[:, None, order])
+            for ramp in ramps
+        ]
+
+    @cached_property
+    def _strip_ramp(self) -> StripRamp | None:
+        """How a whole strip is coloured at once, where one gray ramp serves every picture."""
+        ramp = self._ramps[0]
+        if len(self._ramps) > 1 or ramp.ndim > 1:
+            return None
+        if np.array_equal(ramp, np.arange(255, -1, -1)):
+            return lambda strip: cv2.bitwise_not(strip, dst=strip)  # type: ignore[return-value]
+        return lambda strip: cv2.LUT(strip, ramp, dst=strip)  # type: ignore[return-value]
+
+    def _color(self, masks: list[NDArray[np.uint8]], pair_id: Ints) -> list[NDArray[np.uint8]]:
+        pictures: list[Any] = list(masks)
+        if self._strip_ramp is None:
+            ramps = [self._ramps[pair] for pair in pair_id.tolist()]
+            pictures = [
+                cv2.LUT(mask, ramp) if ramp.ndim == 1 else cv2.applyColorMap(mask, ramp)
+                for mask, ramp in zip(masks, ramps, strict=True)
+            ]
+        if self.settings.mode == "rgb":
+            pictures = [
+                cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if picture.ndim == 2 else picture
+                for picture in pictures
+            ]
+        return pictures
+
+
+def _skip_too_large(shard: ShardTexts, composed: Composition) -> NDArray[np.bool_]:
+    width, height = composed.width_px, composed.height_px
+    too_large = (np.maximum(width, height) > MAX_SIDE_PX) | (width * height > MAX_PIXELS)
+    too_large |= np.minimum(width, height) <= 0
+    for text in np.flatnonzero(too_large & composed.is_exact).tolist():
+        reason = _why_too_large(int(width[text]), int(height[text]))
+        shard.skips.append(Skip(int(composed.group.positions[text]), reason))
+    return too_large
+
+
+def _why_too_large(width_px: int, height_px: int) -> str:
+    """Why a picture of this size is not drawn; empty where it is."""
+    if width_px <= 0 or height_px <= 0:
+        return "leaves no room for a picture: its characters have no width"
+    if max(width_px, height_px) > MAX_SIDE_PX or width_px * height_px > MAX_PIXELS:
+        return (
+            f"makes a picture of {width_px:,} x {height_px:,} px; at most {MAX_SIDE_PX:,} px a "
+            f"side and {MAX_PIXELS:,} px in all can be stored"
+        )
+    return ""
