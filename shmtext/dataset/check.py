@@ -1,0 +1,296 @@
+"""Whether what was committed is still there, whole; and the marks that have it redone.
+
+Sizes alone cost a ``stat`` a picture; checksums read every byte. Nothing is mended here, and
+nothing is trusted: pictures and fragments are held against the manifest, the label table against
+``_SUCCESS.json``. What is found names its shard, and marked shards are redone by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from shmtext.dataset.folder import OutputFolder, opened_at, read_at
+from shmtext.dataset.fragment import images_digest
+from shmtext.dataset.manifest import (
+    Damage,
+    Manifest,
+    committed_shards,
+    labels_name,
+    manifest_name,
+    read_labels,
+    read_skipped,
+    skipped_name,
+    uncommit,
+)
+from shmtext.dataset.merge import (
+    CSV,
+    METADATA,
+    SKIPPED_TABLE,
+    SUCCESS,
+    FileSum,
+    MergeResult,
+    read_success,
+    remove_success,
+    run_digest,
+)
+from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.sealed import check_types, seal, unseal
+from shmtext.errors import DamageError, StorageError
+
+__all__ = [
+    "DAMAGED",
+    "Damage",
+    "Report",
+    "check_run",
+    "check_shard",
+    "check_tables",
+    "mark_damaged",
+    "take_damaged_marks",
+    "uncommit",
+]
+
+DAMAGED = "_damaged.json"
+DAMAGED_VERSION = 1
+_MAX_NAMED = 10
+"""Damaged pictures listed one by one for a shard; the rest are counted."""
+_HASH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found."""
+
+    num_shards: int
+    """In the plan."""
+    num_whole: int
+    """Committed and without damage."""
+    missing: tuple[int, ...]
+    """Shards not committed, and not known to have been."""
+    damages: tuple[Damage, ...]
+    finished: bool
+    """The run declared itself done, and says so intact."""
+
+    @property
+    def damaged_shards(self) -> tuple[int, ...]:
+        """To be marked with ``mark_damaged``."""
+        return tuple(sorted({d.shard for d in self.damages if d.shard is not None}))
+
+    @property
+    def whole(self) -> bool:
+        """Finished, every picture whole, every label row right."""
+        return self.finished and not self.missing and not self.damages
+
+
+def check_run(folder: OutputFolder, plan: Plan, fingerprint: str, checksums: bool) -> Report:
+    """Check every committed shard, and the label table of a finished run."""
+    manifests, damages = committed_shards(folder, plan, fingerprint)
+    num_whole = 0
+    for manifest in manifests.values():
+        found = check_shard(folder, plan, manifest, checksums)
+        damages += found
+        num_whole += not found
+    missing = {shard.index for shard in plan.shards()} - set(manifests)
+    missing -= {damage.shard for damage in damages if damage.shard is not None}
+    finished = False
+    try:
+        success = read_success(folder)
+    except DamageError as error:
+        damages.append(Damage(None, SUCCESS, str(error)))
+    else:
+        finished = success is not None
+        if success is not None:
+            damages += [
+                Damage(index, manifest_name(index), "is missing") for index in sorted(missing)
+            ]
+            missing = set()
+            damages += _check_tables(folder, success, checksums)
+            damages += _check_success(plan, manifests, success, fingerprint)
+    return Report(plan.num_shards, num_whole, tuple(sorted(missing)), tuple(damages), finished)
+
+
+def check_shard(
+    folder: OutputFolder, plan: Plan, manifest: Manifest, checksums: bool
+) -> list[Damage]:
+    """Hold a shard's files against its manifest; with ``checksums`` every picture's bytes too."""
+    shard = plan.shard(manifest.shard)
+    damages: list[Damage] = []
+    name = skipped_name(shard.index)
+    try:
+        skipped = read_skipped(folder, shard, manifest)
+        if skipped is None and folder.read_file(name) is not None:
+            damages.append(Damage(shard.index, name, "is there, none was committed"))
+    except DamageError as error:
+        damages.append(Damage(shard.index, name, str(error)))
+    name = labels_name(shard.index)
+    try:
+        table = read_labels(folder, shard, manifest)
+    except DamageError as error:
+        # Without its rows nothing can be said about the pictures.
+        return [*damages, Damage(shard.index, name, str(error))]
+    columns = (table[column].to_numpy() for column in ("example_index", "num_bytes", "crc32"))
+    if images_digest(*columns) != manifest.images_digest:
+        damages.append(Damage(shard.index, name, "is not of the pictures that were committed"))
+    found = list(_check_images(folder, plan, shard, table, checksums))
+    damages += found[:_MAX_NAMED]
+    if len(found) > _MAX_NAMED:
+        more = f"{len(found) - _MAX_NAMED:,} more of its pictures are damaged"
+        damages.append(Damage(shard.index, plan.image_folder(shard), more))
+    return damages
+
+
+def check_tables(
+    folder: OutputFolder, plan: Plan, manifests: Mapping[int, Manifest], fingerprint: str
+) -> list[Damage]:
+    """Check what belongs to a finished run as a whole, by size; nothing of an unfinished one."""
+    try:
+        success = read_success(folder)
+    except DamageError as error:
+        return [Damage(None, SUCCESS, str(error))]
+    if success is None:
+        return []
+    return [
+        *_check_tables(folder, success, checksums=False),
+        *_check_success(plan, manifests, success, fingerprint),
+    ]
+
+
+def mark_damaged(folder: OutputFolder, shards: Collection[int]) -> bool:
+    """Have the next run redo ``shards`` and the label table; False where that can't be noted.
+
+    Without any shard, the label table alone is redone. Earlier marks are kept.
+    """
+    try:
+        try:
+            shards = {*shards, *(_read_marks(folder) or ())}
+        except DamageError:
+            shards = set(shards)
+        value = {"version": DAMAGED_VERSION, "shards": sorted(shards)}
+        folder.write_file(DAMAGED, seal(value, readable=True), sync=True)
+    except StorageError:
+        return False  # a read-only copy can be checked all the same
+    return True
+
+
+def take_damaged_marks(folder: OutputFolder) -> frozenset[int]:
+    """Take back what was marked: shards are uncommitted, and the run no longer counts as finished.
+
+    The marks go last, so that a run killed in here finds them again.
+    """
+    marks = _read_marks(folder)
+    if marks is None:
+        return frozenset()
+    remove_success(folder)
+    for shard in marks:
+        uncommit(folder, shard)
+    folder.remove_file(DAMAGED)
+    folder.sync_folder()
+    return frozenset(marks)
+
+
+def _read_marks(folder: OutputFolder) -> list[int] | None:
+    data = folder.read_file(DAMAGED)
+    if data is None:
+        return None
+    what = str(folder.path / DAMAGED)
+    value = unseal(data, what, DAMAGED_VERSION)
+    check_types(what, value, {"version": int, "shards": list})
+    shards: list[int] = value["shards"]
+    if not all(type(shard) is int and shard >= 0 for shard in shards):
+        raise DamageError(f"{what} is damaged: shards are {shards}")
+    return shards
+
+
+def _check_images(
+    folder: OutputFolder, plan: Plan, shard: Shard, table: pa.Table, checksums: bool
+) -> Iterator[Damage]:
+    """Compare a folder's files with the label rows, both ways."""
+    images = plan.image_folder(shard)
+    names = plan.image_names(shard, table["example_index"].to_numpy())
+    sizes, crcs = table["num_bytes"].to_pylist(), table["crc32"].to_pylist()
+    try:
+        with folder.opened(images) as fd:
+            with os.scandir(fd) as entries:
+                found = {entry.name: entry for entry in entries}
+            for name, size, crc in zip(names, sizes, crcs, strict=True):
+                entry = found.pop(name.decode(), None)
+                wrong = _wrong_image(fd, entry, size, crc if checksums else None)
+                if wrong:
+                    yield Damage(shard.index, f"{images}/{name.decode()}", wrong)
+            for extra in sorted(found):
+                yield Damage(shard.index, f"{images}/{extra}", "is there, none was committed")
+    except FileNotFoundError:
+        if names:  # a shard of skipped examples alone may lose its empty folder in a copy
+            yield Damage(shard.index, images, "is missing")
+    except OSError as error:
+        yield Damage(shard.index, images, f"cannot be read: {error.strerror}")
+
+
+def _wrong_image(
+    fd: int, entry: os.DirEntry[str] | None, num_bytes: int, crc32: int | None
+) -> str | None:
+    if entry is None:
+        return "is missing"
+    try:
+        found = entry.stat(follow_symlinks=False)
+        if not stat.S_ISREG(found.st_mode):
+            return "is a link or no file at all"
+        if found.st_size != num_bytes:
+            return f"has {found.st_size:,} bytes, {num_bytes:,} were committed"
+        if crc32 is not None and zlib.crc32(read_at(fd, entry.name)) != crc32:
+            return "has other bytes than were committed"
+    except DamageError as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None
+
+
+def _check_tables(folder: OutputFolder, success: MergeResult, checksums: bool) -> Iterator[Damage]:
+    """Hold the files of the whole run against what was written."""
+    with folder.opened() as fd:
+        for name in (METADATA, CSV, SKIPPED_TABLE):
+            wanted = success.files.get(name)
+            try:
+                found = _file_sum(fd, name, checksums)
+            except FileNotFoundError:
+                if wanted is not None:
+                    yield Damage(None, name, "is missing")
+            except DamageError as error:
+                yield Damage(None, name, str(error))
+            except OSError as error:
+                yield Damage(None, name, f"cannot be read: {error.strerror}")
+            else:
+                if wanted is None:
+                    yield Damage(None, name, "is there, none was written")
+                elif found.num_bytes != wanted.num_bytes:
+                    sizes = f"has {found.num_bytes:,} bytes, {wanted.num_bytes:,} were written"
+                    yield Damage(None, name, sizes)
+                elif checksums and found.sha256 != wanted.sha256:
+                    yield Damage(None, name, "has other bytes than were written")
+
+
+def _file_sum(folder_fd: int, name: str, checksums: bool) -> FileSum:
+    digest = hashlib.sha256()
+    with opened_at(folder_fd, name) as (fd, num_bytes):
+        while checksums and (piece := os.read(fd, _HASH_BYTES)):
+            digest.update(piece)
+    return FileSum(num_bytes, digest.hexdigest())
+
+
+def _check_success(
+    plan: Plan, manifests: Mapping[int, Manifest], success: MergeResult, fingerprint: str
+) -> Iterator[Damage]:
+    """Hold ``_SUCCESS.json`` against the manifests, where all are there to be asked."""
+    if success.fingerprint != fingerprint:
+        yield Damage(None, SUCCESS, "is of a run with other settings")
+        return
+    all_there = len(manifests) == plan.num_shards
+    if all_there and run_digest(list(manifests.values())) != success.digest:
+        yield Damage(None, SUCCESS, "is not of the shards that are committed")

@@ -1,0 +1,441 @@
+"""The output folder, held as one directory descriptor: all writing under it goes through here.
+
+Every name is relative to that descriptor and is opened one level at a time without following
+links, so a folder that is replaced by a link in the middle of a run is noticed and nothing is ever
+written elsewhere. A file appears whole or not at all: it is written under ``_stage/`` and renamed.
+
+What the files mean is not known here. Nor is anything caught here for good: each failure of the
+storage leaves as one ``StorageError`` that says what failed and what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import io
+import os
+import shutil
+import socket
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeAlias
+
+from shmtext.errors import DamageError, FolderError, StorageError
+
+FileBytes: TypeAlias = Any
+"""What can be written: bytes, or a contiguous one-dimensional uint8 array. (Not spelled out:
+numpy's stubs let an array be a buffer from Python 3.12 on only.)"""
+
+STAGE = "_stage"
+"""Work in progress; safe to delete when no run holds the lock."""
+RUN_LOCK = ".lock"
+WORKERS_LOCK = ".workers.lock"
+
+NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: a FIFO put where a file should be must not hold up the run that looks at it.
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FILE_MODE = 0o644
+FOLDER_MODE = 0o755
+_STAGE_MODE = 0o700
+
+ORPHANS_DEADLINE_S = 10.0
+"""Workers notice the death of their main process at the next batch, far sooner than this."""
+_LOCK_DEADLINE_S = 0.2
+"""Long enough to outlast the moment in which ``holder`` tries a lock."""
+_LOCK_POLL_S = 0.02
+
+_GONE = "{out} was removed or replaced during the run: put it back, or choose another folder"
+_ADVICE = {
+    errno.ENOSPC: "no space or no inodes left on the device that holds {out}: free some {again}",
+    errno.EDQUOT: "the disk quota for {out} is used up: free some {again}",
+    errno.EROFS: "{out} is on a read-only file system: make it writable {again}",
+    errno.EACCES: "no permission: make {out} writable for this user {again}",
+    errno.EPERM: "not permitted: make {out} writable for this user {again}",
+    errno.EIO: "the device that holds {out} failed: see the kernel's log, mend it {again}",
+    errno.EFBIG: "larger than a file may be: raise the limit (ulimit -f) {again}",
+    errno.EMFILE: "too many open files: raise the limit (ulimit -n) {again}",
+    errno.ENFILE: "too many open files on this machine: close some {again}",
+    errno.ENOENT: _GONE,
+    errno.ESTALE: _GONE,
+    errno.ENOTDIR: "a link or a file stands where a folder should: remove it {again}",
+    errno.ELOOP: "a link stands where none should: remove it {again}",
+}
+_AGAIN = "and run the same command again; everything committed is kept"
+
+
+class FreeSpace(NamedTuple):
+    """What the device that holds the folder has left for this user."""
+
+    num_bytes: int
+    num_inodes: int
+    """``sys.maxsize`` on file systems that don't count inodes."""
+
+
+class FolderIdentity(NamedTuple):
+    """Which folder it is, whatever path leads there."""
+
+    device: int
+    inode: int
+
+
+class StagedFile(io.RawIOBase):
+    """A file under way, as pyarrow's writers want it; its descriptor belongs to whoever made it.
+
+    ``close`` comes before the descriptor's: a writer that an error left behind is only collected
+    later, writes what it still holds, and by then the number is another file's.
+    """
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self._fd = fd
+
+    def writable(self) -> bool:
+        """Tell the io module that this is for writing."""
+        return True
+
+    def write(self, data: FileBytes) -> int:
+        """Write all of ``data`` or raise."""
+        if self.closed:
+            raise ValueError("this file is closed")
+        write_all(self._fd, data)
+        return memoryview(data).nbytes
+
+
+class OutputFolder:
+    """The one handle on an output folder; closes its descriptors and lets go of its locks."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._absolute_path = Path(os.path.abspath(path))
+        self._fd = fd
+        self._lock_fds: list[int] = []
+
+    @classmethod
+    def open(cls, path: Path, create: bool) -> OutputFolder:
+        """Open ``path``, which must not itself be a link; its parents may be."""
+        try:
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileExistsError):
+                    os.mkdir(path, FOLDER_MODE)
+            return cls(path, os.open(path, FOLDER_FLAGS))
+        except OSError as error:
+            if path.is_symlink():
+                raise FolderError(
+                    f"{path} is a link, expected a folder: name the folder it leads to"
+                ) from error
+            if isinstance(error, FileNotFoundError):
+                raise FolderError(f"there is no folder {path}: check the path") from error
+            if isinstance(error, (NotADirectoryError, FileExistsError)):
+                raise FolderError(
+                    f"{path}, or a part of it, is not a folder: choose another path"
+                ) from error
+            raise _storage_error(path, f"open {path}", error) from error
+
+    def close(self) -> None:
+        """Let go of the locks and of the folder. May be called twice."""
+        for fd in (*self._lock_fds, *([self._fd] if self._fd >= 0 else [])):
+            with suppress(OSError):  # nothing was written through these
+                os.close(fd)
+        self._lock_fds, self._fd = [], -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def identity(self) -> FolderIdentity:
+        """To compare with another process's: both must write to the same folder."""
+        with self.errors_of("look at", ""):
+            found = os.fstat(self._fd)
+        return FolderIdentity(found.st_dev, found.st_ino)
+
+    def check_in_place(self) -> None:
+        """Raise unless the path still leads to the folder that was opened."""
+        with self.errors_of("look at", ""):
+            found = os.stat(self._absolute_path, follow_symlinks=False)
+        if FolderIdentity(found.st_dev, found.st_ino) != self.identity:
+            raise StorageError(_GONE.format(out=self.path))
+
+    # -- folders ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def opened(self, name: str = "") -> Iterator[int]:
+        """Lend the descriptor of a folder below ("" for this one). Raises bare ``OSError``."""
+        fd = self._fd
+        try:
+            for part in self._parts(name) if name else ():
+                above, fd = fd, os.open(part, FOLDER_FLAGS, dir_fd=fd)
+                if above != self._fd:
+                    os.close(above)
+            yield fd
+        finally:
+            if fd != self._fd:
+                os.close(fd)
+
+    def make_folder(self, name: str) -> None:
+        """Make a folder and those above it, where they aren't there yet."""
+        parts = self._parts(name)
+        mode = _STAGE_MODE if parts[0] == STAGE else FOLDER_MODE
+        with self.errors_of("make the folder", name):
+            for depth, part in enumerate(parts):
+                with self.opened("/".join(parts[:depth])) as fd, suppress(FileExistsError):
+                    os.mkdir(part, mode, dir_fd=fd)
+
+    def list_names(self, folder: str = "") -> list[str]:
+        """Names in a folder, sorted; none where there is no such folder."""
+        with self.errors_of("list", folder):
+            try:
+                with self.opened(folder) as fd:
+                    return sorted(os.listdir(fd))
+            except FileNotFoundError:
+                return []
+
+    def remove_tree(self, name: str) -> None:
+        """Remove a folder with all in it, a file or a link (not what it leads to), if there."""
+        above, base = self._split(name)
+        with (
+            self.errors_of("remove", name),
+            suppress(FileNotFoundError),
+            self.opened(above) as fd,
+        ):
+            if stat.S_ISDIR(os.stat(base, dir_fd=fd, follow_symlinks=False).st_mode):
+                shutil.rmtree(base, dir_fd=fd)
+            else:
+                os.unlink(base, dir_fd=fd)
+
+    def sync_folder(self, name: str = "") -> None:
+        """Make the names in a folder survive a power cut."""
+        with self.errors_of("flush", name), self.opened(name) as fd:
+            os.fsync(fd)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def replace_file(self, name: str, *, sync: bool) -> Iterator[StagedFile]:
+        """Lend a file to write; it becomes ``name`` if the block ends without an exception.
+
+        Until then, and if anything fails, whatever had the name keeps it. With ``sync`` the file
+        and its name survive a power cut once the block has ended.
+        """
+        above, base = self._split(name)
+        # Random, so that no two writers meet; never in the output.
+        staged = f"{base}.{os.urandom(4).hex()}"
+        self.make_folder(STAGE)
+        with self.errors_of("write", name), self.opened(STAGE) as stage_fd:
+            fd = os.open(staged, NEW_FILE_FLAGS, FILE_MODE, dir_fd=stage_fd)
+            try:
+                with closing_fd(fd), StagedFile(fd) as file:
+                    yield file
+                    if sync:
+                        os.fsync(fd)
+                with self.opened(above) as target_fd:
+                    os.rename(staged, base, src_dir_fd=stage_fd, dst_dir_fd=target_fd)
+                    if sync:
+                        os.fsync(target_fd)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(staged, dir_fd=stage_fd)
+                raise
+
+    def write_file(self, name: str, data: FileBytes, sync: bool) -> None:
+        """Put ``data`` in place of ``name``, whole or not at all."""
+        with self.replace_file(name, sync=sync) as file:
+            file.write(data)
+
+    def read_file(self, name: str) -> bytes | None:
+        """All bytes of a file; None where there is none. A link in its place is damage."""
+        above, base = self._split(name)
+        with self.errors_of("read", name):
+            try:
+                with self.opened(above) as fd:
+                    return read_at(fd, base)
+            except FileNotFoundError:
+                return None
+
+    def remove_file(self, name: str) -> bool:
+        """Remove a file; False where there was none."""
+        above, base = self._split(name)
+        with self.errors_of("remove", name):
+            try:
+                with self.opened(above) as fd:
+                    os.unlink(base, dir_fd=fd)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename within the folder; an existing file or empty folder is replaced."""
+        (source_above, source_base), (above, base) = self._split(source), self._split(target)
+        with (
+            self.errors_of("rename to", target),
+            self.opened(source_above) as source_fd,
+            self.opened(above) as fd,
+        ):
+            os.rename(source_base, base, src_dir_fd=source_fd, dst_dir_fd=fd)
+
+    def free_space(self) -> FreeSpace:
+        """Bytes and inodes left for this user."""
+        with self.errors_of("look at", ""):
+            found = os.fstatvfs(self._fd)
+        num_inodes = found.f_favail if found.f_files else sys.maxsize
+        return FreeSpace(found.f_bavail * found.f_frsize, num_inodes)
+
+    # -- locks -----------------------------------------------------------------------------------
+
+    def lock(self) -> None:
+        """Take the folder for this run, until ``close`` or the end of the process.
+
+        The workers of a run whose main process was killed may outlive it by a moment and would
+        write into this run; each holds a second lock, and this waits until the last has let go.
+        """
+        fd = self._open_lock(RUN_LOCK)
+        self._lock_fds.append(fd)
+        with self.errors_of("lock", RUN_LOCK):
+            if not _flock(fd, fcntl.LOCK_EX, _LOCK_DEADLINE_S):
+                raise FolderError(
+                    f"another run is writing to {self.path} ({_read_holder(fd)}): "
+                    "wait for it or choose another folder"
+                )
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        workers_fd = self._open_lock(WORKERS_LOCK)
+        with self.errors_of("lock", WORKERS_LOCK), closing_fd(workers_fd):
+            if not _flock(workers_fd, fcntl.LOCK_EX, ORPHANS_DEADLINE_S):
+                raise FolderError(
+                    f"workers of a run that was killed still write to {self.path} after "
+                    f"{ORPHANS_DEADLINE_S:.0f} s: end them, then run the same command again"
+                )
+
+    def share_worker_lock(self) -> None:
+        """Say that a worker writes here, until ``close`` or the end of the process."""
+        fd = self._open_lock(WORKERS_LOCK)
+        self._lock_fds.append(fd)
+        with self.errors_of("lock", WORKERS_LOCK):
+            if not _flock(fd, fcntl.LOCK_SH, _LOCK_DEADLINE_S):
+                raise FolderError(f"another run has taken {self.path}: this worker came too late")
+
+    def holder(self) -> str | None:
+        """Who holds the lock, such as ``process 17 on host``; None when nobody does."""
+        with self.errors_of("look at", RUN_LOCK):
+            try:
+                fd = os.open(RUN_LOCK, _READ_FLAGS, dir_fd=self._fd)
+            except FileNotFoundError:
+                return None
+            with closing_fd(fd):
+                return None if _flock(fd, fcntl.LOCK_SH, 0) else _read_holder(fd)
+
+    # -- helpers ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def errors_of(self, doing: str, name: str) -> Iterator[None]:
+        """Turn an ``OSError`` inside the block into the ``StorageError`` a user can act on."""
+        try:
+            yield
+        except OSError as error:
+            raise self.storage_error(f"{doing} {self.path / name}", error) from error
+
+    def storage_error(self, doing: str, error: OSError) -> StorageError:
+        """The one line for ``error``, met while ``doing`` (such as ``write out/run.json``)."""
+        return _storage_error(self.path, doing, error)
+
+    def _parts(self, name: str) -> list[str]:
+        parts = name.split("/")
+        if any(part in ("", ".", "..") or "\0" in part for part in parts):
+            raise FolderError(
+                f"names in {self.path} must be relative and stay within it, got {name!r}"
+            )
+        return parts
+
+    def _split(self, name: str) -> tuple[str, str]:
+        *above, base = self._parts(name)
+        return "/".join(above), base
+
+    def _open_lock(self, name: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self.errors_of("open", name):
+            return os.open(name, flags, FILE_MODE, dir_fd=self._fd)
+
+
+def write_all(fd: int, data: FileBytes) -> None:
+    """Write every byte; raise ``OSError`` where that can't be done.
+
+    On a disk that fills up, one write takes what fits and says so only in what it returns.
+    """
+    left = memoryview(data).cast("B")
+    while left:
+        num_written = os.write(fd, left)
+        if num_written == 0:
+            raise OSError(errno.EIO, "a write took no bytes")
+        left = left[num_written:]
+
+
+def read_at(folder_fd: int, name: str | bytes) -> bytes:
+    """All bytes of a regular file in an open folder; raises bare ``OSError``."""
+    with opened_at(folder_fd, name) as (fd, num_bytes):
+        data = os.read(fd, num_bytes)
+        while len(data) < num_bytes and (more := os.read(fd, num_bytes - len(data))):
+            data += more
+        return data
+
+
+@contextmanager
+def opened_at(folder_fd: int, name: str | bytes) -> Iterator[tuple[int, int]]:
+    """Lend descriptor and size of a regular file in an open folder; anything else is damage."""
+    try:
+        fd = os.open(name, _READ_FLAGS, dir_fd=folder_fd)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DamageError(f"{os.fsdecode(name)} is a link, expected a file") from error
+        raise
+    with closing_fd(fd):
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise DamageError(f"{os.fsdecode(name)} is not a regular file")
+        yield fd, found.st_size
+
+
+@contextmanager
+def closing_fd(fd: int) -> Iterator[None]:
+    """Close ``fd`` at the end; a failing close is a failed write (quotas and NFS report there)."""
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _flock(fd: int, operation: int, deadline_s: float) -> bool:
+    # flock has no timed form: without the short waits it would be all or nothing.
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            fcntl.flock(fd, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_S)
+        else:
+            return True
+
+
+def _read_holder(fd: int) -> str:
+    return os.pread(fd, 200, 0).decode(errors="replace").strip() or "unknown process"
+
+
+def _storage_error(path: Path, doing: str, error: OSError) -> StorageError:
+    fallback = f"{error.strerror or error}: mend it {{again}}"
+    advice = _ADVICE.get(error.errno or 0, fallback)
+    return StorageError(f"cannot {doing}: {advice.format(out=path, again=_AGAIN)}")

@@ -1,0 +1,301 @@
+"""The commit of a shard, and finding out what is committed.
+
+*A shard is committed if and only if its manifest exists and is valid.* The manifest is therefore
+the last thing written and the first removed, each made durable before anything that relies on it:
+
+    commit      images/00042/  ->  fragments/00042.parquet  ->  fragments/00042.json
+    uncommit    fragments/00042.json, then whatever
+
+A manifest also says who rendered the shard, where and how fast: the only part of a run's output
+that differs between equal runs. Rows are read back only as the manifest vouches for them; whether
+the pictures are still what was committed is ``check.py``'s.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from shmtext.dataset.containers import ShardSink
+from shmtext.dataset.folder import OutputFolder, read_at
+from shmtext.dataset.fragment import LABELS, SKIPPED, Fragment, read_fragment
+from shmtext.dataset.plan import Plan, Shard, shard_name
+from shmtext.dataset.sealed import check_types, seal, unseal
+from shmtext.errors import DamageError
+
+FRAGMENTS = "fragments"
+_END_OF_TIME_S = 1e12
+"""No time is so late; infinity, NaN and integers that no float holds fail the comparison, too."""
+MANIFEST_VERSION = 1
+OTHER_SETTINGS = "is of a run with other settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who rendered a shard of which run; ``seconds`` and ``finished_at`` change with each shard."""
+
+    fingerprint: str
+    worker: int
+    host: str
+    boot_id: str | None
+    """See ``current_boot_id``."""
+    seconds: float
+    """From the shard's first example to its commit."""
+    finished_at: float
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One shard's commit record."""
+
+    version: int
+    shard: int
+    start: int
+    stop: int
+    num_rows: int
+    num_skipped: int
+    num_failed: int
+    image_bytes: int
+    fingerprint: str
+    images_digest: str
+    fragment_bytes: int
+    fragment_crc32: int
+    skipped_bytes: int | None
+    """None, as ``skipped_crc32``, where every example of the shard has a picture."""
+    skipped_crc32: int | None
+    worker: int
+    host: str
+    boot_id: str | None
+    seconds: float
+    finished_at: float
+
+    def __post_init__(self) -> None:
+        num_examples = self.stop - self.start
+        if (
+            self.num_rows + self.num_skipped + self.num_failed != num_examples
+            or min(self.num_rows, self.num_skipped, self.num_failed) < 0
+            or (self.num_rows == num_examples) != (self.skipped_bytes is None)
+            or (self.skipped_bytes is None) != (self.skipped_crc32 is None)
+            or not (abs(self.seconds) < _END_OF_TIME_S and abs(self.finished_at) < _END_OF_TIME_S)
+        ):
+            raise DamageError(f"the manifest of shard {self.shard} contradicts itself")
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("version", "shard", "start", "stop"), int),
+    **dict.fromkeys(("num_rows", "num_skipped", "num_failed", "image_bytes"), int),
+    **dict.fromkeys(("fingerprint", "images_digest", "host"), str),
+    **dict.fromkeys(("fragment_bytes", "fragment_crc32", "worker"), int),
+    **dict.fromkeys(("skipped_bytes", "skipped_crc32"), (int, type(None))),
+    "boot_id": (str, type(None)),
+    **dict.fromkeys(("seconds", "finished_at"), (int, float)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One thing that is not as it was committed."""
+
+    shard: int | None
+    """None where the label table or another file of the whole run is concerned."""
+    path: str
+    """From the output folder."""
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}"
+
+
+def labels_name(shard: int) -> str:
+    """Where a shard's label rows are."""
+    return f"{FRAGMENTS}/{shard_name(shard)}.parquet"
+
+
+def skipped_name(shard: int) -> str:
+    """Where a shard's skipped rows are, if it has any."""
+    return f"{FRAGMENTS}/{shard_name(shard)}.skipped.parquet"
+
+
+def manifest_name(shard: int) -> str:
+    """Where a shard's manifest is."""
+    return f"{FRAGMENTS}/{shard_name(shard)}.json"
+
+
+def commit_shard(
+    folder: OutputFolder, sink: ShardSink, fragment: Fragment, origin: Origin
+) -> Manifest:
+    """Publish a rendered shard. Returns once that would survive a power cut of the manifest."""
+    shard = fragment.shard
+    if sink.shard != shard:
+        raise ValueError(f"pictures of shard {sink.shard.index}, labels of shard {shard.index}")
+    manifest = Manifest(
+        version=MANIFEST_VERSION,
+        shard=shard.index,
+        start=shard.start,
+        stop=shard.stop,
+        num_rows=fragment.num_rows,
+        num_skipped=fragment.num_skipped,
+        num_failed=fragment.num_failed,
+        image_bytes=fragment.image_bytes,
+        images_digest=fragment.images_digest,
+        fragment_bytes=len(fragment.labels),
+        fragment_crc32=zlib.crc32(fragment.labels),
+        skipped_bytes=None if fragment.skipped is None else len(fragment.skipped),
+        skipped_crc32=None if fragment.skipped is None else zlib.crc32(fragment.skipped),
+        **asdict(origin),
+    )
+    folder.make_folder(FRAGMENTS)
+    # A shard may be rendered twice (its first worker was taken for dead): from here to the end
+    # its files are neither the old ones nor the new, so the old manifest must not vouch for them.
+    uncommit(folder, shard.index)
+    sink.publish()
+    folder.write_file(labels_name(shard.index), fragment.labels, sync=False)
+    if fragment.skipped is None:
+        folder.remove_file(skipped_name(shard.index))
+    else:
+        folder.write_file(skipped_name(shard.index), fragment.skipped, sync=False)
+    data = seal(asdict(manifest), readable=False)
+    folder.write_file(manifest_name(shard.index), data, sync=True)
+    return manifest
+
+
+def uncommit(folder: OutputFolder, shard: int) -> None:
+    """Take back a shard's commit, if there is one; its other files stay until overwritten."""
+    if folder.remove_file(manifest_name(shard)):
+        folder.sync_folder(FRAGMENTS)
+
+
+def read_manifest(folder: OutputFolder, shard: Shard | int) -> Manifest | None:
+    """A shard's manifest; None where it is not committed, ``DamageError`` where it isn't valid."""
+    name = manifest_name(shard if isinstance(shard, int) else shard.index)
+    data = folder.read_file(name)
+    return None if data is None else parse_manifest(data, name)
+
+
+def parse_manifest(data: bytes, what: str) -> Manifest:
+    """Read a manifest's bytes strictly: version, keys, types, checksum."""
+    value = unseal(data, what, MANIFEST_VERSION)
+    check_types(what, value, _TYPES)
+    return Manifest(**value)
+
+
+def committed_shards(
+    folder: OutputFolder, plan: Plan, fingerprint: str
+) -> tuple[dict[int, Manifest], list[Damage]]:
+    """Every valid manifest of this run, in shard order, and those that are not valid.
+
+    Looks at manifests alone, a tenth of a millisecond each. A damaged one counts as none.
+    """
+    manifests: dict[int, Manifest] = {}
+    damages: list[Damage] = []
+    names = sorted(
+        (name for name in folder.list_names(FRAGMENTS) if name.endswith(".json")),
+        key=lambda name: (len(name), name),
+    )
+    if not names:
+        return manifests, damages
+    with folder.errors_of("read", FRAGMENTS), folder.opened(FRAGMENTS) as fragments_fd:
+        for name in names:
+            path = f"{FRAGMENTS}/{name}"
+            index = _shard_number(name, plan)
+            if index is None:
+                damages.append(
+                    Damage(None, path, "is the manifest of no shard of this run: remove it")
+                )
+                continue
+            try:
+                manifest = parse_manifest(read_at(fragments_fd, name), path)
+            except FileNotFoundError:  # a live run is redoing this shard
+                continue
+            except DamageError as error:
+                damages.append(Damage(index, path, str(error).removeprefix(f"{path} ")))
+                continue
+            wrong = _not_of(manifest, plan.shard(index), fingerprint)
+            if wrong:
+                damages.append(Damage(index, path, wrong))
+            else:
+                manifests[index] = manifest
+    return manifests, damages
+
+
+def read_labels(folder: OutputFolder, shard: Shard, manifest: Manifest) -> pa.Table:
+    """A shard's label rows, if they are exactly those it committed; else ``DamageError``."""
+    wanted = _FragmentSum(manifest.fragment_bytes, manifest.fragment_crc32, manifest.num_rows)
+    return _read_rows(folder, labels_name(shard.index), shard, wanted, LABELS)
+
+
+def read_skipped(folder: OutputFolder, shard: Shard, manifest: Manifest) -> pa.Table | None:
+    """A shard's skipped rows, checked like its label rows; None where it has none."""
+    if manifest.skipped_bytes is None or manifest.skipped_crc32 is None:
+        return None
+    num_rows = manifest.num_skipped + manifest.num_failed
+    wanted = _FragmentSum(manifest.skipped_bytes, manifest.skipped_crc32, num_rows)
+    return _read_rows(folder, skipped_name(shard.index), shard, wanted, SKIPPED)
+
+
+@cache
+def current_boot_id() -> str | None:
+    """Which start of the kernel this is; None where that can't be told.
+
+    Files written under another one may have lost what was still in the page cache.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _FragmentSum:
+    """What a manifest says of a fragment."""
+
+    num_bytes: int
+    crc32: int
+    num_rows: int
+
+
+def _read_rows(
+    folder: OutputFolder, name: str, shard: Shard, wanted: _FragmentSum, schema: pa.Schema
+) -> pa.Table:
+    prefix = f"shard {shard.index} is damaged: {name}"
+    data = folder.read_file(name)
+    if data is None:
+        raise DamageError(f"{prefix} is missing")
+    # Before Parquet's reader sees them: it is not made for bytes that it did not write.
+    if len(data) != wanted.num_bytes:
+        raise DamageError(f"{prefix} has {len(data):,} bytes, {wanted.num_bytes:,} were committed")
+    if zlib.crc32(data) != wanted.crc32:
+        raise DamageError(f"{prefix} has another checksum than was committed")
+    table = read_fragment(data, schema, name)
+    example_index = table["example_index"].to_numpy()
+    if (
+        len(example_index) != wanted.num_rows
+        or np.any(example_index[1:] <= example_index[:-1])
+        or np.any((example_index < shard.start) | (example_index >= shard.stop))
+    ):
+        raise DamageError(f"{prefix} does not hold the rows its manifest says")
+    return table
+
+
+def _shard_number(name: str, plan: Plan) -> int | None:
+    stem = name.removesuffix(".json")
+    if not (stem.isascii() and stem.isdecimal()) or shard_name(int(stem)) != stem:
+        return None
+    return int(stem) if int(stem) < plan.num_shards else None
+
+
+def _not_of(manifest: Manifest, shard: Shard, fingerprint: str) -> str | None:
+    """Say what keeps a manifest from being that of ``shard``."""
+    found = (manifest.shard, manifest.start, manifest.stop)
+    wanted = (shard.index, shard.start, shard.stop)
+    if found != wanted:
+        return f"is of shard {found[0]} ({found[1]} to {found[2]}), expected {wanted}"
+    if manifest.fingerprint != fingerprint:
+        return OTHER_SETTINGS
+    return None
