@@ -1,0 +1,1 @@
+"""Who does what, when, and what happens when one of them dies."""

@@ -1,0 +1,88 @@
+"""Rendering without worker processes: in this thread, or in a few.
+
+For runs too small to repay starting processes, and for looking at what goes on in a debugger. An
+example that crashes its process takes the run with it; everything committed is kept all the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from shmtext.corpus.ragged import RaggedTexts
+from shmtext.dataset.plan import Shard
+from shmtext.engine.progress import ShardDone
+from shmtext.engine.shards import RunTarget, Watch, render_shard
+from shmtext.engine.stop import StopRequest
+from shmtext.engine.supervisor import POLL_S
+from shmtext.render.pictures import PictureMaker
+from shmtext.render.settings import RenderSettings
+
+
+@dataclass(slots=True, eq=False)
+class InProcess:
+    """Picture makers of this process, one a thread, kept between runs."""
+
+    settings: RenderSettings
+    corpus: RaggedTexts
+    num_threads: int
+    _makers: threading.local = field(default_factory=threading.local)
+    _under_way: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def num_images_under_way(self) -> int:
+        """Images drawn in shards that are not committed yet."""
+        return sum(list(self._under_way.values()))
+
+    def run(
+        self, target: RunTarget, shards: Sequence[Shard], stop: StopRequest
+    ) -> Iterator[ShardDone | None]:
+        """Render shards; yield each report, and None now and then while there is none.
+
+        When asked to stop, shards under way are finished if they can be in time.
+        """
+        if self.num_threads == 1:
+            for shard in shards:
+                if stop.asked:
+                    return
+                yield self._render(target, shard, stop)
+            return
+        with ThreadPoolExecutor(self.num_threads) as pool:
+            waiting = iter(shards)
+            running: set[Future[ShardDone]] = set()
+            while True:
+                while not stop.asked and len(running) < self.num_threads:
+                    following = next(waiting, None)
+                    if following is None:
+                        break
+                    running.add(pool.submit(self._render, target, following, stop))
+                if not running:
+                    return
+                done, running = wait(running, POLL_S, FIRST_COMPLETED)
+                yield from (each.result() for each in done)
+                yield None
+
+    def _render(self, target: RunTarget, shard: Shard, stop: StopRequest) -> ShardDone:
+        if not hasattr(self._makers, "maker"):
+            self._makers.maker = PictureMaker(self.settings)
+        thread = threading.get_ident()
+
+        def batch_done(num_images: int) -> None:
+            self._under_way[thread] = num_images
+            if stop.overdue:
+                stop.check()
+
+        try:
+            manifest = render_shard(
+                self._makers.maker,
+                self.corpus,
+                target,
+                shard,
+                {},
+                Watch(batch_done=batch_done),
+            )
+        finally:
+            self._under_way.pop(thread, None)
+        return ShardDone.of(manifest)

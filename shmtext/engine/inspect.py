@@ -1,0 +1,105 @@
+"""What a folder holds, without changing it: ``status`` of a run, live or not, and ``verify``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from shmtext.dataset.check import Report, check_run, mark_damaged
+from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.manifest import Damage, committed_shards
+from shmtext.dataset.merge import read_success
+from shmtext.dataset.plan import Plan
+from shmtext.dataset.record import RECORD, RunRecord, read_record
+from shmtext.errors import DamageError, FolderError
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How far the run in a folder is."""
+
+    folder: Path
+    holder: str | None
+    """The process that is rendering, such as ``process 17 on host``; None when nobody is."""
+    finished: bool
+    num_examples: int
+    num_shards: int
+    num_committed_shards: int
+    num_images: int
+    """Committed; likewise the next three."""
+    num_skipped: int
+    num_failed: int
+    image_bytes: int
+    images_per_s: float
+    """From the first shard's begin to the last commit, pauses included; 0 where none is there."""
+    damages: tuple[Damage, ...]
+    """Manifests that are not valid."""
+
+    @property
+    def num_missing(self) -> int:
+        """Examples that no committed shard holds."""
+        return self.num_examples - self.num_images - self.num_skipped - self.num_failed
+
+
+def run_status(out: str | os.PathLike[str]) -> RunStatus:
+    """Tell how far the run in ``out`` is; works on a running, interrupted or finished one."""
+    with OutputFolder.open(Path(out), create=False) as folder:
+        record = _record(folder)
+        plan = _plan(record)
+        manifests, damages = committed_shards(folder, plan, record.fingerprint)
+        try:
+            finished = read_success(folder) is not None
+        except DamageError:
+            finished = False
+        committed = list(manifests.values())
+        begin_s = min((m.finished_at - m.seconds for m in committed), default=0.0)
+        end_s = max((m.finished_at for m in committed), default=0.0)
+        num_images = sum(m.num_rows for m in committed)
+        return RunStatus(
+            folder=Path(out),
+            holder=folder.holder(),
+            finished=finished,
+            num_examples=plan.num_examples,
+            num_shards=plan.num_shards,
+            num_committed_shards=len(committed),
+            num_images=num_images,
+            num_skipped=sum(m.num_skipped for m in committed),
+            num_failed=sum(m.num_failed for m in committed),
+            image_bytes=sum(m.image_bytes for m in committed),
+            images_per_s=num_images / (end_s - begin_s) if end_s > begin_s else 0.0,
+            damages=tuple(damages),
+        )
+
+
+def verify(out: str | os.PathLike[str], *, checksums: bool = False) -> Report:
+    """Check every file that was committed: sizes, and with ``checksums`` every byte.
+
+    Shards found damaged are marked: the next run of the same config renders them again.
+    """
+    with OutputFolder.open(Path(out), create=False) as folder:
+        record = _record(folder)
+        report = check_run(folder, _plan(record), record.fingerprint, checksums)
+        if report.damages:
+            mark_damaged(folder, report.damaged_shards)
+        return report
+
+
+def _record(folder: OutputFolder) -> RunRecord:
+    record = read_record(folder)
+    if record is None:
+        raise FolderError(f"{folder.path} holds no run: it has no {RECORD}")
+    return record
+
+
+def _plan(record: RunRecord) -> Plan:
+    image_format = record.identity.get("image_format")
+    if not isinstance(image_format, str):
+        raise DamageError("run.json does not say in what format its pictures are: render anew")
+    plan = Plan(record.num_examples, image_format)
+    if plan.examples_per_shard != record.examples_per_shard:
+        raise DamageError(
+            f"run.json tells of shards of {record.examples_per_shard} examples, this shmtext makes "
+            f"them of {plan.examples_per_shard}: use the version that wrote it"
+        )
+    return plan

@@ -1,0 +1,540 @@
+"""The conductor: corpus, plan, engine, merge; and what is already there.
+
+A ``Renderer`` holds what serves several runs: the encoded corpus, the fonts, the workers. Which
+folder, how many images and whether to resume belong to each run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from unicodedata import unidata_version
+
+from PIL import features
+
+from shmtext import config as settings
+from shmtext.config import BalancedText, Engine, Resume, RunConfig, TextFile
+from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
+from shmtext.corpus.shared import SharedCorpus, sweep_orphans
+from shmtext.corpus.sources import corpus_chunks
+from shmtext.dataset.check import (
+    DAMAGED,
+    check_shard,
+    check_tables,
+    take_damaged_marks,
+    uncommit,
+)
+from shmtext.dataset.folder import STAGE, OutputFolder
+from shmtext.dataset.manifest import (
+    OTHER_SETTINGS,
+    Damage,
+    Manifest,
+    committed_shards,
+    current_boot_id,
+)
+from shmtext.dataset.merge import merge_labels, read_success, remove_success
+from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.record import (
+    RunRecord,
+    read_record,
+    refuse_difference,
+    refuse_foreign_files,
+    write_record,
+)
+from shmtext.engine.inprocess import InProcess
+from shmtext.engine.machine import default_num_workers
+from shmtext.engine.probe import find_faults
+from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
+from shmtext.engine.shards import RunTarget
+from shmtext.engine.stop import StopRequest, stop_on_signals
+from shmtext.engine.supervisor import Limits, Workers
+from shmtext.engine.worker import Setup, Target
+from shmtext.errors import ConfigError, DamageError, FolderError, InputError, StorageError
+from shmtext.render.encode import deflate_version, opencv_version
+from shmtext.render.faces import bundled_fonts, can_shape, find_font_files, read_fonts
+from shmtext.render.settings import RenderSettings
+
+OUTPUT_FORMAT = 1
+"""Goes up when the same settings and versions of libraries come to other bytes."""
+
+IN_PROCESS_EXAMPLES = 5_000
+"""A run of fewer examples is done, in-process, before workers have imported their libraries."""
+
+BYTES_PER_EXAMPLE = 20
+"""Guess for a text file whose lines have not been counted yet."""
+
+BOOT_CHECKED = ".boot_checked"
+"""Holds the boot id under which files of earlier boots were found whole."""
+
+MAX_WORKERS = 1_000
+
+BLOCK_BYTES = 4_096
+"""What the smallest file takes on most file systems."""
+
+LABEL_BYTES = 200
+"""Of a picture's row in fragment, label table and CSV; an estimate on the safe side."""
+
+MAX_NOTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to."""
+
+    folder: Path
+    num_images: int
+    """In the label table."""
+    num_skipped: int
+    """Examples that can't be drawn: rows of ``skipped.parquet``."""
+    num_failed: int
+    """Examples whose drawing went wrong: rows of ``skipped.parquet``, too."""
+    num_rendered: int
+    """Images rendered by this call; the others were there."""
+    image_bytes: int
+    elapsed_s: float
+    digest: str
+    """Over every picture and label row; equal runs have equal digests."""
+
+    @property
+    def images_per_s(self) -> float:
+        """Of this call."""
+        return self.num_rendered / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+class Renderer:
+    """Renders a config into folders. A context manager: workers and corpus stay until its end.
+
+    ``workers`` None means what cores, CPU quota and memory allow. ``engine`` ``auto`` renders
+    small runs in this process. ``observer`` is told of progress and of anything unusual.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        workers: int | None = None,
+        engine: Engine = "auto",
+        *,
+        observer: Observer | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if engine not in ("auto", "processes", "threads", "serial"):
+            raise ConfigError(
+                f"engine must be one of auto, processes, threads, serial, got {engine!r}"
+            )
+        if workers is not None:
+            settings.check_count("workers", workers, MAX_WORKERS)
+        self.config = config
+        self.num_workers = workers or default_num_workers()
+        self._engine = engine
+        self._observer = observer or Silent()
+        self._limits = limits
+        self._resources = ExitStack()
+        self._settings: RenderSettings | None = None
+        self._texts: RaggedTexts | None = None
+        self._processes: Workers | None = None
+        self._in_process: InProcess | None = None
+        self._is_spilled = False
+        self._digests: dict[int, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers and let go of the corpus."""
+        self._texts = self._in_process = self._processes = None
+        self._resources.close()
+
+    def render(
+        self, out: str | os.PathLike[str], max_images: int | None = None, resume: Resume = "auto"
+    ) -> RunSummary:
+        """Render into the folder ``out``, or finish what an interrupted run left there.
+
+        ``max_images`` takes the first so many of what the config comes to. ``resume`` ``never``
+        refuses a folder that holds a run, ``must`` one that holds none. Raises ``ShmtextError``.
+        """
+        if resume not in ("auto", "never", "must"):
+            raise ConfigError(f"resume must be one of auto, never, must, got {resume!r}")
+        if max_images is not None:
+            settings.check_count("max_images", max_images)
+        begin_s = time.monotonic()
+        with (
+            stop_on_signals() as stop,
+            OutputFolder.open(Path(out), create=resume != "must") as folder,
+        ):
+            folder.lock()
+            record = _existing_record(folder, resume, self._observer)
+            folder.remove_tree(STAGE)
+            folder.make_folder(STAGE)
+            texts = self._prepare(Path(os.path.abspath(out)) / STAGE, stop)
+            if max_images is not None:
+                texts = texts.slice(0, min(max_images, len(texts)))
+            run = self._plan(folder, texts, record)
+            manifests = run.resume(trusts_manifests=record is not None, stop=stop)
+            if record is None:
+                run.record(self._identity(texts))
+            success = read_success(folder)
+            num_rendered = 0
+            if success is None or len(manifests) < run.plan.num_shards:
+                remove_success(folder)
+                num_rendered = self._render(run, manifests, stop)
+                with stop.raising():
+                    done, _ = committed_shards(folder, run.plan, run.fingerprint)
+                    success = merge_labels(folder, run.plan, done, self.config.output.csv)
+            else:
+                folder.remove_tree(STAGE)
+            if self._is_spilled:
+                self.close()
+            return RunSummary(
+                folder=Path(out),
+                num_images=success.num_images,
+                num_skipped=success.num_skipped,
+                num_failed=success.num_failed,
+                num_rendered=num_rendered,
+                image_bytes=success.image_bytes,
+                elapsed_s=time.monotonic() - begin_s,
+                digest=success.digest,
+            )
+
+    def _plan(self, folder: OutputFolder, texts: RaggedTexts, record: RunRecord | None) -> _Run:
+        identity = self._identity(texts)
+        if record is not None:
+            refuse_difference(record, identity)
+        plan = Plan(len(texts), self.config.output.image_format)
+        return _Run(folder, plan, settings.fingerprint(identity), self._observer)
+
+    # -- what serves several runs --------------------------------------------------------------
+
+    def _prepare(self, spill_folder: Path, stop: StopRequest) -> RaggedTexts:
+        """Encode the corpus, read the fonts and start the workers, unless that is done already."""
+        if self._texts is None:
+            try:
+                self._texts = self._encode(spill_folder, stop)
+            except BaseException:
+                self.close()
+                raise
+        return self._texts
+
+    def _encode(self, spill_folder: Path, stop: StopRequest) -> RaggedTexts:
+        sweep_orphans()
+        if self._takes_processes():
+            # Workers import their libraries while this process makes the corpus.
+            self._processes = self._resources.enter_context(
+                closing(Workers(self.num_workers, spill_folder, self._limits))
+            )
+        self._settings = _render_settings(self.config)
+        stop.check()
+        chunks = _checked(
+            corpus_chunks(
+                self.config.corpus, self.config.seed, self.config.style.max_chars_per_line
+            ),
+            stop,
+        )
+        chunks = take_texts(chunks, self.config.max_images)
+        if self._processes is None:
+            texts = gather_chunks(chunks)
+            num_threads = 1 if self._engine in ("auto", "serial") else self.num_workers
+            self._in_process = InProcess(self._settings, texts, num_threads)
+        else:
+            corpus = self._resources.enter_context(SharedCorpus.create(chunks, spill_folder))
+            texts = corpus.texts
+            self._processes.set_up(Setup(self._settings, corpus.spec))
+            if corpus.note is not None:
+                self._observer.note(corpus.note)
+                # The file goes with the run's stage: another run has to make its own.
+                self._is_spilled = True
+        if len(texts) == 0:
+            raise InputError(
+                "the corpus comes to no example: raise character_frequency or lower "
+                "min_example_size"
+            )
+        return texts
+
+    def _takes_processes(self) -> bool:
+        if self._engine != "auto":
+            return self._engine == "processes"
+        most = self.config.max_images or _estimate_num_examples(self.config.corpus)
+        return min(most, _estimate_num_examples(self.config.corpus)) > IN_PROCESS_EXAMPLES
+
+    def _corpus_digest(self, texts: RaggedTexts) -> str:
+        """SHA-256 over the seams and bytes of the texts that a run takes."""
+        if len(texts) not in self._digests:
+            digest = hashlib.sha256(texts.offsets)
+            digest.update(texts.values)
+            self._digests[len(texts)] = digest.hexdigest()
+        return self._digests[len(texts)]
+
+    def _identity(self, texts: RaggedTexts) -> dict[str, Any]:
+        """Everything that decides a run's bytes, as JSON; its hash is the fingerprint."""
+        assert self._settings is not None
+        config, style = self.config, self.config.style
+        corpus = (
+            asdict(config.corpus) if isinstance(config.corpus, BalancedText) else {"kind": "texts"}
+        )
+        return {
+            "format": OUTPUT_FORMAT,
+            "corpus": corpus,
+            "corpus_sha256": self._corpus_digest(texts),
+            "num_examples": len(texts),
+            "fonts": {font.name: font.sha256 for font in self._settings.fonts},
+            "font_sizes": style.font_sizes,
+            "font_colors": style.font_colors,
+            "background_colors": style.background_colors,
+            "max_chars_per_line": style.max_chars_per_line,
+            **asdict(config.output),
+            "mode": config.picture_mode,
+            "seed": config.seed,
+            "versions": _versions(config.output.image_format),
+        }
+
+    # -- one run -------------------------------------------------------------------------------
+
+    def _render(self, run: _Run, manifests: Mapping[int, Manifest], stop: StopRequest) -> int:
+        """Render the shards that have no manifest; return how many images that were."""
+        todo = [shard for shard in run.plan.shards() if shard.index not in manifests]
+        tally = Tally(run.plan.num_examples, begin_s=time.monotonic())
+        for manifest in manifests.values():
+            tally.add(ShardDone.of(manifest))
+        tally.num_resumed = tally.num_done
+        num_left = sum(shard.num_examples for shard in todo)
+        run.check_room(num_left, bytes_per_image=0)
+        num_rendered = 0
+        for done in self._shards_done(run, todo, stop):
+            if done is not None:
+                if num_rendered == 0 and done.num_images:
+                    run.check_room(num_left - done.num_images, done.image_bytes // done.num_images)
+                tally.add(done)
+                num_rendered += done.num_images
+            self._observer.progress(tally.at(time.monotonic(), self._num_under_way))
+        stop.check()
+        return num_rendered
+
+    def _shards_done(
+        self, run: _Run, todo: list[Shard], stop: StopRequest
+    ) -> Iterator[ShardDone | None]:
+        if not todo:
+            return iter(())
+        if self._in_process is not None:
+            target = RunTarget(run.folder, run.plan, run.fingerprint, worker=0)
+            return self._in_process.run(target, todo, stop)
+        assert self._processes is not None
+        return self._processes.run(
+            Target(
+                path=os.path.abspath(run.folder.path),
+                identity=run.folder.identity,
+                num_examples=run.plan.num_examples,
+                image_format=run.plan.image_format,
+                fingerprint=run.fingerprint,
+            ),
+            todo,
+            run.plan.num_examples,
+            stop,
+        )
+
+    @property
+    def _num_under_way(self) -> int:
+        engine = self._in_process or self._processes
+        return engine.num_images_under_way if engine else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """One run's folder and plan."""
+
+    folder: OutputFolder
+    plan: Plan
+    fingerprint: str
+    observer: Observer
+
+    def resume(self, *, trusts_manifests: bool, stop: StopRequest) -> dict[int, Manifest]:
+        """Return the manifests of all shards that are committed and whole; take back the others.
+
+        Sizes are checked always, bytes once after the machine was started anew: it may have lost
+        what it had not written yet. ``trusts_manifests`` tells that ``run.json`` vouches for them.
+        """
+        manifests, damages = committed_shards(self.folder, self.plan, self.fingerprint)
+        foreign = [damage for damage in damages if damage.what == OTHER_SETTINGS]
+        # Before anything is taken back: a run that is refused leaves the folder as it was.
+        if foreign and not trusts_manifests:
+            raise FolderError(
+                f"run.json of {self.folder.path} is damaged or missing, and its shards are of a "
+                "run with other settings: give the settings they were made with, or choose "
+                "another folder"
+            )
+        checksums_too = _take_marks(self.folder, self.observer)
+        manifests, damages = committed_shards(self.folder, self.plan, self.fingerprint)
+        boot_id = current_boot_id()
+        is_checked = _is_checked_since_boot(self.folder, boot_id)
+        other_boot = False
+        for manifest in manifests.values():
+            stop.check()
+            is_older = manifest.boot_id != boot_id and not is_checked
+            other_boot |= is_older
+            damages += check_shard(
+                self.folder, self.plan, manifest, checksums=is_older or checksums_too
+            )
+        damages += check_tables(self.folder, self.plan, manifests, self.fingerprint)
+        self._take_back(damages)
+        if other_boot:
+            self.folder.write_file(BOOT_CHECKED, (boot_id or "").encode(), sync=False)
+        damaged = {damage.shard for damage in damages}
+        return {index: each for index, each in manifests.items() if index not in damaged}
+
+    def _take_back(self, damages: list[Damage]) -> None:
+        if not damages:
+            return
+        remove_success(self.folder)
+        for damage in damages[:MAX_NOTES]:
+            self.observer.note(f"damaged, and made again: {damage}")
+        if len(damages) > MAX_NOTES:
+            self.observer.note(f"{len(damages) - MAX_NOTES:,} more are damaged and made again")
+        for damage in damages:
+            if damage.shard is not None:
+                uncommit(self.folder, damage.shard)
+            elif damage.path.startswith("fragments/"):
+                self.folder.remove_file(damage.path)
+
+    def record(self, identity: Mapping[str, Any]) -> None:
+        """Write ``run.json``."""
+        size = self.plan.examples_per_shard
+        write_record(
+            self.folder, RunRecord(identity, self.fingerprint, self.plan.num_examples, size)
+        )
+
+    def check_room(self, num_images: int, bytes_per_image: int) -> None:
+        """Raise ``StorageError`` if the device can't hold so many more images."""
+        free = self.folder.free_space()
+        if free.num_inodes < num_images:
+            raise StorageError(
+                f"{num_images:,} more files do not fit on the device that holds "
+                f"{self.folder.path}: it has {free.num_inodes:,} inodes left; free some and run "
+                "the same command again; everything committed is kept"
+            )
+        blocks = -(-bytes_per_image // BLOCK_BYTES) if bytes_per_image else 0
+        needed = num_images * (blocks * BLOCK_BYTES + LABEL_BYTES)
+        if free.num_bytes < needed:
+            raise StorageError(
+                f"about {needed / 1e6:,.0f} MB more are needed for {num_images:,} images, "
+                f"{free.num_bytes / 1e6:,.0f} MB are free on the device that holds "
+                f"{self.folder.path}: free some and run the same command again; everything "
+                "committed is kept"
+            )
+
+
+def render(
+    config: RunConfig,
+    out: str | os.PathLike[str],
+    workers: int | None = None,
+    engine: Engine = "auto",
+    *,
+    resume: Resume = "auto",
+) -> RunSummary:
+    """Render ``config`` into the folder ``out``, or finish what an interrupted run left there.
+
+    The same as ``Renderer(config, workers, engine).render(out)``, for a single run.
+    """
+    with Renderer(config, workers, engine) as renderer:
+        return renderer.render(out, resume=resume)
+
+
+def _existing_record(folder: OutputFolder, resume: Resume, observer: Observer) -> RunRecord | None:
+    """Read ``run.json`` and refuse what ``resume`` does not allow."""
+    refuse_foreign_files(folder)
+    try:
+        record = read_record(folder)
+    except DamageError as error:
+        observer.note(f"{error}; it is written again if its shards are of this run")
+        record = None
+    holds_run = record is not None or bool(folder.list_names("fragments"))
+    if resume == "never" and holds_run:
+        raise FolderError(
+            f"{folder.path} holds a run, and resume is 'never': choose another folder, or delete "
+            "this one"
+        )
+    if resume == "must" and not holds_run:
+        raise FolderError(
+            f"{folder.path} holds no run to resume: check the folder, or leave out resume"
+        )
+    return record
+
+
+def _is_checked_since_boot(folder: OutputFolder, boot_id: str | None) -> bool:
+    """Whether every byte was found whole under this boot; a note that can't be read says no."""
+    try:
+        return folder.read_file(BOOT_CHECKED) == (boot_id or "").encode()
+    except DamageError:
+        return False
+
+
+def _take_marks(folder: OutputFolder, observer: Observer) -> bool:
+    """Take back shards that ``verify`` marked; true if the marks can't be read."""
+    try:
+        take_damaged_marks(folder)
+    except DamageError as error:
+        observer.note(f"{error}: every picture is checked instead")
+        folder.remove_file(DAMAGED)
+        return True
+    return False
+
+
+def _render_settings(config: RunConfig) -> RenderSettings:
+    style = config.style
+    paths = find_font_files(style.fonts or [bundled_fonts()])
+    # The fonts that come along are known to be sound.
+    try_out = partial(find_faults, sizes_px=style.font_sizes) if style.fonts else None
+    return RenderSettings(
+        fonts=read_fonts(paths, try_out),
+        style=style,
+        output=config.output,
+        mode=config.picture_mode,
+        color_pairs=config.color_pairs,
+        seed=config.seed,
+    )
+
+
+def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChunk]:
+    for chunk in chunks:
+        stop.check()
+        yield chunk
+
+
+def _estimate_num_examples(corpus: BalancedText | TextFile) -> int:
+    if isinstance(corpus, BalancedText):
+        return 2 * corpus.num_characters // (corpus.min_example_size + corpus.max_example_size)
+    try:
+        return corpus.path.stat().st_size // BYTES_PER_EXAMPLE
+    except OSError:
+        return 0  # what is wrong with it is said when it is read
+
+
+def _versions(image_format: str) -> dict[str, str | None]:
+    """Versions of everything that has a say in the output's bytes."""
+    return {
+        "numpy": version("numpy"),
+        "pillow": version("pillow"),
+        "freetype": features.version("freetype2"),
+        # Without FriBiDi there is no shaping, and texts that need it are skipped.
+        "raqm": features.version("raqm") if can_shape() else None,
+        "harfbuzz": features.version("harfbuzz") if can_shape() else None,
+        "fribidi": features.version("fribidi") if can_shape() else None,
+        "opencv": opencv_version(),
+        "deflate": deflate_version if image_format == "png" else None,
+        "pyarrow": version("pyarrow"),
+        "unicode": unidata_version,
+    }

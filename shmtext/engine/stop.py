@@ -1,0 +1,103 @@
+"""Being asked to stop: Ctrl-C, SIGTERM, SIGHUP, and how much time that leaves.
+
+The first signal asks a run to finish what is under way, commit it and end; the second ends it at
+once. Handlers can be set from the main thread only; elsewhere a run is stopped by its process.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from shmtext.errors import InterruptedRunError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+DRAIN_S = 4.0
+"""Given to shards under way; what follows must fit into the 10 s that container runtimes give."""
+
+
+class StopRequest:
+    """Whether a run was asked to stop, and since when."""
+
+    def __init__(self) -> None:
+        self._asked_s: float | None = None
+        self._asked_twice = False
+        self._signal = ""
+        self._raise_at_once = False
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was a signal."""
+        return self._asked_s is not None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the time to finish what is under way is over: by the clock or a second signal."""
+        if self._asked_s is None:
+            return False
+        return self._asked_twice or time.monotonic() - self._asked_s > DRAIN_S
+
+    def check(self) -> None:
+        """Raise ``InterruptedRunError`` if asked to stop."""
+        if self.asked:
+            raise self.error()
+
+    def error(self) -> InterruptedRunError:
+        """What a run that was asked to stop ends with."""
+        return InterruptedRunError(
+            f"interrupted ({self._signal}): everything committed is kept, run the same command "
+            "again to continue"
+        )
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Within the block a signal raises at once: what runs there can be abandoned anywhere."""
+        self.check()
+        self._raise_at_once = True
+        try:
+            yield
+        finally:
+            self._raise_at_once = False
+
+    def receive(self, number: int, _frame: FrameType | None) -> None:
+        """Take a signal; the handler."""
+        self._asked_twice = self.asked
+        self._signal = signal.Signals(number).name
+        if self._asked_s is None:
+            self._asked_s = time.monotonic()
+        if self._asked_twice or self._raise_at_once:
+            self._raise_at_once = False
+            raise self.error()
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Listen to the signals that end a run; put back what was there before."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.signal(number, request.receive) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Hold signals back while a process is started: it inherits that, and ignores them for good.
+
+    They are not lost, as they would be if they were ignored, but delivered here afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

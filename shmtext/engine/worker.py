@@ -1,0 +1,237 @@
+"""A worker process: attach once, then for each pair of numbers a shard, until the pipe closes.
+
+From the main process come Python objects (``Setup``, ``Target``, then tasks of two integers). Back
+go lines of JSON, each written at once and shorter than a pipe's atomic write, so that a worker
+stopped at any moment never leaves half a message for the main process to wait on.
+
+This module is imported by a bare interpreter; what takes long to import, or may fail to, is
+imported where that can be reported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shmtext.errors import FolderError, FontError, ShmtextError, StorageError
+
+if TYPE_CHECKING:
+    from shmtext.corpus.shared import CorpusSpec, SegmentSpec
+    from shmtext.dataset.folder import FolderIdentity
+    from shmtext.render.pictures import PictureMaker
+    from shmtext.render.settings import RenderSettings
+
+MAX_MESSAGE_BYTES = 4_000
+"""Below 4,096: Linux writes so much to a pipe whole or not at all."""
+
+NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
+FONTS_ADVICE = "put back what was there, or start anew in another folder"
+
+ORPHANED = 3
+"""Exit code of a worker whose main process died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A worker's own row among the slots; passed at start."""
+
+    slots: SegmentSpec
+    worker: int
+    num_workers: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """What stays for a worker's life."""
+
+    settings: RenderSettings
+    corpus: CorpusSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the tasks that follow go."""
+
+    path: str
+    identity: FolderIdentity
+    num_examples: int
+    image_format: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Nothing more is written to the target: others may take its folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """A task whose shard has killed workers, and what not to draw this time."""
+
+    start: int
+    stop: int
+    excluded: dict[int, str]
+
+
+def main(pipe: Connection, place: Place) -> None:
+    """Serve until the pipe closes. Runs in the worker; its only way to speak is the pipe."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _limit_threads()
+        server = _Server(pipe, place)
+    except Exception as error:
+        # The process boundary: imports fail in many ways, each of them must be told.
+        _send(pipe, kind="start-up", error=f"{type(error).__name__}: {error}")
+        raise SystemExit(1) from None
+    _send(pipe, kind="ready")
+    try:
+        while True:
+            server.serve(pipe.recv())
+    except (EOFError, ConnectionError):
+        # The main process is done. Views of the corpus are alive: leave without closing it.
+        os._exit(0)
+    except (ShmtextError, MemoryError) as error:
+        _send(pipe, kind="stopped", error=str(error) or NO_MEMORY)
+        raise SystemExit(1) from None
+    except Exception as error:
+        # The process boundary again: a bug's traceback is for stderr, one line for the pipe.
+        _send(pipe, kind="bug", error=f"{type(error).__name__}: {error}")
+        raise
+
+
+class _Server:
+    """A worker's state between messages."""
+
+    def __init__(self, pipe: Connection, place: Place) -> None:
+        # Imported here: see the module's first lines.
+        from shmtext.corpus.shared import attach_corpus, attach_slots  # noqa: PLC0415
+        from shmtext.engine import progress, shards  # noqa: PLC0415
+        from shmtext.render.pictures import PictureMaker  # noqa: PLC0415
+
+        self._attach_corpus = attach_corpus
+        self._make_maker = PictureMaker
+        self._shard_done = progress.ShardDone.of
+        self._shards = shards
+        self._pipe = pipe
+        self._worker = place.worker
+        self._row = progress.rows(attach_slots(place.slots), place.num_workers)[place.worker]
+        self._watch = shards.Watch(
+            about_to_draw=progress.marker(self._row), batch_done=self._batch_done
+        )
+        self._maker: PictureMaker
+        self._target: Any = None
+
+    def serve(self, message: object) -> None:
+        match message:
+            case Setup():
+                self._set_up(message)
+            case Target():
+                self._release()
+                self._aim(message)
+            case Release():
+                self._release()
+            case Redo():
+                self._render(message.start, message.stop, message.excluded)
+            case (int(start), int(stop)):
+                self._render(start, stop, {})
+
+    def _set_up(self, setup: Setup) -> None:
+        try:
+            for font in setup.settings.fonts:
+                if hashlib.sha256(Path(font.path).read_bytes()).hexdigest() != font.sha256:
+                    raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
+            self._maker = self._make_maker(setup.settings)
+        except OSError as error:
+            raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
+        self._corpus = self._attach_corpus(setup.corpus)
+
+    def _aim(self, target: Target) -> None:
+        from shmtext.dataset.folder import OutputFolder  # noqa: PLC0415
+        from shmtext.dataset.plan import Plan  # noqa: PLC0415
+
+        # The main process holds the folder open: a worker that does not find it is told too late.
+        gone = StorageError(
+            f"{target.path} was removed or replaced during the run: put it back, or choose "
+            "another folder"
+        )
+        try:
+            folder = OutputFolder.open(Path(target.path), create=False)
+        except FolderError:
+            self._report_stopped(gone)
+            return
+        try:
+            if folder.identity != target.identity:
+                raise gone
+            folder.share_worker_lock()
+        except ShmtextError as error:
+            self._report_stopped(error)
+            return
+        plan = Plan(target.num_examples, target.image_format)
+        self._target = self._shards.RunTarget(folder, plan, target.fingerprint, self._worker)
+
+    def _release(self) -> None:
+        if self._target is not None:
+            self._target.folder.close()
+            self._target = None
+
+    def _render(self, start: int, stop: int, excluded: dict[int, str]) -> None:
+        if self._target is None:
+            return  # this task was on its way when the folder was found to be out of reach
+        plan = self._target.plan
+        shard = plan.shard(start // plan.examples_per_shard)
+        if (shard.start, shard.stop) != (start, stop):
+            raise ValueError(f"{start} to {stop} is no shard of this run")
+        self._batch_done(0)
+        try:
+            manifest = self._shards.render_shard(
+                self._maker, self._corpus, self._target, shard, excluded, self._watch
+            )
+        except ShmtextError as error:
+            self._report_stopped(error)
+        else:
+            _send(self._pipe, kind="done", **asdict(self._shard_done(manifest)))
+
+    def _batch_done(self, num_images: int) -> None:
+        from shmtext.engine.progress import HEARTBEAT, IMAGES  # noqa: PLC0415
+
+        self._row[HEARTBEAT] += 1
+        self._row[IMAGES] = num_images
+
+    def _report_stopped(self, error: ShmtextError) -> None:
+        _send(self._pipe, kind="stopped", error=str(error))
+
+
+def _send(pipe: Connection, **message: object) -> None:
+    if isinstance(message.get("error"), str):
+        message["error"] = str(message["error"])[:1_000]
+    line = json.dumps(message).encode() + b"\n"
+    if len(line) > MAX_MESSAGE_BYTES:
+        line = json.dumps({**message, "error": "(too long)"}).encode() + b"\n"
+    with suppress(ConnectionError):  # nobody is left to be told: the pipe's end is read next
+        os.write(pipe.fileno(), line)
+
+
+def _end_with_parent() -> None:
+    """End this process, in the middle of whatever it does, when the main process has died."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(ORPHANED)
+
+
+def _limit_threads() -> None:
+    """One core each: workers are the parallelism, pools within them would only compete."""
+    import cv2  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415
+
+    cv2.setNumThreads(0)
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
