@@ -1,0 +1,79 @@
+"""Labelled text pictures by the million, for training text recognisers.
+
+    from shmtext import BalancedText, RunConfig, Style, render
+
+    summary = render(RunConfig(corpus=BalancedText(character_frequency=100)), "out")
+
+Names are imported when they are first used: ``import shmtext`` alone costs next to nothing, which
+worker processes and ``--help`` are glad of.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
+    from shmtext.engine.inspect import RunStatus, run_status, verify
+    from shmtext.engine.run import Renderer, RunSummary, render
+    from shmtext.errors import ShmtextError
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style", "TextFile"), "config"),
+    **dict.fromkeys(("Renderer", "RunSummary", "render"), "engine.run"),
+    **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
+    "ShmtextError": "errors",
+}
+
+__all__ = [
+    "BalancedText",
+    "Output",
+    "Renderer",
+    "RunConfig",
+    "RunStatus",
+    "RunSummary",
+    "ShmtextError",
+    "Style",
+    "TextFile",
+    "render",
+    "run_status",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
+    value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
+    if name == "render":
+        # Under this name ``import shmtext.render.encode as encode`` finds the folder's module.
+        value.__name__ = "shmtext.render"
+    globals()[name] = value
+    return value
+
+
+class _Package(ModuleType):
+    """This package, whose ``render`` is the function and not the folder of the same name.
+
+    The import system binds a sub-package to its name when it is first imported, by whoever it is.
+    """
+
+    @property
+    def render(self) -> Any:
+        return __getattr__("render")
+
+    @render.setter
+    def render(self, _folder: ModuleType) -> None:
+        pass
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,444 @@
+"""The command line: arguments to ``RunConfig``, and the only printing and exit codes.
+
+Options that make up a config have no defaults here: what is not given is left to ``--config`` and
+to ``config.py``. What takes long to import is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as ProgressBar,
+)
+
+from shmtext import __version__
+from shmtext.errors import ExitCode, ShmtextError
+
+if TYPE_CHECKING:
+    from shmtext.dataset.check import Report
+    from shmtext.engine.inspect import RunStatus
+    from shmtext.engine.progress import Progress
+    from shmtext.engine.run import RunSummary
+
+MIN_ADDRESS_SPACE_BYTES = 600 << 20
+"""What NumPy, OpenCV and PyArrow map; most of it never becomes memory in use."""
+
+NO_MEMORY = (
+    "not enough memory: free some, raise the limit on this process (ulimit -v), or use fewer "
+    "workers or --engine serial; what is committed is kept"
+)
+LINE_EVERY_S = 10
+"""Between progress lines where there is no terminal: a night's log stays readable."""
+
+RUN_ONLY = ("workers", "engine", "resume")
+"""Options of a run that are no part of its config: they never change a byte of the output."""
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """Run the command line; every foreseeable error is one line and its own exit code."""
+    try:
+        # Not ``cli.main``: it answers a closed pipe with exit code 1.
+        with cli.make_context("shmtext", sys.argv[1:]) as context:
+            code = cli.invoke(context)
+            sys.stdout.flush()
+    except click.exceptions.Exit as ending:
+        code = ending.exit_code
+    except ShmtextError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (``shmtext status out | head -1``).
+        with suppress(OSError):
+            sys.stdout.close()
+        code = ExitCode.DONE
+    except MemoryError:
+        _complain(NO_MEMORY)
+        code = ExitCode.STOPPED
+    except ImportError as error:
+        code = _complain_of_library(error)
+    sys.exit(int(code or 0))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def cli() -> None:
+    """Labelled text pictures by the million, for training text recognisers."""
+
+
+def _option(*names: str, group: str, **settings: Any) -> Callable[[Command], Command]:
+    """Make an option that stands under a heading in ``--help``."""
+    return click.option(*names, cls=_GroupedOption, group=group, **settings)
+
+
+class _GroupedOption(click.Option):
+    def __init__(self, *args: Any, group: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.group = group
+
+
+class _GroupedCommand(click.Command):
+    """Lists options under their groups' headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for option in self.get_params(ctx):
+            record = option.get_help_record(ctx)
+            if isinstance(option, _GroupedOption) and record is not None:
+                groups.setdefault(option.group, []).append(record)
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+
+def _corpus_options(command: Command) -> Command:
+    options = [
+        _option(
+            "--letters",
+            group="Corpus",
+            metavar="CHARS",
+            help="Letters of the balanced random text. [default: a-z A-Z]",
+        ),
+        _option(
+            "--numbers", group="Corpus", metavar="CHARS", help="Digits likewise. [default: 0-9]"
+        ),
+        _option(
+            "--space-freq",
+            group="Corpus",
+            type=float,
+            metavar="N",
+            help="Spaces per group (letters, digits), in character frequencies. [default: 1]",
+        ),
+        _option(
+            "--character-frequency",
+            group="Corpus",
+            type=int,
+            metavar="N",
+            help="How often each character occurs in all. [default: 1000]",
+        ),
+        _option(
+            "--min-example-size",
+            group="Corpus",
+            type=int,
+            metavar="N",
+            help="Fewest characters of an example. [default: 5]",
+        ),
+        _option(
+            "--max-example-size",
+            group="Corpus",
+            type=int,
+            metavar="N",
+            help="Most characters of an example. [default: 20]",
+        ),
+        _option(
+            "--split-letters/--no-split-letters",
+            group="Corpus",
+            default=None,
+            help="Follow each example by its characters spelled out. [default: no]",
+        ),
+        _option(
+            "--texts",
+            group="Corpus",
+            metavar="PATH[::COLUMN]",
+            help="In place of random text: one example a line of a UTF-8 file (plain or .gz), "
+            "or a column of a CSV or Parquet file.",
+        ),
+        _option(
+            "--max-chars-per-line",
+            group="Corpus",
+            type=int,
+            metavar="N",
+            help="Wrap texts at this width. [default: no wrapping]",
+        ),
+        _option(
+            "--max-images",
+            group="Corpus",
+            type=int,
+            metavar="N",
+            help="Render only the first N examples. [default: all]",
+        ),
+        _option(
+            "--seed", group="Corpus", type=int, metavar="N", help="Of all randomness. [default: 0]"
+        ),
+        _option(
+            "--fonts",
+            group="Style",
+            multiple=True,
+            metavar="PATH",
+            help="Font file or folder of them. [default: ten fonts that come along]",
+        ),
+        _option(
+            "--font-sizes",
+            group="Style",
+            type=int,
+            multiple=True,
+            metavar="PX",
+            help="Pixel size. [default: 32]",
+        ),
+        _option(
+            "--font-colors",
+            group="Style",
+            multiple=True,
+            metavar="COLOR",
+            help="#rrggbb, a CSS name, or r,g,b. [default: #000000]",
+        ),
+        _option(
+            "--background-colors",
+            group="Style",
+            multiple=True,
+            metavar="COLOR",
+            help="Likewise. [default: #ffffff]",
+        ),
+        _option("--image-format", group="Output", metavar="jpg|png", help="[default: jpg]"),
+        _option("--jpeg-quality", group="Output", type=int, metavar="1-100", help="[default: 95]"),
+        _option(
+            "--mode",
+            group="Output",
+            metavar="auto|gray|rgb",
+            help="auto: gray when every colour is gray. [default: auto]",
+        ),
+        _option(
+            "--csv/--no-csv",
+            group="Output",
+            default=None,
+            help="Write labels.csv beside metadata.parquet. [default: csv]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command(cls=_GroupedCommand)
+@click.argument("out", type=click.Path(path_type=Path))
+@_corpus_options
+@_option(
+    "--workers",
+    group="Run",
+    type=int,
+    metavar="N",
+    help="Processes. [default: what cores, CPU quota and memory allow]",
+)
+@_option(
+    "--engine",
+    group="Run",
+    metavar="auto|processes|threads|serial",
+    help="auto: small runs are rendered without starting processes. [default: auto]",
+)
+@_option(
+    "--resume",
+    group="Run",
+    metavar="auto|never|must",
+    help="What to do with a folder that holds a run: continue it, refuse it, or refuse any "
+    "that holds none. [default: auto]",
+)
+@_option(
+    "--config",
+    group="Run",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Read options from a TOML file (font_sizes = [24, 32]); the command line wins.",
+)
+def render(out: Path, config: Path | None, **given: Any) -> int:
+    """Render labelled pictures into the folder OUT, or finish what was interrupted there.
+
+    Options that may be given several times (fonts, sizes, colours) are repeated: of each, one is
+    drawn per picture. OUT gets images/, metadata.parquet (one row a picture, read by Hugging
+    Face's imagefolder), labels.csv and, while it runs, what it takes to resume.
+
+    \b
+    Exit codes: 0 done, 2 bad settings or input, 3 stopped by storage or memory (resumable),
+    4 finished but some examples failed, 130 interrupted (resumable).
+    """
+    _check_address_space()
+    from shmtext.config import config_from_options, load_toml  # noqa: PLC0415 - see the top
+
+    options = load_toml(config) if config is not None else {}
+    options.update({name: value for name, value in given.items() if value not in (None, ())})
+    run = {name: options.pop(name) for name in RUN_ONLY if name in options}
+    run_config = config_from_options(options)
+
+    from shmtext.engine.run import Renderer  # noqa: PLC0415
+
+    resume = run.pop("resume", "auto")
+    with _Screen() as screen, Renderer(run_config, observer=screen, **run) as renderer:
+        summary = renderer.render(out, resume=resume)
+    _print_summary(summary, run_config.output.csv)
+    return ExitCode.FAILED_EXAMPLES if summary.num_failed else ExitCode.DONE
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+def status(out: Path) -> int:
+    """Tell how far the run in OUT is, whether it is running, interrupted or finished."""
+    from shmtext.engine.inspect import run_status  # noqa: PLC0415
+
+    _print_status(run_status(out))
+    return ExitCode.DONE
+
+
+@cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--checksums", is_flag=True, help="Read every byte, not sizes alone.")
+def verify(out: Path, checksums: bool) -> int:
+    """Check that every picture in OUT is whole and every label row right.
+
+    What is damaged is named, and rendered again by the next run of the same settings.
+    """
+    from shmtext.engine.inspect import verify as verify_run  # noqa: PLC0415
+
+    report = verify_run(out, checksums=checksums)
+    _print_report(report, out)
+    return ExitCode.DONE if report.whole else ExitCode.STOPPED
+
+
+class _Screen:
+    """Shows how a run goes: a bar on a terminal, now and then a line elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar: ProgressBar | None = None
+        self._task: Any = None
+        self._line_s = time.monotonic()
+
+    def __enter__(self) -> _Screen:
+        if self._console.is_terminal:
+            self._bar = ProgressBar(
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]:,.0f} images/s"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[trouble]}"),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def note(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, markup=False)
+
+    def progress(self, progress: Progress) -> None:
+        if self._bar is not None:
+            fields: dict[str, Any] = {"rate": progress.images_per_s, "trouble": _trouble(progress)}
+            if self._task is None:
+                self._task = self._bar.add_task("", total=progress.num_examples, **fields)
+            self._bar.update(self._task, completed=progress.num_done, **fields)
+            return
+        now_s = time.monotonic()
+        if now_s - self._line_s >= LINE_EVERY_S:
+            self._line_s = now_s
+            left = f", {progress.left_s:,.0f} s left" if progress.left_s is not None else ""
+            self.note(
+                f"{progress.num_done:,} of {progress.num_examples:,}, "
+                f"{progress.images_per_s:,.0f} images/s{left}{_trouble(progress)}"
+            )
+
+
+def _trouble(progress: Progress) -> str:
+    skipped = f", {progress.num_skipped:,} skipped" if progress.num_skipped else ""
+    return skipped + (f", {progress.num_failed:,} failed" if progress.num_failed else "")
+
+
+def _print_summary(summary: RunSummary, has_csv: bool) -> None:
+    labels = " and labels.csv" if has_csv else ""
+    if summary.num_rendered == 0 and summary.num_images:
+        click.echo(
+            f"{summary.folder} is complete: {summary.num_images:,} images were there already"
+        )
+    else:
+        click.echo(
+            f"{summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) in "
+            f"{summary.folder}; {summary.num_rendered:,} rendered in {summary.elapsed_s:.1f} s, "
+            f"{summary.images_per_s:,.0f} images/s"
+        )
+    if summary.num_skipped:
+        click.echo(f"{summary.num_skipped:,} skipped: see {summary.folder / 'skipped.parquet'}")
+    if summary.num_failed:
+        click.echo(f"{summary.num_failed:,} failed: see {summary.folder / 'skipped.parquet'}")
+    click.echo(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
+    click.echo(f"load: datasets.load_dataset('imagefolder', data_dir='{summary.folder}')")
+
+
+def _print_status(status: RunStatus) -> None:
+    if status.holder is not None:
+        state = f"running ({status.holder})"
+    else:
+        state = "finished" if status.finished else "interrupted: run the same command to continue"
+    click.echo(f"{status.folder}: {state}")
+    click.echo(
+        f"committed: {status.num_images:,} images ({status.image_bytes / 1e6:,.1f} MB) in "
+        f"{status.num_committed_shards:,} of {status.num_shards:,} shards"
+    )
+    click.echo(f"missing:   {status.num_missing:,} of {status.num_examples:,} examples")
+    click.echo(f"skipped:   {status.num_skipped:,}")
+    click.echo(f"failed:    {status.num_failed:,}")
+    click.echo(f"rate:      {status.images_per_s:,.0f} images/s")
+    for damage in status.damages:
+        click.echo(f"damaged:   {damage}")
+
+
+def _print_report(report: Report, out: Path) -> None:
+    for damage in report.damages:
+        shard = f"shard {damage.shard}: " if damage.shard is not None else ""
+        click.echo(f"damaged: {shard}{damage}")
+    if report.whole:
+        click.echo(f"{out} is whole: {report.num_whole:,} shards")
+        return
+    if report.missing:
+        click.echo(f"missing: {len(report.missing):,} of {report.num_shards:,} shards")
+    what = "damaged" if report.damages else "not finished"
+    click.echo(f"{out} is {what}: run the same render command again to mend it", err=True)
+
+
+def _check_address_space() -> None:
+    """Raise under a limit in which the libraries would crash as they are imported, not fail."""
+    limit_bytes, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit_bytes != resource.RLIM_INFINITY and limit_bytes < MIN_ADDRESS_SPACE_BYTES:
+        raise MemoryError
+
+
+def _complain_of_library(error: ImportError) -> ExitCode:
+    """Say what to do when a library that was installed with this program can't be loaded."""
+    if any(reason in str(error) for reason in ("failed to map segment", "cannot allocate")):
+        _complain(NO_MEMORY)
+        return ExitCode.STOPPED
+    if isinstance(error, ModuleNotFoundError) or ".so" not in str(error):
+        raise error
+    _complain(
+        f"a library of the system is missing ({error}): on Debian and Ubuntu, apt-get install "
+        "libgl1 libglib2.0-0 libxcb1; or pip install opencv-python-headless in place of "
+        "opencv-python"
+    )
+    return ExitCode.BAD_INPUT
+
+
+def _complain(line: str) -> None:
+    # One line, whatever a file is called.
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    click.echo(f"shmtext: {shown}", err=True)
