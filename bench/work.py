@@ -1,0 +1,147 @@
+"""The work that questions share: configs, their corpora and fonts, and the plain Pillow loop.
+
+Nothing is timed here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.places import ONE_FONT
+from shmtext.config import BalancedText, Output, RunConfig
+from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
+from shmtext.corpus.sources import corpus_chunks
+from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.plan import Plan
+from shmtext.engine.shards import RunTarget
+from shmtext.errors import FontError
+from shmtext.render.faces import FontFile, bundled_fonts, find_font_files, read_fonts
+from shmtext.render.settings import RenderSettings
+
+EXAMPLES_PER_FREQUENCY = 64 / 12.5
+"""Of the default balanced text: 62 characters and 2 spaces, 12.5 characters an example."""
+
+FACE_FONTS = (
+    *("Caladea-Regular.ttf", "Comfortaa-Regular.ttf", "DejaVuSans.ttf"),
+    *("FantasqueSansMono-Regular.ttf", "LiberationSerif-Italic.ttf", "RobotoCondensed-Regular.ttf"),
+)
+FACE_SIZES_PX = (31, 33)
+"""Twelve faces of bundled fonts alone, so that every machine has the same; 32 px on average."""
+
+SYSTEM_FONTS = Path("/usr/share/fonts")
+
+
+def balanced(num_examples: int) -> BalancedText:
+    """Return the balanced text, 5 to 20 characters an example, that comes to about so many."""
+    return BalancedText(character_frequency=math.ceil(num_examples / EXAMPLES_PER_FREQUENCY))
+
+
+def twelve_faces(num_examples: int, **more: Any) -> dict[str, Any]:
+    """Return the options of what the project's speed is stated for: twelve faces mixed."""
+    return {
+        "character_frequency": balanced(num_examples).character_frequency,
+        "fonts": [str(bundled_fonts() / name) for name in FACE_FONTS],
+        "font_sizes": list(FACE_SIZES_PX),
+        **more,
+    }
+
+
+def one_face(num_examples: int, **more: Any) -> dict[str, Any]:
+    """Return the options of a run in one face, DejaVu Sans at 32 px."""
+    fonts = {"fonts": [str(ONE_FONT)], "font_sizes": [32]}
+    return {**twelve_faces(num_examples), **fonts, **more}
+
+
+def toml(options: Mapping[str, Any]) -> str:
+    """Write options as a TOML file's text, for the command line to read.
+
+    >>> toml({"font_sizes": [32], "mode": "gray"})
+    'font_sizes = [32]\\nmode = "gray"\\n'
+    """
+    # JSON's strings, whole numbers, booleans and lists of them are TOML's.
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in options.items())
+
+
+def texts_of(config: RunConfig) -> RaggedTexts:
+    """Make a config's corpus, in private memory."""
+    chunks = corpus_chunks(config.corpus, config.seed, config.style.max_chars_per_line)
+    return gather_chunks(take_texts(chunks, config.max_images))
+
+
+def settings_of(config: RunConfig) -> RenderSettings:
+    """Read a config's fonts, as a run does before it begins."""
+    fonts = read_fonts(find_font_files(config.style.fonts or [bundled_fonts()]))
+    return settings_with(fonts, config)
+
+
+def settings_with(fonts: tuple[FontFile, ...], config: RunConfig) -> RenderSettings:
+    """Combine fonts that were read before with everything else of a config."""
+    return RenderSettings(
+        fonts=fonts,
+        style=config.style,
+        output=config.output,
+        mode=config.picture_mode,
+        color_pairs=config.color_pairs,
+        seed=config.seed,
+    )
+
+
+def usable_fonts(limit: int) -> list[Path]:
+    """List bundled fonts, then this machine's, that draw ASCII; at most so many."""
+    candidates = find_font_files([bundled_fonts()])
+    if SYSTEM_FONTS.is_dir():
+        candidates += sorted(SYSTEM_FONTS.rglob("*.ttf"))
+    found: dict[str, Path] = {}
+    for path in candidates:
+        try:
+            (font,) = read_fonts([path])
+        except FontError:
+            continue
+        if {*range(0x30, 0x3A), *range(0x41, 0x5B)} <= set(font.code_points.tolist()):
+            found.setdefault(font.sha256, path)
+        if len(found) == limit:
+            break
+    return list(found.values())
+
+
+def target_in(folder: OutputFolder, num_examples: int, config: RunConfig) -> RunTarget:
+    """Return the target of a run that has no record of itself: shards only."""
+    plan = Plan(num_examples, config.output.image_format)
+    return RunTarget(folder, plan, fingerprint="b" * 64, worker=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PillowJob:
+    """What a user would write in ten lines: which texts, in which faces, to which files."""
+
+    texts: Sequence[str]
+    faces: Sequence[tuple[Path, int]]
+    """Font file and size; opened once each. The faces take turns."""
+    output: Output
+    mode: str
+    """``gray`` or ``rgb``."""
+    folder: Path
+
+
+def pillow_loop(job: PillowJob) -> None:
+    """Draw and save one text after another, black on white, with Pillow alone."""
+    # The basic layout is the faster one; shaping would make the comparison too easy.
+    basic = ImageFont.Layout.BASIC
+    fonts = [ImageFont.truetype(path, size, layout_engine=basic) for path, size in job.faces]
+    suffix = job.output.image_format
+    how: dict[str, Any] = {"quality": job.output.jpeg_quality} if suffix == "jpg" else {}
+    mode, white, black = ("L", 255, 0) if job.mode == "gray" else ("RGB", "white", "black")
+    for index, text in enumerate(job.texts):
+        font = fonts[index % len(fonts)]
+        left, top, right, bottom = font.getbbox(text)
+        size = max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))
+        picture = Image.new(mode, size, white)
+        ImageDraw.Draw(picture).text((-left, -top), text, font=font, fill=black)
+        picture.save(job.folder / f"{index:06d}.{suffix}", **how)
