@@ -1,0 +1,158 @@
+"""Drives ``PictureMaker``, and draws the same pictures with nothing but Pillow.
+
+``plain_picture`` is written from the documented geometry, not from ``render/reference.py``: it
+draws on a sheet that is ample on every side, and cuts the picture out of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from shmtext.config import Output, RunConfig, Style
+from shmtext.corpus.ragged import pack_texts
+from shmtext.render.faces import FontFile, bundled_fonts, read_fonts
+from shmtext.render.pictures import PictureMaker
+from shmtext.render.settings import RenderSettings
+from shmtext.render.texts import ShardTexts, Skip
+
+BUNDLED = tuple(sorted(bundled_fonts().glob("*.ttf")))
+SANS = bundled_fonts() / "DejaVuSans.ttf"
+ITALIC = bundled_fonts() / "LiberationSerif-Italic.ttf"
+LATIN_1 = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x100))))
+
+Pixels = NDArray[np.uint8]
+
+
+@cache
+def font_file(path: Path) -> FontFile:
+    (font,) = read_fonts([path])
+    return font
+
+
+def picture_maker(
+    fonts: Sequence[Path] = (SANS,), *, seed: int = 0, output: Output | None = None, **style: Any
+) -> PictureMaker:
+    """Return a maker for PNG unless ``output`` says otherwise; ``style`` as for ``Style``."""
+    config = RunConfig(style=Style(**style), output=output or Output(image_format="png"), seed=seed)
+    settings = RenderSettings(
+        fonts=tuple(font_file(path) for path in fonts),
+        style=config.style,
+        output=config.output,
+        mode=config.picture_mode,
+        color_pairs=config.color_pairs,
+        seed=seed,
+    )
+    return PictureMaker(settings)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a maker made of some texts."""
+
+    maker: PictureMaker
+    shard: ShardTexts
+    pictures: dict[int, Pixels]
+    """By position."""
+    num_alone: int
+    """Pictures that came in a batch of their own, as the reference's do."""
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        return {skip.position: skip.reason for skip in self.shard.skips}
+
+    @property
+    def failed(self) -> set[int]:
+        return {skip.position for skip in self.shard.skips if skip.failed}
+
+
+def draw(maker: PictureMaker, texts: Sequence[str], start: int = 0) -> Drawing:
+    """Draw examples ``[start, start + len(texts))``, and see that each comes out once."""
+    shard = maker.prepare(pack_texts(texts), start, lambda _stage: None)
+    pictures: dict[int, Pixels] = {}
+    num_alone = 0
+    for batch in maker.draw(shard, lambda _position: None, lambda _stage: None):
+        num_alone += len(batch.positions) == 1
+        for position, picture in zip(batch.positions, batch.pictures, strict=True):
+            assert position not in pictures
+            # Copied at once: what comes later must not be able to change it.
+            pictures[position] = picture.copy()
+    drawing = Drawing(maker, shard, pictures, num_alone)
+    assert set(range(len(texts))) == pictures.keys() | drawing.reasons.keys()
+    assert not pictures.keys() & drawing.reasons.keys()
+    return drawing
+
+
+def plain_picture(
+    lines: Sequence[str], face: ImageFont.FreeTypeFont, colors: tuple[str, str], mode: str
+) -> Pixels:
+    """Draw lines by Pillow alone; gray ``(height, width)`` or red, green, blue."""
+    ascent, descent = face.getmetrics()
+    line_px = ascent + descent
+    boxes = [face.getbbox(line) for line in lines]
+    left = min(0, *(int(box[0]) for box in boxes))
+    right = max(0, *(int(box[2]) for box in boxes), *(math.ceil(face.getlength(x)) for x in lines))
+    tops = [k * line_px + int(box[1]) for k, box in enumerate(boxes)]
+    bottoms = [k * line_px + int(box[3]) for k, box in enumerate(boxes)]
+    top, bottom = min(0, *tops), max(line_px * len(lines), *bottoms)
+    margin = line_px
+    size = right - left + 2 * margin, bottom - top + 2 * margin
+    sheet = Image.new("L" if mode == "gray" else "RGB", size, colors[1])
+    pen = ImageDraw.Draw(sheet)
+    for k, line in enumerate(lines):
+        pen.text((margin - left, margin - top + k * line_px), line, fill=colors[0], font=face)
+    blank = Image.new(sheet.mode, size, colors[1])
+    crop = (margin, margin, size[0] - margin, size[1] - margin)
+    picture = np.array(sheet.crop(crop))
+    sheet.paste(blank.crop(crop), crop)
+    assert sheet.tobytes() == blank.tobytes(), f"ink outside of the canvas of {lines}"
+    return picture
+
+
+def plain_face(drawing: Drawing, position: int) -> ImageFont.FreeTypeFont:
+    """Open anew the face that a text was drawn in."""
+    font, size_px = drawing.maker.faces.font_and_size(int(drawing.shard.face_id[position]))
+    shaped = bool(drawing.shard.needs_shaping[position])
+    layout = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return _open(font.path, size_px, layout)
+
+
+@cache
+def _open(path: str, size_px: int, layout: ImageFont.Layout) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size_px, layout_engine=layout)
+
+
+def check_equality(drawing: Drawing, plain_every: int = 1) -> int:
+    """See that every picture is the reference's and Pillow's; return how many there are.
+
+    With ``plain_every`` above 1 only so many of them are drawn plainly, too.
+    """
+    settings, shard = drawing.maker.settings, drawing.shard
+    for position, picture in drawing.pictures.items():
+        lines = shard.lines_of(position)
+        face = plain_face(drawing, position)
+        where = f"{lines!r} in {face.getname()} at {face.size} px"
+        reference = drawing.maker.draw_reference(shard, position)
+        assert not isinstance(reference, Skip), f"the reference does not draw {where}"
+        assert_same(reference, picture, f"{where}, reference")
+        if position % plain_every:
+            continue
+        colors = settings.color_pairs[int(shard.styles.pair_id[position])]
+        plain = plain_picture(lines, face, colors, settings.mode)
+        if settings.mode == "rgb" and settings.output.image_format == "jpg":
+            plain = plain[:, :, ::-1]
+        assert_same(plain, picture, f"{where}, plain drawing")
+    return len(drawing.pictures)
+
+
+def assert_same(expected: Pixels, actual: Pixels, where: str) -> None:
+    assert expected.shape == actual.shape, where
+    assert np.array_equal(expected, actual), where

@@ -1,0 +1,402 @@
+"""Storage that is full, read-only, gone or failing at any single call: the run stops with one
+line, keeps every commit, and the same command finishes it with the same bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_runs import (
+    BAD_INPUT,
+    DONE,
+    STOPPED,
+    Finished,
+    Tree,
+    assert_committed_is_whole,
+    finish,
+    is_root,
+    num_committed,
+    run,
+    start,
+    tree,
+    until,
+    write_shim,
+)
+
+from shmtext import Renderer, RunConfig, ShmtextError, TextFile
+
+pytestmark = pytest.mark.usefixtures("no_segment_left")
+
+Undisturbed = Callable[..., Tree]
+OPTIONS = ("--max-images", 600)
+"""Four shards of 196; 2.4 MB on a file system with blocks of 4 KiB."""
+ENGINES = {"serial": ("--engine", "serial"), "workers": ("--engine", "processes", "--workers", 2)}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount tmpfs file systems with options; gone after the test."""
+    mounted: list[Path] = []
+
+    def mount(options: str) -> Path:
+        folder = tmp_path / f"mount{len(mounted)}"
+        folder.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "shmtext", folder], check=True)
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def remount(folder: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
+
+
+def assert_stopped_and_whole(ended: Finished, out: Path, *says: str) -> None:
+    ended.expect(STOPPED, *says, num_lines=1)
+    assert not [path for path in out.glob("images/*/*") if path.stat().st_size == 0]
+    if (out / "run.json").exists():
+        assert_committed_is_whole(out)
+
+
+@is_root
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("size_kib", [64, 500, 1000, 2000])
+def test_a_full_disk_stops_the_run_and_room_finishes_it(
+    small: Callable[[str], Path], undisturbed: Undisturbed, engine: str, size_kib: int
+) -> None:
+    folder = small(f"size={size_kib}k")
+    out = folder / "out"
+    assert_stopped_and_whole(run("render", out, *OPTIONS, *ENGINES[engine]), out, "free some")
+    remount(folder, "size=16m")
+    run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*OPTIONS)
+
+
+@is_root
+def test_a_disk_that_fills_up_during_the_run_keeps_what_is_committed(
+    small: Callable[[str], Path], undisturbed: Undisturbed
+) -> None:
+    folder = small("size=64m")
+    out = folder / "out"
+    options = ("--character-frequency", 1_000)
+    main = start("render", out, *options, *ENGINES["workers"])
+    until(lambda: num_committed(out) >= 1)
+    with pytest.raises(OSError, match="No space"), (folder / "filler").open("wb", 0) as filler:
+        while True:
+            filler.write(bytes(1 << 16))
+    assert_stopped_and_whole(finish(main), out, "free some")
+    assert num_committed(out) >= 1
+    (folder / "filler").unlink()
+    run("render", out, *options, *ENGINES["workers"]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
+
+
+@is_root
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("num_inodes", [4, 300, 610])
+def test_a_device_without_inodes_stops_the_run(
+    small: Callable[[str], Path], undisturbed: Undisturbed, engine: str, num_inodes: int
+) -> None:
+    folder = small(f"size=16m,nr_inodes={num_inodes}")
+    out = folder / "out"
+    assert_stopped_and_whole(run("render", out, *OPTIONS, *ENGINES[engine]), out, "inodes")
+    remount(folder, "nr_inodes=5000")
+    run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*OPTIONS)
+
+
+@is_root
+def test_a_read_only_file_system_stops_a_resume(
+    small: Callable[[str], Path], undisturbed: Undisturbed
+) -> None:
+    folder = small("size=16m")
+    out = folder / "out"
+    run("render", out, *OPTIONS, "--engine", "serial").expect(DONE)
+    (out / "_SUCCESS.json").unlink()
+    shutil.rmtree(out / "images/00001")
+    remount(folder, "ro")
+    run("render", out, *OPTIONS).expect(STOPPED, "read-only", num_lines=1)
+    run("render", folder / "new", *OPTIONS).expect(STOPPED, "read-only", num_lines=1)
+    remount(folder, "rw")
+    run("render", out, *OPTIONS).expect(DONE)
+    assert tree(out) == undisturbed(*OPTIONS)
+
+
+@is_root
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_folder_made_unchangeable_during_the_run_stops_it(
+    out: Path, undisturbed: Undisturbed, engine: str
+) -> None:
+    options = ("--max-images", 3_000)
+    main = start("render", out, *options, *ENGINES[engine])
+    until(lambda: num_committed(out) >= 1)
+    with immutable(out / "fragments"):
+        assert_stopped_and_whole(finish(main), out, "make", "writable")
+    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
+
+
+@contextmanager
+def immutable(folder: Path) -> Iterator[None]:
+    """What ``chattr +i`` does: not even root may change the folder."""
+    get_flags, set_flags, is_immutable = 0x80086601, 0x40086602, 0x10
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        flags = struct.unpack("l", fcntl.ioctl(fd, get_flags, bytes(8)))[0]
+        fcntl.ioctl(fd, set_flags, struct.pack("l", flags | is_immutable))
+    except OSError as error:
+        os.close(fd)
+        pytest.skip(f"this file system knows no immutable folders ({error.strerror})")
+    try:
+        yield
+    finally:
+        fcntl.ioctl(fd, set_flags, struct.pack("l", flags))
+        os.close(fd)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("num_bytes", [100, 5_000, 20_000])
+def test_a_limit_on_file_sizes_stops_the_run(
+    out: Path, undisturbed: Undisturbed, engine: str, num_bytes: int
+) -> None:
+    limited = ("prlimit", f"--fsize={num_bytes}")
+    ended = run("render", out, *OPTIONS, *ENGINES[engine], prefix=limited)
+    assert_stopped_and_whole(ended, out)
+    assert "larger than a file may be" in ended.stderr or "File too large" in ended.stderr
+    run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*OPTIONS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("num_files", [18, 24, 40, 64])
+def test_a_limit_on_open_files_is_kept_or_named(
+    out: Path, undisturbed: Undisturbed, engine: str, num_files: int
+) -> None:
+    prefix = ("prlimit", f"--nofile={num_files}")
+    ended = run("render", out, *OPTIONS, *ENGINES[engine], prefix=prefix)
+    if ended.returncode != DONE:
+        assert ended.returncode in (STOPPED, BAD_INPUT), ended.stderr
+        ended.expect(ended.returncode, "open files", num_lines=1)
+        run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*OPTIONS)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("replaced_by", ["nothing", "a folder", "a link"])
+def test_a_folder_taken_away_during_the_run_stops_it_and_nothing_is_written_elsewhere(
+    out: Path, tmp_path: Path, undisturbed: Undisturbed, engine: str, replaced_by: str
+) -> None:
+    options = ("--max-images", 3_000)
+    main = start("render", out, *options, *ENGINES[engine])
+    until(lambda: num_committed(out) >= 1)
+    aside, elsewhere = tmp_path / "aside", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out.rename(aside)
+    if replaced_by == "a folder":
+        out.mkdir()
+    elif replaced_by == "a link":
+        out.symlink_to(elsewhere)
+    finish(main).expect(STOPPED, "removed or replaced", num_lines=1)
+    assert list(elsewhere.iterdir()) == []
+    if replaced_by == "a folder":
+        assert list(out.iterdir()) == []
+        out.rmdir()
+    elif replaced_by == "a link":
+        out.unlink()
+    aside.rename(out)
+    assert_committed_is_whole(out)
+    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_folder_deleted_during_the_run_stops_it(out: Path, engine: str) -> None:
+    main = start("render", out, "--max-images", 3_000, *ENGINES[engine])
+    until(lambda: num_committed(out) >= 1)
+    # Files that are still being made may keep the tree from going at the first try.
+    until(lambda: not shutil.rmtree(out, ignore_errors=True) and not out.exists())
+    finish(main).expect(STOPPED, "removed or replaced", num_lines=1)
+    assert not out.exists()
+
+
+def test_a_folder_that_goes_between_start_and_first_shard_is_one_line(
+    out: Path, tmp_path: Path
+) -> None:
+    # Both workers find no folder when they come to it, with a task on its way to them.
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        if not IS_WORKER:
+            @after_import("shmtext.engine.supervisor")
+            def rename_first(module):
+                real = module.Workers.run
+
+                def run(self, *arguments):
+                    if once({str(tmp_path / "renamed")!r}):
+                        os.rename({str(out)!r}, {str(out) + "2"!r})
+                    return real(self, *arguments)
+
+                module.Workers.run = run
+        """,
+    )
+    ended = run("render", out, *OPTIONS, *ENGINES["workers"], shims=[shim])
+    ended.expect(STOPPED, "removed or replaced", num_lines=1)
+
+
+# -- every single call -----------------------------------------------------------------------------
+
+LINES = "\n".join(f"text {i}" if i in (0, 7, 66, 68) else "" for i in range(70))
+"""Two shards, of 67 and 3 lines; few pictures, so that every single call can be made to fail."""
+CALLS = ("open", "write", "fsync", "rename", "close", "mkdir", "unlink")
+CODES = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EMFILE)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("texts") / "texts.txt"
+    path.write_text(LINES)
+    return path
+
+
+@pytest.fixture(scope="module")
+def serial(texts: Path) -> Iterator[Renderer]:
+    """One renderer for hundreds of runs: a run then takes some 10 ms."""
+    with Renderer(RunConfig(corpus=TextFile(texts)), engine="serial") as renderer:
+        yield renderer
+
+
+@pytest.fixture(scope="module")
+def whole(serial: Renderer, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    serial.render(out)
+    return tree(out)
+
+
+@contextmanager
+def failing(function: str, at: int, code: int) -> Iterator[list[int]]:
+    """Let the ``at``-th call of ``os.<function>`` fail; lends the number of calls so far."""
+    real, calls = getattr(os, function), [0]
+
+    def shim(*args: Any, **kwargs: Any) -> Any:
+        calls[0] += 1
+        if calls[0] != at:
+            return real(*args, **kwargs)
+        if function == "close":  # a failed close has closed all the same
+            real(*args)
+        if function == "write":  # on a disk that fills up, part of it is written
+            real(args[0], bytes(args[1])[:10])
+        raise OSError(code, os.strerror(code))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, function, shim)
+        yield calls
+
+
+@pytest.mark.parametrize("function", CALLS)
+def test_whatever_call_fails_a_resume_gives_the_same_bytes(
+    serial: Renderer, whole: Tree, tmp_path: Path, function: str
+) -> None:
+    fds = len(os.listdir("/proc/self/fd"))
+    at, num_failed = 0, 0
+    while True:
+        at += 1
+        out = tmp_path / str(at)
+        with failing(function, at, CODES[at % len(CODES)]) as calls:
+            try:
+                serial.render(out)
+            except ShmtextError as error:
+                num_failed += 1
+                assert error.exit_code == STOPPED, error
+                assert "\n" not in str(error)
+        if calls[0] < at:
+            break
+        assert serial.render(out).digest
+        assert tree(out) == whole, f"call {at} of {function}"
+        shutil.rmtree(out)
+    assert num_failed > 0
+    assert len(os.listdir("/proc/self/fd")) == fds
+
+
+CRASHES = '''
+import os, shutil, signal, sys
+from pathlib import Path
+from shmtext import Renderer, RunConfig, TextFile
+
+out_root, texts = map(Path, sys.argv[1:])
+renderer = Renderer(RunConfig(corpus=TextFile(texts)), engine="serial")
+renderer.render(out_root / "warm")
+
+
+def child(out, at):
+    """Die before the at-th change of the disk; leave with 0 if there are fewer."""
+    calls = 0
+
+    def dying(function):
+        real = getattr(os, function)
+
+        def shim(*args, **kwargs):
+            nonlocal calls
+            changes_disk = function != "open" or args[1] & os.O_CREAT
+            calls += bool(changes_disk)
+            if changes_disk and calls == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args, **kwargs)
+
+        return shim
+
+    for function in ("open", "write", "fsync", "rename", "mkdir", "unlink", "rmdir"):
+        setattr(os, function, dying(function))
+    renderer.render(out)
+    os._exit(0)
+
+
+at = 1
+while True:
+    out = out_root / str(at)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            child(out, at)
+        finally:
+            os._exit(1)
+    status = os.waitpid(pid, 0)[1]
+    if status == 0:
+        break
+    assert status == signal.SIGKILL, status
+    # The next process, which knows nothing of the first.
+    pid = os.fork()
+    if pid == 0:
+        try:
+            print(at, renderer.render(out).digest, flush=True)
+            shutil.rmtree(out)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+    at += 1
+'''
+
+
+def test_a_death_between_any_two_steps_loses_nothing(
+    serial: Renderer, whole: Tree, texts: Path, tmp_path: Path
+) -> None:
+    expected = serial.render(tmp_path / "whole").digest
+    assert tree(tmp_path / "whole") == whole
+    ended = run(tmp_path, texts, program=("-W", "ignore", "-c", CRASHES))
+    ended.expect(DONE)
+    digests = dict(line.split() for line in ended.stdout.splitlines())
+    assert len(digests) > 60
+    assert set(digests.values()) == {expected}

@@ -1,0 +1,318 @@
+"""Workers that are killed, crash, hang, stop or never start: nothing else is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fault_runs import (
+    DONE,
+    FAILED_EXAMPLES,
+    REPOSITORY,
+    STOPPED,
+    Tree,
+    finish,
+    is_at_work,
+    num_committed,
+    poison_shim,
+    run,
+    skipped,
+    start,
+    tree,
+    until,
+    with_limits,
+    workers_of,
+    write_shim,
+    write_texts,
+)
+
+from shmtext import BalancedText, Renderer, RunConfig
+
+pytestmark = pytest.mark.usefixtures("no_segment_left")
+
+Undisturbed = Callable[..., Tree]
+WORKERS = ("--engine", "processes", "--workers", 2)
+FONT = sorted((REPOSITORY / "fonts").glob("*.ttf"))[0]
+MARKER = "ß"
+DEEDS = {
+    "segv": "SIGSEGV (a crash in a library",
+    "abort": "SIGABRT (a crash in a library",
+    "SIGKILL": "SIGKILL (as when memory runs out",
+    "SIGILL": "SIGILL (this CPU is too old",
+    "exit": "it left with exit code 0",
+    "loop": "did not get on for 1 s",
+    "SIGSTOP": "did not get on for 1 s",
+}
+
+
+def test_workers_killed_every_200_ms_cost_nothing(out: Path, undisturbed: Undisturbed) -> None:
+    # One font: a new worker soon gets something done, also on a crowded machine.
+    options = ("--max-images", 2_000, "--fonts", FONT)
+    main = start("render", out, *options, *WORKERS)
+    num_killed = num_fruitless = num_done = 0
+    choice = random.Random(5)
+    next_s = time.monotonic()
+    while main.poll() is None:
+        if num_committed(out) > num_done:
+            num_fruitless, num_done = 0, num_committed(out)
+        workers = [worker for worker in workers_of(main.pid) if is_at_work(worker)]
+        # On a crowded machine a new worker needs longer than that for anything: let it.
+        if workers and num_fruitless < 8:
+            choice.choice(workers).kill()
+            num_killed += 1
+            num_fruitless += 1
+        # Not to a beat: it would meet the workers that follow at the same step, again and again.
+        next_s = time.monotonic() + choice.uniform(0.1, 0.3)
+        until(lambda at_s=next_s: main.poll() is not None or time.monotonic() >= at_s)
+    finish(main).expect(DONE)
+    assert num_killed >= 5
+    assert tree(out) == undisturbed(*options)
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_an_example_that_ends_its_worker_is_set_aside_alone(
+    out: Path, tmp_path: Path, deed: str
+) -> None:
+    texts = write_texts(tmp_path / "texts.txt", 600, {333: f"poison {MARKER}"})
+    shim = poison_shim(tmp_path / "shim", MARKER, deed)
+    limits = with_limits(hang_s=1)
+    run("render", out, "--texts", texts, *WORKERS, shims=[shim], program=limits).expect(
+        FAILED_EXAMPLES
+    )
+    (row,) = skipped(out)
+    assert row["example_index"] == 333
+    assert row["text"] == f"poison {MARKER}"
+    assert row["failed"]
+    assert row["font"]
+    assert DEEDS[deed] in str(row["reason"])
+    assert_all_but(out, {333}, texts, tmp_path)
+
+
+def assert_all_but(out: Path, lost: set[int], texts: Path, tmp_path: Path) -> None:
+    """Every picture is there, with the bytes it has in a run to which nothing happened."""
+    whole = tmp_path / "whole"
+    run("render", whole, "--texts", texts, "--engine", "serial").expect(DONE)
+    pictures = {name: sum_ for name, sum_ in tree(whole).items() if name.startswith("images/")}
+    expected = {name: sum_ for name, sum_ in pictures.items() if int(Path(name).stem) not in lost}
+    found = {name: sum_ for name, sum_ in tree(out).items() if name.startswith("images/")}
+    assert found == expected
+
+
+def test_several_poisoned_examples_of_one_shard_are_all_found(out: Path, tmp_path: Path) -> None:
+    poisoned = {10: f"a {MARKER}", 50: f"{MARKER} b", 51: MARKER}
+    texts = write_texts(tmp_path / "texts.txt", 200, poisoned)
+    shim = poison_shim(tmp_path / "shim", MARKER, "segv")
+    run("render", out, "--texts", texts, *WORKERS, shims=[shim]).expect(FAILED_EXAMPLES)
+    assert {row["example_index"] for row in skipped(out)} == set(poisoned)
+    assert_all_but(out, set(poisoned), texts, tmp_path)
+
+
+def test_an_example_that_crashes_the_encoder_is_set_aside_alone(out: Path, tmp_path: Path) -> None:
+    texts = write_texts(tmp_path / "texts.txt", 600, {77: "wide " * 40})
+    shim = write_shim(
+        tmp_path / "shim",
+        """
+        if IS_WORKER:
+            @after_import("shmtext.render.encode")
+            def poison(module):
+                real = module.cv2.imencode
+
+                def imencode(suffix, picture, *arguments):
+                    if picture.shape[1] > 1000:
+                        do("segv")
+                    return real(suffix, picture, *arguments)
+
+                module.cv2.imencode = imencode
+        """,
+    )
+    run("render", out, "--texts", texts, *WORKERS, shims=[shim]).expect(FAILED_EXAMPLES)
+    assert [row["example_index"] for row in skipped(out)] == [77]
+    assert_all_but(out, {77}, texts, tmp_path)
+
+
+def test_a_glyph_that_freetype_refuses_costs_its_examples_alone(out: Path, tmp_path: Path) -> None:
+    texts = write_texts(tmp_path / "texts.txt", 200, {20: f"refused {MARKER}"})
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        @after_import("PIL.ImageFont")
+        def poison(module):
+            real = module.FreeTypeFont.getmask2
+
+            def getmask2(self, text, *arguments, **settings):
+                if {MARKER!r} in text:
+                    raise OSError("invalid outline")
+                return real(self, text, *arguments, **settings)
+
+            module.FreeTypeFont.getmask2 = getmask2
+        """,
+    )
+    options = ("--texts", texts, "--engine", "serial")
+    run("render", out, *options, shims=[shim]).expect(FAILED_EXAMPLES)
+    (row,) = skipped(out)
+    assert row["example_index"] == 20
+    assert "invalid outline" in str(row["reason"])
+    assert_all_but(out, {20}, texts, tmp_path)
+
+
+def test_deaths_between_examples_blame_no_example(
+    out: Path, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    # Ten times a worker dies while it writes pictures, each time in the same batch.
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        if IS_WORKER:
+            @after_import("shmtext.dataset.containers")
+            def die_now_and_then(module):
+                real = module.FilesShard.add
+
+                def add(self, name, data):
+                    if name == b"000000100.jpg":
+                        for attempt in range(10):
+                            if once({str(tmp_path)!r} + f"/death{{attempt}}"):
+                                do("SIGKILL")
+                    return real(self, name, data)
+
+                module.FilesShard.add = add
+        """,
+    )
+    options = ("--max-images", 600)
+    run("render", out, *options, *WORKERS, shims=[shim]).expect(DONE)
+    assert (tmp_path / "death9").exists()
+    assert tree(out) == undisturbed(*options)
+
+
+def test_a_stopped_worker_is_replaced(out: Path, undisturbed: Undisturbed) -> None:
+    options = ("--character-frequency", 2_000)
+    main = start("render", out, *options, *WORKERS, program=with_limits(hang_s=1, commit_s=1))
+    until(lambda: num_committed(out) >= 1)
+    stopped = workers_of(main.pid)[0]
+    stopped.suspend()
+    finish(main).expect(DONE)
+    until(lambda: not stopped.is_running())
+    assert tree(out) == undisturbed(*options)
+
+
+def test_a_worker_stopped_in_the_middle_of_a_message_holds_up_nobody(
+    out: Path, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        if IS_WORKER:
+            @after_import("shmtext.engine.worker")
+            def stop_midway(module):
+                real = module.os.write
+
+                def write(fd, data):
+                    if bytes(data[:1]) == b"{{" and b"done" in bytes(data):
+                        if once({str(tmp_path / "stopped")!r}):
+                            real(fd, data[:20])
+                            os.kill(os.getpid(), signal.SIGSTOP)
+                            return real(fd, data[20:]) + 20
+                    return real(fd, data)
+
+                module.os.write = write
+        """,
+    )
+    options = ("--max-images", 3_000)
+    program = with_limits(hang_s=1, commit_s=1)
+    run("render", out, *options, *WORKERS, shims=[shim], program=program).expect(DONE)
+    assert (tmp_path / "stopped").exists()
+    assert tree(out) == undisturbed(*options)
+
+
+def broken_import_shim(tmp_path: Path, deed: str) -> Path:
+    return write_shim(
+        tmp_path / "shim",
+        f"""
+        if IS_WORKER:
+            with open({str(tmp_path / "starts")!r}, "a") as starts:
+                starts.write("x")
+
+            @after_import("PIL.ImageFont")
+            def fail(module):
+                {deed}
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("deed", "diagnosis"),
+    [
+        ("raise ImportError('libGL.so.1: cannot open shared object file')", "libGL.so.1"),
+        ("raise MemoryError", "MemoryError"),
+        ("do('SIGILL')", "this CPU is too old"),
+        ("do('SIGKILL')", "memory runs out"),
+    ],
+)
+def test_workers_that_cannot_start_stop_the_run_with_a_diagnosis(
+    out: Path, tmp_path: Path, deed: str, diagnosis: str
+) -> None:
+    shim = broken_import_shim(tmp_path, deed)
+    ended = run("render", out, "--max-images", 3000, *WORKERS, shims=[shim], within_s=60)
+    ended.expect(STOPPED, diagnosis, num_lines=1)
+    assert len((tmp_path / "starts").read_text()) <= 22
+    # Without the fault the same command goes on.
+    run("render", out, "--max-images", 3000, *WORKERS).expect(DONE)
+
+
+@pytest.mark.parametrize(("deed", "diagnosis"), [("segv", "font"), ("SIGKILL", "memory")])
+def test_a_run_in_which_every_worker_dies_is_stopped(
+    out: Path, tmp_path: Path, deed: str, diagnosis: str
+) -> None:
+    shim = broken_import_shim(tmp_path, "pass")
+    poison = poison_shim(tmp_path / "poison", "", deed)
+    code = (poison / "sitecustomize.py").read_text() + (shim / "sitecustomize.py").read_text()
+    (poison / "sitecustomize.py").write_text(code)
+    ended = run("render", out, "--max-images", 3000, *WORKERS, shims=[poison], within_s=60)
+    ended.expect(STOPPED, diagnosis, num_lines=1)
+    assert len((tmp_path / "starts").read_text()) <= 60
+
+
+def test_a_killed_idle_worker_is_replaced_when_there_is_work(
+    tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    config = RunConfig(corpus=BalancedText(), max_images=2000)
+    with Renderer(config, workers=2, engine="processes") as renderer:
+        first = renderer.render(tmp_path / "first")
+        for worker in workers_of(os.getpid()):
+            worker.kill()
+        second = renderer.render(tmp_path / "second")
+    assert first.digest == second.digest
+    assert tree(tmp_path / "second") == undisturbed("--max-images", 2000)
+    assert not workers_of(os.getpid())
+
+
+SCRIPT = """
+from shmtext import RunConfig, render
+print(render(RunConfig(max_images=300), {out!r}, workers=2, engine="processes").num_images)
+"""
+THREADED = """
+import threading
+from shmtext import RunConfig, render
+call = lambda: print(render(RunConfig(max_images=300), {out!r}, 2, "processes").num_images)
+thread = threading.Thread(target=call)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "stdin", "-c", "thread"])
+def test_workers_start_from_anywhere(out: Path, tmp_path: Path, way: str) -> None:
+    code = (THREADED if way == "thread" else SCRIPT).format(out=str(out))
+    if way == "-c":
+        run(program=("-c", code)).expect(DONE, num_lines=0)
+    elif way == "stdin":
+        (tmp_path / "code.py").write_text(code)
+        prefix = ("sh", "-c", f'exec "$@" < {tmp_path / "code.py"}', "sh")
+        run(prefix=prefix, program=("-",)).expect(DONE, num_lines=0)
+    else:
+        (tmp_path / "no_guard.py").write_text(code)
+        run(program=(str(tmp_path / "no_guard.py"),)).expect(DONE, num_lines=0)
+    assert len(list(out.glob("images/*/*.jpg"))) == 300

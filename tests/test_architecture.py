@@ -1,0 +1,292 @@
+"""Imports go one way, and each dangerous thing has one home. Read from the source, not run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "shmtext"
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+ROOMS = {
+    "bottom": {"errors.py", "config.py", "__init__.py"},
+    "corpus": {name for name in MODULES if name.startswith("corpus/")},
+    "render": {name for name in MODULES if name.startswith("render/")},
+    "dataset": {name for name in MODULES if name.startswith("dataset/")},
+    "engine": {name for name in MODULES if name.startswith("engine/")},
+    "front": {"cli.py", "__main__.py"},
+}
+SEES = {
+    "bottom": {"bottom"},
+    "corpus": {"corpus", "bottom"},
+    "render": {"render", "bottom"},
+    "dataset": {"dataset", "bottom"},
+    "engine": {"engine", "dataset", "render", "corpus", "bottom"},
+    "front": {"front", "engine", "dataset", "bottom"},
+}
+SHARED = {"corpus/ragged.py", "corpus/wrap.py"}
+"""Pure arrays of texts and of lines, which every room may speak of."""
+
+HOMES: dict[str, set[str]] = {
+    "multiprocessing.shared_memory": {"corpus/shared.py"},
+    "mmap": {"corpus/shared.py"},
+    "multiprocessing": {"engine/supervisor.py", "engine/worker.py"},
+    "multiprocessing.resource_tracker": {"engine/supervisor.py", "corpus/shared.py"},
+    "subprocess": {"engine/probe.py"},
+    "concurrent.futures": {"engine/inprocess.py"},
+    "signal": {"engine/supervisor.py", "engine/stop.py", "engine/probe.py", "__main__.py"},
+    "pyarrow": {"dataset/*", "corpus/sources.py", "engine/worker.py"},
+    "PIL": {
+        "render/faces.py",
+        "render/glyphs.py",
+        "render/reference.py",
+        "config.py",
+        "engine/run.py",
+    },
+    "fontTools": {"render/faces.py"},
+    "cv2": {"render/*", "engine/worker.py", "engine/shards.py"},
+    "isal": {"render/encode.py"},
+    "psutil": {"engine/*", "corpus/shared.py"},
+    "click": {"cli.py"},
+    "rich": {"cli.py"},
+    "tomllib": {"config.py"},
+    "fcntl": {"dataset/folder.py", "corpus/shared.py"},
+    "shutil": {"dataset/folder.py"},
+    "random": set(),
+    "tempfile": set(),
+    "pickle": set(),
+    "logging": {"render/faces.py"},
+}
+"""What may be imported where only; the most specific name counts."""
+
+NAMES_OF_PIL = {"config.py": {"PIL.ImageColor"}, "engine/run.py": {"PIL.features"}}
+
+NUMPY_RANDOM = {"Generator", "Philox", "SFC64", "SeedSequence"}
+"""What can be seeded; all else of ``numpy.random`` draws from one hidden stream."""
+
+
+@cache
+def parse(module: str) -> ast.Module:
+    return ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Full names of what a module imports, at its head or in a function."""
+    for node in ast.walk(parse(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def home_of(name: str) -> str | None:
+    """The module of this package that a full name is in or is, as a path within the package."""
+    parts = name.split(".")
+    for length in (len(parts), len(parts) - 1):
+        stem = "/".join(parts[1:length])
+        for path in (f"{stem}.py", f"{stem}/__init__.py".lstrip("/")):
+            if path in MODULES:
+                return path
+    return None
+
+
+def own_imports(module: str) -> list[str]:
+    return [name for name in imports(module) if name.split(".")[0] == "shmtext"]
+
+
+def imported_modules(module: str) -> set[str]:
+    """Modules of this package that a module imports."""
+    return {home for name in own_imports(module) if (home := home_of(name)) is not None}
+
+
+def room(module: str) -> str:
+    return next(name for name, modules in ROOMS.items() if module in modules)
+
+
+def dotted(node: ast.expr) -> str:
+    """The name that an expression of attributes spells: ``np.random.rand``."""
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def test_every_module_is_in_a_room() -> None:
+    homeless = set(MODULES) - set().union(*ROOMS.values())
+
+    assert set() == homeless - {"corpus/__init__.py"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_one_way(module: str) -> None:
+    for imported in imported_modules(module):
+        if imported == "__init__.py" or module == "__init__.py" or imported in SHARED:
+            continue  # the public names are seen from everywhere, and see everything
+
+        assert room(imported) in SEES[room(module)], f"{module} imports {imported}"
+
+
+def test_the_two_shared_modules_see_no_other_room() -> None:
+    for module in SHARED:
+        assert imported_modules(module) <= {*SHARED, "errors.py"}
+
+
+def test_what_is_imported_within_the_package_exists() -> None:
+    for module in MODULES:
+        for name in own_imports(module):
+            assert home_of(name) is not None, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", ["errors.py", "render/segments.py"])
+def test_the_lowest_modules_import_no_sibling(module: str) -> None:
+    assert set() == imported_modules(module)
+
+
+def test_modules_do_not_import_one_another_in_circles() -> None:
+    done: set[str] = set()
+
+    def walk(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"{' -> '.join((*path, module))}"
+        if module not in done:
+            for imported in imported_modules(module) - {"__init__.py"}:
+                walk(imported, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        if module != "__init__.py":
+            walk(module, ())
+
+
+def is_home(module: str, homes: set[str]) -> bool:
+    return module in homes or f"{module.split('/')[0]}/*" in homes
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_dangerous_thing_has_its_home(module: str) -> None:
+    for name in imports(module):
+        guarded = [each for each in HOMES if name == each or name.startswith(f"{each}.")]
+        if guarded:
+            thing = max(guarded, key=len)
+            assert is_home(module, HOMES[thing]), f"{module} imports {name}"
+
+
+def test_pillow_in_config_and_engine_is_colours_and_versions_only() -> None:
+    for module, names in NAMES_OF_PIL.items():
+        assert names == {name for name in imports(module) if name.startswith("PIL")}, module
+
+
+def test_every_home_is_lived_in() -> None:
+    """A home that nobody lives in any more would let the next one in unseen."""
+    for thing, homes in HOMES.items():
+        for home in homes:
+            rooms = [module for module in MODULES if is_home(module, {home})]
+            names = [name for module in rooms for name in imports(module)]
+            assert any(name == thing or name.startswith(f"{thing}.") for name in names), (
+                f"nothing in {home} imports {thing}"
+            )
+
+
+def calls(module: str) -> Iterator[str]:
+    for node in ast.walk(parse(module)):
+        if isinstance(node, ast.Call):
+            yield dotted(node.func)
+
+
+PRINTING = ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_command_line_prints(module: str) -> None:
+    """The probe's child writes to its pipe."""
+    found = {name for name in calls(module) if name in PRINTING}
+
+    assert found <= {"cli.py": set(PRINTING), "engine/probe.py": {"print"}}.get(module, set())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_front_ends_the_process(module: str) -> None:
+    """Workers, and what a signal ends before anything has begun, end themselves with _exit."""
+    found = {name for name in calls(module) if name in ("sys.exit", "exit", "quit", "os._exit")}
+    allowed = {
+        "cli.py": {"sys.exit"},
+        "__main__.py": {"os._exit"},
+        "engine/worker.py": {"os._exit"},
+    }
+
+    assert found <= allowed.get(module, set())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_there_is_no_unseeded_randomness(module: str) -> None:
+    for node in ast.walk(parse(module)):
+        name = dotted(node) if isinstance(node, ast.Attribute) else ""
+        if name.startswith(("np.random.", "numpy.random.")):
+            assert name.split(".")[2] in NUMPY_RANDOM, f"{module}: {name}"
+        if isinstance(node, ast.Call) and dotted(node.func).endswith(
+            ("random.Philox", "random.SFC64", "random.SeedSequence", "random.Generator")
+        ):
+            assert node.args or node.keywords, f"{module}: {dotted(node.func)} without a seed"
+
+
+def test_secrets_name_segments_and_stages_only() -> None:
+    """Names that no two processes share are no part of any output."""
+    for module in MODULES:
+        if any(name.split(".")[0] in ("secrets", "uuid") for name in imports(module)):
+            assert module in ("corpus/shared.py", "dataset/folder.py", "dataset/containers.py")
+
+
+def test_no_room_reads_the_environment() -> None:
+    for module in MODULES:
+        uses = any(
+            isinstance(node, ast.Attribute) and dotted(node) in ("os.environ", "os.getenv")
+            for node in ast.walk(parse(module))
+        )
+        homes = ("__main__.py", "engine/supervisor.py", "engine/probe.py")
+        assert not uses or module in homes, module
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_begins_by_saying_what_it_is(module: str) -> None:
+    docstring = ast.get_docstring(parse(module))
+
+    assert docstring
+    assert docstring.splitlines()[0].rstrip().endswith((".", ":", ";", ",")) or "\n" in docstring
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_require_five_arguments_at_most(module: str) -> None:
+    """``self`` and ``cls`` aside. More would mean that a value type is missing."""
+    for node in ast.walk(parse(module)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            positional = [*node.args.posonlyargs, *node.args.args]
+            required = positional[: len(positional) - len(node.args.defaults)]
+            pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            required += [argument for argument, default in pairs if default is None]
+            names = [each.arg for each in required if each.arg not in ("self", "cls")]
+            assert len(names) <= 5, f"{module}: {node.name}({', '.join(names)})"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_process_boundaries_catch_everything(module: str) -> None:
+    """Who does must report it, or let it go on."""
+    broad = [
+        node
+        for node in ast.walk(parse(module))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or dotted(node.type) in ("Exception", "BaseException"))
+    ]
+    for handler in broad:
+        reraises = any(isinstance(node, ast.Raise) for node in ast.walk(handler))
+        assert reraises, f"{module}, line {handler.lineno}"
+
+
+def test_input_is_not_checked_with_assert() -> None:
+    """``assert`` is for the type checker: it may narrow a type, and nothing else."""
+    for module in MODULES:
+        for node in ast.walk(parse(module)):
+            if isinstance(node, ast.Assert):
+                assert node.msg is None, f"{module}, line {node.lineno}"

@@ -1,0 +1,268 @@
+"""The benchmarks' own arithmetic and bookkeeping. How fast anything is, is no test's business."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import fresh, measure, peers, rows, stages, work
+from bench.__main__ import QUESTIONS, main
+from bench.corpus_size import images_for
+from bench.places import FONT_FOLDER, ROOT, environment
+from bench.scaling import saturated
+from bench.seed_program import Look, TextGenerator, TextPlan
+from bench.systems import SYSTEMS
+from shmtext.config import config_from_options, load_toml
+
+BURNS_THEN_WAITS = """
+import sys, time
+while time.process_time() < 0.2:
+    pass
+print(time.process_time(), flush=True)
+sys.stdin.read()
+"""
+
+
+# -- asking -------------------------------------------------------------------------------------
+
+
+def test_without_a_name_every_question_is_listed() -> None:
+    result = CliRunner().invoke(main, [])
+
+    assert 0 == result.exit_code
+    for name in QUESTIONS:
+        module = importlib.import_module(f"bench.{name.replace('-', '_')}")
+        assert any(
+            line.split(maxsplit=1) == [name, module.QUESTION] for line in result.output.splitlines()
+        )
+
+
+def test_listing_works_as_a_module_from_the_checkout() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert len(QUESTIONS) <= len(done.stdout.splitlines())
+
+
+def test_an_answer_keeps_its_rows_with_their_conditions(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["settings", "--quick", "--out", str(tmp_path)])
+
+    assert result.exception is None
+    kept = pq.read_table(tmp_path / "settings.parquet").to_pylist()
+    assert 6 == len(kept)
+    for row in kept:
+        assert row["images_per_s_min"] <= row["images_per_s"] <= row["images_per_s_max"]
+        assert row["host"]
+        assert "numpy" in json.loads(row["versions"])
+        assert row["command"].startswith("python -m bench")
+    assert (find_spec("matplotlib") is not None) == (tmp_path / "settings.png").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["measure", "rows", "work", "corpus_size", "scaling", "fresh", "places", "plots"]
+)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    assert 0 == doctest.testmod(importlib.import_module(f"bench.{name}")).failed
+
+
+# -- measuring ----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1))
+def test_a_spread_holds_its_median(values: list[float]) -> None:
+    found = measure.spread(values)
+
+    assert min(values) == found.low <= found.median <= found.high == max(values)
+    assert len(values) == found.num_repeats
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    assert measure.Spread(2.0, 2.0, 2.0, 3) == measure.ratios([2, 20, 200], [1, 10, 100])
+
+
+def test_interleaved_cases_take_turns_at_being_first() -> None:
+    calls: list[str] = []
+    cases = {name: (lambda name=name: calls.append(name)) for name in "abc"}
+
+    measure.interleave(cases, num_rounds=3, num_warm_ups=0)
+
+    assert ["abc", "bca", "cab"] == ["".join(calls[i : i + 3]) for i in (0, 3, 6)]
+
+
+def test_warm_up_rounds_are_called_and_forgotten() -> None:
+    calls = Counter[str]()
+
+    def case() -> int:
+        calls["case"] += 1
+        return calls["case"]
+
+    assert {"case": [3, 4]} == measure.interleave({"case": case}, num_rounds=2, num_warm_ups=2)
+
+
+def test_cpu_time_of_a_child_counts_while_it_lives_and_after_its_end() -> None:
+    before_s = measure.tree_cpu_s()
+    with subprocess.Popen(
+        [sys.executable, "-c", BURNS_THEN_WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        burnt_s = float(child.stdout.readline())
+        alive_s = measure.tree_cpu_s() - before_s
+    ended_s = measure.tree_cpu_s() - before_s
+
+    assert burnt_s <= alive_s
+    # A child that has ended is counted in microseconds, a live one in nanoseconds.
+    assert alive_s - 1e-4 <= ended_s
+
+
+def test_memory_is_that_of_this_process_and_its_children() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", BURNS_THEN_WAITS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        found = measure.tree_memory()
+
+    roles = Counter(each.role for each in found)
+    assert 1 == roles["main"]
+    assert 1 <= roles["worker"]
+    assert all(0 < each.uss_bytes <= each.pss_bytes for each in found)
+
+
+def test_the_peak_of_memory_is_looked_at_even_in_an_instant() -> None:
+    with measure.memory_peak() as peak:
+        pass
+
+    assert 1 <= peak.num_looks
+    assert 0 < peak.pss_bytes
+
+
+# -- rows ---------------------------------------------------------------------------------------
+
+
+def test_tables_are_markdown_of_even_lines() -> None:
+    lines = rows.table(["what", "us"], [["raster", 4.25], ["a long name", 12_345]]).splitlines()
+
+    assert 1 == len({len(line) for line in lines})
+    assert {"|"} == {line[0] for line in lines} | {line[-1] for line in lines}
+
+
+# -- what is measured ----------------------------------------------------------------------------
+
+
+def test_options_written_as_toml_are_read_as_the_same_config(tmp_path: Path) -> None:
+    options = work.twelve_faces(1_000, mode="rgb")
+    path = tmp_path / "run.toml"
+    path.write_text(work.toml(options), encoding="utf-8")
+
+    assert config_from_options(options) == config_from_options(load_toml(path))
+
+
+def test_the_standard_run_mixes_twelve_faces() -> None:
+    style = config_from_options(work.twelve_faces(1_000)).style
+
+    assert 12 == len(style.fonts) * len(style.font_sizes)
+
+
+def test_floor_and_loop_make_the_same_number_of_pictures(tmp_path: Path) -> None:
+    bench = stages.Bench.of(work.twelve_faces(200), tmp_path / "bench")
+
+    assert bench.floor().num_images == bench.loop(with_laps=True).num_images
+    assert [] == list((tmp_path / "bench").iterdir())
+
+
+def test_laps_are_called_out_for_every_part_of_a_run(tmp_path: Path) -> None:
+    laps = stages.Bench.of(work.twelve_faces(200), tmp_path / "bench").loop(with_laps=True).laps
+
+    assert laps is not None
+    assert {"layout", "raster", "encode", "write", "label", "commit", "merge"} <= set(laps.cpu_s)
+
+
+@pytest.mark.parametrize(
+    ("busy", "growth", "others", "named"),
+    [
+        (0.98, 1.0, 0.0, "cores are saturated"),
+        (0.98, 1.5, 0.0, "what cores share"),
+        (0.5, 1.0, 0.0, "storage"),
+        (0.5, 1.0, 0.5, "other processes"),
+    ],
+)
+def test_what_saturates_is_named(busy: float, growth: float, others: float, named: str) -> None:
+    assert named in saturated(busy, growth, others)
+
+
+@given(st.sampled_from(sorted(SYSTEMS)), st.integers(1, 10**7), st.integers(1, 10_000))
+def test_only_the_process_pool_is_given_fewer_images_than_there_are_texts_for(
+    system: str, frequency: int, num_images: int
+) -> None:
+    given = images_for(system, frequency, num_images)
+
+    assert 1 <= given <= num_images
+    if system != "processes":
+        assert images_for("threads", frequency, num_images) == given
+
+
+def _trial(system: str, frequency: int) -> dict[str, Any]:
+    found: dict[str, Any] = fresh.call(
+        "bench.systems:trial",
+        system=system,
+        frequency=frequency,
+        images=[15],
+        num_memory_images=15,
+        num_workers=2,
+    )
+    return found
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS))
+def test_every_system_renders_what_it_is_asked_for(system: str) -> None:
+    assert 15 == _trial(system, frequency=100)["timed"][0]["num_images"]
+
+
+def test_a_bound_method_takes_the_corpus_along_and_a_position_does_not() -> None:
+    small, large = (_trial("processes", frequency)["task_bytes"] for frequency in (100, 1_000))
+    position = _trial("files", 1_000)["task_bytes"]
+
+    assert 5 * small < large
+    assert position < 1_000
+
+
+def test_the_seed_program_takes_every_character_equally_often(tmp_path: Path) -> None:
+    look = Look(fonts=(str(FONT_FOLDER / "DejaVuSans.ttf"),))
+    generator = TextGenerator(TextPlan(50), look, tmp_path, ThreadPoolExecutor)
+    generator.make_text("abc", "1")
+    found = Counter("".join(generator.examples))
+
+    # What is left over at the end is shorter than the shortest example.
+    assert 6 * 50 - 5 < sum(found.values()) <= 6 * 50
+    assert all(count <= 50 for character, count in found.items() if character != " ")
+
+
+@pytest.mark.skipif(find_spec("neots") is not None, reason="the peer is installed here")
+def test_a_peer_that_is_not_installed_is_said_to_be_missing(tmp_path: Path) -> None:
+    found = peers._peer(Path(sys.executable), "neots", "png rgb", ["text"], tmp_path)
+
+    assert "not importable" in found.missing
+
+
+def test_a_function_in_a_fresh_process_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match="no attribute 'nothing'"):
+        fresh.call("bench.places:nothing")
+
+
+def test_the_checkout_is_importable_in_processes_that_are_started() -> None:
+    assert str(ROOT) == environment()["PYTHONPATH"].split(":")[0]

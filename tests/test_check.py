@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dataset_runs import FINGERPRINT, PLAN, merge, output_bytes, picture, render_run, render_shard
+
+from shmtext.dataset.check import (
+    Report,
+    check_run,
+    mark_damaged,
+    take_damaged_marks,
+)
+from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.manifest import committed_shards
+from shmtext.dataset.merge import read_success, remove_success
+from shmtext.errors import DamageError
+
+IMAGE = "images/00001/000000200.jpg"
+Damaging = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "whole"
+    with OutputFolder.open(out, create=True) as folder:
+        render_run(folder)
+    return out
+
+
+@pytest.fixture
+def out(tmp_path: Path, whole: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "out"))
+
+
+@pytest.fixture
+def folder(out: Path) -> Iterator[OutputFolder]:
+    with OutputFolder.open(out, create=False) as folder:
+        yield folder
+
+
+def check(folder: OutputFolder, checksums: bool) -> Report:
+    return check_run(folder, PLAN, FINGERPRINT, checksums)
+
+
+def rewrite(name: str, change: Callable[[bytes], bytes]) -> Damaging:
+    def damage(out: Path) -> None:
+        path = out / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return damage
+
+
+def flip(offset: int) -> Callable[[bytes], bytes]:
+    def change(data: bytes) -> bytes:
+        flipped = bytearray(data)
+        flipped[offset] ^= 0x10
+        return bytes(flipped)
+
+    return change
+
+
+def remove(name: str) -> Damaging:
+    return lambda out: (out / name).unlink()
+
+
+def swap(one: str, other: str) -> Damaging:
+    def damage(out: Path) -> None:
+        os.rename(out / one, out / "held")
+        os.rename(out / other, out / one)
+        os.rename(out / "held", out / other)
+
+    return damage
+
+
+def link(name: str) -> Damaging:
+    """The right bytes, but behind a link."""
+
+    def damage(out: Path) -> None:
+        os.rename(out / name, out / "elsewhere")
+        (out / name).symlink_to(out / "elsewhere")
+
+    return damage
+
+
+CUT = rewrite(IMAGE, lambda data: data[:-1])
+# Found by sizes alone, with the shards that must be named.
+BY_SIZE: dict[str, tuple[Damaging, set[int]]] = {
+    "image cut short": (CUT, {1}),
+    "image emptied": (rewrite(IMAGE, lambda _: b""), {1}),
+    "image deleted": (remove(IMAGE), {1}),
+    "image a link": (link(IMAGE), {1}),
+    "image too many": (lambda out: (out / "images/00001/x.jpg").touch(), {1}),
+    "image swapped for another size": (swap(IMAGE, "images/00001/000000201.jpg"), {1}),
+    "image swapped between shards": (swap("images/00000/000000000.jpg", IMAGE), {0, 1}),
+    "folder deleted": (lambda out: shutil.rmtree(out / "images/00001"), {1}),
+    "folder a link": (link("images/00001"), {1}),
+    "folders swapped": (swap("images/00000", "images/00001"), {0, 1}),
+    "all images deleted": (lambda out: shutil.rmtree(out / "images"), {0, 1, 2}),
+    "fragment cut short": (rewrite("fragments/00002.parquet", lambda data: data[:-1]), {2}),
+    "fragment emptied": (rewrite("fragments/00002.parquet", lambda _: b""), {2}),
+    "fragment start flipped": (rewrite("fragments/00002.parquet", flip(5)), {2}),
+    "fragment middle flipped": (rewrite("fragments/00002.parquet", flip(900)), {2}),
+    "fragment end flipped": (rewrite("fragments/00002.parquet", flip(-1)), {2}),
+    "fragment deleted": (remove("fragments/00002.parquet"), {2}),
+    "fragments swapped": (swap("fragments/00000.parquet", "fragments/00001.parquet"), {0, 1}),
+    "skipped flipped": (rewrite("fragments/00000.skipped.parquet", flip(30)), {0}),
+    "skipped deleted": (remove("fragments/00000.skipped.parquet"), {0}),
+    "manifest flipped": (rewrite("fragments/00001.json", flip(40)), {1}),
+    "manifest emptied": (rewrite("fragments/00001.json", lambda _: b""), {1}),
+    "manifest deleted": (remove("fragments/00001.json"), {1}),
+    "manifests swapped": (swap("fragments/00000.json", "fragments/00001.json"), {0, 1}),
+    "label table cut short": (rewrite("metadata.parquet", lambda data: data[:-1]), set()),
+    "label table deleted": (remove("metadata.parquet"), set()),
+    "csv deleted": (remove("labels.csv"), set()),
+    "skipped table a link": (link("skipped.parquet"), set()),
+    "success flipped": (rewrite("_SUCCESS.json", flip(30)), set()),
+}
+# Of the same size: found by checksums.
+BY_CHECKSUM: dict[str, tuple[Damaging, set[int]]] = {
+    "image start flipped": (rewrite(IMAGE, flip(0)), {1}),
+    "image end flipped": (rewrite(IMAGE, flip(-1)), {1}),
+    "image swapped for the same size": (swap(IMAGE, "images/00001/000000203.jpg"), {1}),
+    "label table flipped": (rewrite("metadata.parquet", flip(500)), set()),
+    "csv flipped": (rewrite("labels.csv", flip(500)), set()),
+    "skipped table flipped": (rewrite("skipped.parquet", flip(50)), set()),
+}
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+def test_an_undamaged_run_is_whole(folder: OutputFolder, checksums: bool) -> None:
+    report = check(folder, checksums)
+
+    assert report.whole
+    assert (report.num_whole, report.num_shards, report.damages) == (3, 3, ())
+
+
+def test_an_unfinished_run_is_not_damaged_and_not_whole(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        render_shard(folder, 1)
+        report = check(folder, checksums=True)
+
+    assert (
+        report.damages,
+        report.missing,
+        report.finished,
+        report.whole,
+    ) == ((), (0, 2), False, False)
+
+
+@pytest.mark.parametrize("checksums", [False, True])
+@pytest.mark.parametrize("case", BY_SIZE)
+def test_damage_to_sizes_and_small_files_is_always_found(
+    folder: OutputFolder, out: Path, case: str, checksums: bool
+) -> None:
+    damage, shards = BY_SIZE[case]
+    damage(out)
+    report = check(folder, checksums)
+
+    assert not report.whole
+    assert shards == set(report.damaged_shards)
+    assert 3 - len(shards) == report.num_whole
+    assert report.damages
+    assert all("\n" not in str(found) for found in report.damages)
+
+
+@pytest.mark.parametrize("case", BY_CHECKSUM)
+def test_damage_to_bytes_is_found_with_checksums(
+    folder: OutputFolder, out: Path, case: str
+) -> None:
+    damage, shards = BY_CHECKSUM[case]
+    damage(out)
+    report = check(folder, checksums=True)
+
+    assert check(folder, checksums=False).whole
+    assert not report.whole
+    assert shards == set(report.damaged_shards)
+
+
+@pytest.mark.parametrize("case", [*BY_SIZE, *BY_CHECKSUM])
+def test_marked_damage_is_mended_by_redoing_what_is_not_committed(
+    folder: OutputFolder, out: Path, whole: Path, case: str
+) -> None:
+    {**BY_SIZE, **BY_CHECKSUM}[case][0](out)
+    (out / "images").mkdir(exist_ok=True)
+    mark_damaged(folder, check(folder, checksums=True).damaged_shards)
+    take_damaged_marks(folder)
+
+    manifests, _ = committed_shards(folder, PLAN, FINGERPRINT)
+    for index in set(range(3)) - set(manifests):
+        render_shard(folder, index)
+    merge(folder)
+    folder.remove_tree("elsewhere")
+
+    assert check(folder, checksums=True).whole
+    assert output_bytes(whole) == output_bytes(out)
+
+
+def test_the_damaged_picture_is_named(folder: OutputFolder, out: Path) -> None:
+    CUT(out)
+    size = len(picture(200))
+
+    assert [f"{IMAGE}: has {size - 1} bytes, {size} were committed"] == [
+        str(damage) for damage in check(folder, checksums=False).damages
+    ]
+
+
+def test_many_damaged_pictures_are_counted_not_listed(folder: OutputFolder, out: Path) -> None:
+    for path in (out / "images/00001").iterdir():
+        path.write_bytes(b"")
+    damages = check(folder, checksums=False).damages
+
+    assert len(damages) == 11
+    assert "146 more of its pictures" in str(damages[-1])
+
+
+def test_a_link_to_the_right_bytes_outside_is_not_followed(
+    folder: OutputFolder, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "picture").write_bytes(picture(200))
+    (out / IMAGE).unlink()
+    (out / IMAGE).symlink_to(tmp_path / "picture")
+
+    assert check(folder, checksums=True).damaged_shards == (1,)
+
+
+def test_another_runs_success_file_is_found(folder: OutputFolder) -> None:
+    assert "other settings" in str(check_run(folder, PLAN, "0" * 64, False).damages)
+
+
+def test_marks_add_up_and_are_taken_once(folder: OutputFolder, out: Path) -> None:
+    assert frozenset() == take_damaged_marks(folder)
+    assert read_success(folder) is not None
+    assert mark_damaged(folder, [2])
+    assert mark_damaged(folder, {0})
+
+    assert frozenset({0, 2}) == take_damaged_marks(folder)
+    assert list(committed_shards(folder, PLAN, FINGERPRINT)[0]) == [1]
+    assert read_success(folder) is None
+    assert frozenset() == take_damaged_marks(folder)
+    assert not (out / "_damaged.json").exists()
+
+
+def test_a_mark_without_shards_has_the_label_table_redone(folder: OutputFolder) -> None:
+    mark_damaged(folder, ())
+    take_damaged_marks(folder)
+
+    assert read_success(folder) is None
+    assert len(committed_shards(folder, PLAN, FINGERPRINT)[0]) == 3
+
+
+def test_unreadable_marks_are_damage_until_they_are_written_again(
+    folder: OutputFolder, out: Path
+) -> None:
+    (out / "_damaged.json").write_bytes(b"{")
+    with pytest.raises(DamageError, match=r"_damaged\.json"):
+        take_damaged_marks(folder)
+    mark_damaged(folder, [1])
+
+    assert frozenset({1}) == take_damaged_marks(folder)
+
+
+def test_a_read_only_run_can_be_checked_but_not_marked(
+    folder: OutputFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "mkdir", refuse)
+
+    assert check(folder, checksums=True).whole
+    assert not mark_damaged(folder, [1])
+
+
+def test_a_shard_removed_from_a_finished_run_is_damage_only_while_it_says_finished(
+    folder: OutputFolder, out: Path
+) -> None:
+    (out / "fragments/00001.json").unlink()
+    assert check(folder, checksums=False).damaged_shards == (1,)
+    remove_success(folder)
+
+    assert check(folder, checksums=False).missing == (1,)
+    assert check(folder, checksums=False).damages == ()

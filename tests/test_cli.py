@@ -1,0 +1,656 @@
+"""The command line: every option arrives, every foreseeable error is one line with its code."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import string
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from drawing import ITALIC, SANS
+from fault_runs import environment, run
+from PIL import ImageFont
+
+from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
+from shmtext.config import CONFIG_OPTIONS
+from shmtext.engine import run as engine_run
+from shmtext.engine.run import Renderer, RunSummary
+from shmtext.errors import ExitCode
+
+TINY = (
+    *("--letters", "abcdefgh", "--numbers", "0123", "--character-frequency", "20"),
+    *("--fonts", str(SANS), "--engine", "serial"),
+)
+"""Some 22 examples."""
+
+
+class Ended:
+    """How a command ended that was run in this process."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    def refuses(self, *parts: str, code: int = ExitCode.BAD_INPUT) -> None:
+        """See that it is one line on stderr, with these parts, and nothing else."""
+        assert code == self.code, self.err
+        assert "" == self.out
+        assert 1 == len(self.err.splitlines()), self.err
+        assert self.err.startswith("shmtext: ")
+        for part in parts:
+            assert part in self.err
+
+
+Shell = Callable[..., Ended]
+
+
+@pytest.fixture
+def shmtext(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    def call(*arguments: object) -> Ended:
+        monkeypatch.setattr("sys.argv", ["shmtext", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Ended(code, captured.out, captured.err)
+
+    return call
+
+
+class Recorded(Renderer):
+    """A renderer that keeps what it was asked for and renders nothing."""
+
+    asked: dict[str, Any]
+
+    def __init__(self, config: RunConfig, workers: Any = None, engine: Any = "auto", **_: Any):
+        type(self).asked = {"config": config, "workers": workers, "engine": engine}
+
+    def close(self) -> None:
+        pass
+
+    def render(self, out: Any, max_images: Any = None, resume: Any = "auto") -> RunSummary:
+        type(self).asked |= {"out": out, "max_images": max_images, "resume": resume}
+        return RunSummary(Path(out), 1, 0, 0, 1, 1, 1.0, "")
+
+
+@pytest.fixture
+def asked(shmtext: Shell, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Return what a command asks of the renderer."""
+    monkeypatch.setattr(engine_run, "Renderer", Recorded)
+
+    def call(*arguments: object) -> dict[str, Any]:
+        ended = shmtext("render", "out", *arguments)
+        assert ExitCode.DONE == ended.code, ended.err
+        return Recorded.asked
+
+    return call
+
+
+EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
+    "letters": (["xyz"], "xyz"),
+    "numbers": (["789"], "789"),
+    "space_freq": (["0.5"], 0.5),
+    "character_frequency": (["17"], 17),
+    "min_example_size": (["2"], 2),
+    "max_example_size": (["9"], 9),
+    "split_letters": ([], True),
+    "max_chars_per_line": (["8"], 8),
+    "max_images": (["5"], 5),
+    "seed": (["42"], 42),
+    "fonts": (["a.ttf", "b"], (Path("a.ttf"), Path("b"))),
+    "font_sizes": (["24", "32"], (24, 32)),
+    "font_colors": (["navy", "1,2,3", "#abcdef"], ("#000080", "#010203", "#abcdef")),
+    "background_colors": (["white", "#eee"], ("#ffffff", "#eeeeee")),
+    "image_format": (["png"], "png"),
+    "jpeg_quality": (["80"], 80),
+    "mode": (["rgb"], "rgb"),
+}
+
+
+def as_arguments(name: str, values: list[str]) -> list[str]:
+    flag = f"--{name.replace('_', '-')}"
+    return [flag] if not values else [part for value in values for part in (flag, value)]
+
+
+def value_in(config: RunConfig, name: str) -> Any:
+    for part in (config, config.corpus, config.style, config.output):
+        if hasattr(part, name):
+            return getattr(part, name)
+    raise KeyError(name)
+
+
+def test_nothing_given_is_the_default_config(asked: Callable[..., dict[str, Any]]) -> None:
+    assert {
+        "config": RunConfig(),
+        "workers": None,
+        "engine": "auto",
+        "out": Path("out"),
+        "max_images": None,
+        "resume": "auto",
+    } == asked()
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION)
+def test_each_option_reaches_the_config_and_changes_nothing_else(
+    asked: Callable[..., dict[str, Any]], name: str
+) -> None:
+    values, expected = EVERY_OPTION[name]
+    found = asked(*as_arguments(name, values))["config"]
+
+    assert expected == value_in(found, name)
+    for other in set(EVERY_OPTION) - {name}:
+        assert value_in(RunConfig(), other) == value_in(found, other)
+
+
+def test_all_options_of_a_config_are_tried_here() -> None:
+    assert {*EVERY_OPTION, "csv", "texts"} == set(CONFIG_OPTIONS)
+
+
+def test_all_options_together_make_one_config(asked: Callable[..., dict[str, Any]]) -> None:
+    arguments = [
+        part for name, (values, _) in EVERY_OPTION.items() for part in as_arguments(name, values)
+    ]
+    expected = {name: value for name, (_, value) in EVERY_OPTION.items()}
+
+    assert config.config_from_options(expected) == asked(*arguments)["config"]
+
+
+def test_csv_and_split_letters_can_be_switched_off(asked: Callable[..., dict[str, Any]]) -> None:
+    assert not asked("--no-csv")["config"].output.csv
+    assert asked("--csv")["config"].output.csv
+    assert not asked("--no-split-letters")["config"].corpus.split_letters
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ("words.txt", TextFile(Path("words.txt"))),
+        ("words.csv::word", TextFile(Path("words.csv"), "word")),
+        ("a::b.parquet::text", TextFile(Path("a::b.parquet"), "text")),
+    ],
+)
+def test_texts_are_a_path_and_perhaps_a_column(
+    asked: Callable[..., dict[str, Any]], texts: str, expected: TextFile
+) -> None:
+    assert expected == asked("--texts", texts)["config"].corpus
+
+
+def test_options_of_the_run_are_no_part_of_the_config(
+    asked: Callable[..., dict[str, Any]],
+) -> None:
+    found = asked("--workers", "3", "--engine", "threads", "--resume", "must")
+
+    assert RunConfig() == found["config"]
+    assert (3, "threads", "must") == (found["workers"], found["engine"], found["resume"])
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_toml_sets_the_same_names(tmp_path: Path, asked: Callable[..., dict[str, Any]]) -> None:
+    (tmp_path / "fonts").mkdir()
+    found = asked(
+        "--config",
+        toml(
+            tmp_path,
+            """
+            letters = "xyz"
+            space_freq = 2
+            split_letters = true
+            fonts = ["fonts", "/abs.ttf"]
+            font_sizes = [24, 32]
+            font-colors = "navy"
+            image_format = "png"
+            csv = false
+            seed = 7
+            workers = 2
+            engine = "serial"
+            resume = "never"
+            """,
+        ),
+    )
+
+    assert (
+        RunConfig(
+            corpus=BalancedText(letters="xyz", space_freq=2, split_letters=True),
+            style=Style(
+                fonts=(tmp_path / "fonts", Path("/abs.ttf")),
+                font_sizes=(24, 32),
+                font_colors=("navy",),
+            ),
+            output=Output(image_format="png", csv=False),
+            seed=7,
+        )
+        == found["config"]
+    )
+    assert (2, "serial", "never") == (found["workers"], found["engine"], found["resume"])
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION)
+def test_the_command_line_wins_over_toml(
+    tmp_path: Path, asked: Callable[..., dict[str, Any]], name: str
+) -> None:
+    values, expected = EVERY_OPTION[name]
+    others = {
+        **dict.fromkeys(("max_example_size", "max_images", "max_chars_per_line"), 30),
+        "letters": "q",
+        "numbers": "1",
+        "space_freq": 3,
+        "character_frequency": 99,
+        "min_example_size": 3,
+        "split_letters": False,
+        "seed": 9,
+        "fonts": ["z"],
+        "font_sizes": [9],
+        "font_colors": ["red"],
+        "background_colors": ["blue"],
+        "image_format": "jpg",
+        "jpeg_quality": 50,
+        "mode": "auto",
+    }
+    path = toml(tmp_path, "\n".join(f"{key} = {json.dumps(each)}" for key, each in others.items()))
+    found = asked("--config", path, *as_arguments(name, values))["config"]
+
+    assert expected == value_in(found, name)
+    assert 9 == found.seed or name == "seed"
+
+
+def test_texts_in_toml_are_relative_to_its_folder(
+    tmp_path: Path, asked: Callable[..., dict[str, Any]]
+) -> None:
+    found = asked("--config", toml(tmp_path, 'texts = "words.csv::word"'))
+
+    assert TextFile(tmp_path / "words.csv", "word") == found["config"].corpus
+
+
+# -- errors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--font-colors", "blu"], ["a colour must be '#rrggbb'", "got 'blu'"]),
+        (["--background-colors", "1,2,256"], ["a colour must be", "got '1,2,256'"]),
+        (["--font-colors", "white"], ["no font colour differs from a background colour"]),
+        (["--font-sizes", "0"], ["font_sizes must be a whole number, 1 to 1,000, got 0"]),
+        (["--font-sizes", "1001"], ["font_sizes must be a whole number, 1 to 1,000, got 1001"]),
+        (["--jpeg-quality", "101"], ["jpeg_quality must be a whole number, 1 to 100, got 101"]),
+        (["--image-format", "gif"], ["image_format must be one of jpg, png, got 'gif'"]),
+        (["--mode", "cmyk"], ["mode must be one of auto, gray, rgb, got 'cmyk'"]),
+        (["--engine", "gpu"], ["engine must be one of auto, processes, threads, serial"]),
+        (["--resume", "yes"], ["resume must be one of auto, never, must, got 'yes'"]),
+        (["--workers", "0"], ["workers must be a whole number, 1 to 1,000, got 0"]),
+        (["--seed", "-1"], ["seed must be a whole number from 0 to 2**64 - 1, got -1"]),
+        (["--max-images", "0"], ["max_images must be a whole number, 1 or more, got 0"]),
+        (["--min-example-size", "30"], ["min_example_size (30) must be at most max_example_size"]),
+        (["--letters", "", "--numbers", ""], ["letters and numbers are both empty"]),
+        (["--letters", "aab"], ["each character must stand once", "'a'"]),
+        (["--letters", "a b"], ["must hold no spaces"]),
+        (["--space-freq", "-1"], ["space_freq must be 0 to 1,000,000, got -1"]),
+        (["--space-freq", "nan"], ["space_freq must be 0 to 1,000,000, got nan"]),
+        (["--space-freq", "inf"], ["space_freq must be 0 to 1,000,000, got inf"]),
+        (["--character-frequency", "99999999999"], ["at most 68,719,476,736 can be handled"]),
+        (["--max-chars-per-line", "0"], ["max_chars_per_line must be a whole number, 1 or more"]),
+        (["--fonts", "/none"], ["cannot open the font /none: No such file or directory"]),
+        (["--fonts", "/dev/null"], ["/dev/null is not a font file but a folder, pipe or device"]),
+        (["--texts", "/none.txt"], ["/none.txt", "No such file or directory"]),
+        (["--texts", "a", "--letters", "b"], ["texts and letters exclude each other"]),
+        (["--config", "/none.toml"], ["cannot read the config /none.toml: No such file"]),
+    ],
+    ids=lambda value: " ".join(value) if value[0].startswith("--") else "",
+)
+def test_wrong_settings_are_refused(
+    shmtext: Shell, tmp_path: Path, arguments: list[str], parts: list[str]
+) -> None:
+    shmtext("render", tmp_path / "out", *arguments).refuses(*parts)
+
+    assert not list(tmp_path.rglob("*.json")) + list(tmp_path.rglob("*.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("font_size = 3", ["unknown option 'font_size'", "known are: letters, numbers"]),
+        ("[style]\nfont_sizes = [3]", ["unknown option 'style'"]),
+        ("seed = ", ["is not a TOML file", "Invalid value"]),
+        ('seed = "3"', ["seed must be a whole number", "got '3'"]),
+        ("seed = true", ["seed must be a whole number", "got True"]),
+        ("font_sizes = [3.5]", ["font_sizes must be a whole number", "got 3.5"]),
+        ("font_sizes = {}", ["font_sizes"]),
+        ("fonts = 1.5", ["fonts must be a list, got 1.5"]),
+        ("letters = 3", ["letters", "3"]),
+        ("letters = ['a', 'b']", ["letters"]),
+        ("split_letters = 'no'", ["split_letters", "'no'"]),
+        ("csv = 1", ["csv must be true or false, got 1"]),
+        ("space_freq = 'x'", ["space_freq", "x"]),
+        ("space_freq = true", ["space_freq"]),
+        ("texts = 3", ["texts", "3"]),
+        ("workers = 'two'", ["workers must be a whole number", "'two'"]),
+        ("engine = 3", ["engine must be one of"]),
+        ("resume = true", ["resume must be one of"]),
+        ("image_format = ['jpg']", ["image_format must be one of jpg, png"]),
+        ("max_images = 2.0", ["max_images must be a whole number", "2.0"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_configs_are_refused(
+    shmtext: Shell, tmp_path: Path, text: str, parts: list[str]
+) -> None:
+    path = toml(tmp_path, text)
+
+    shmtext("render", tmp_path / "out", "--config", path).refuses(*parts)
+
+
+def test_a_config_that_is_not_utf_8_is_refused(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes(b"letters = '\xff'")
+
+    shmtext("render", "out", "--config", tmp_path / "run.toml").refuses("is not a TOML file")
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"", ["texts.txt holds no text"]),
+        (b"\n\n  \n", ["texts.txt holds no text"]),
+        (b"good\nbad \xff\n", ["texts.txt", "line 2"]),
+        (b"good\n\nnul \x00\n", ["texts.txt", "line 3", "NUL"]),
+        ("good\n\ud800\n".encode("utf-8", "surrogatepass"), ["texts.txt", "line 2"]),
+    ],
+    ids=["empty", "blank", "not UTF-8", "NUL", "surrogate"],
+)
+def test_wrong_texts_are_refused_and_nothing_is_rendered(
+    shmtext: Shell, tmp_path: Path, content: bytes, parts: list[str]
+) -> None:
+    (tmp_path / "texts.txt").write_bytes(content)
+    ended = shmtext("render", tmp_path / "out", "--texts", tmp_path / "texts.txt")
+
+    ended.refuses(*parts)
+    assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_a_missing_column_is_refused_and_those_there_are_named(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("word,count\nx,1\n")
+
+    shmtext("render", tmp_path / "out", "--texts", f"{tmp_path}/a.csv::wrod").refuses(
+        "wrod", "word", "count"
+    )
+
+
+def test_a_folder_with_other_files_is_refused(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "theirs.txt").touch()
+
+    shmtext("render", tmp_path, *TINY).refuses("is not empty and holds no run", "'theirs.txt'")
+    assert ["theirs.txt"] == [path.name for path in tmp_path.iterdir() if path.name[0] != "."]
+
+
+def test_a_file_in_the_folder_s_place_is_refused(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+
+    shmtext("render", tmp_path / "out", *TINY).refuses("is not a folder")
+
+
+def test_another_config_is_refused_with_the_difference(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("render", tmp_path, *TINY)
+
+    shmtext("render", tmp_path, *TINY, "--font-sizes", "20", "--seed", "1").refuses(
+        "font_sizes: [32] in the folder, [20] asked for", "seed: 0 in the folder, 1 asked for"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["render"], ["rendr"], ["render", "out", "--font"], ["render", "out", "--seed", "x"]],
+)
+def test_wrong_usage_is_explained_with_code_2(shmtext: Shell, arguments: list[str]) -> None:
+    ended = shmtext(*arguments)
+
+    assert ExitCode.BAD_INPUT == ended.code
+    assert "" == ended.out
+    assert "Error: " in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(engine_run, "Renderer", fail)
+    monkeypatch.setattr("sys.argv", ["shmtext", "render", "out"])
+
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+# -- what is said ----------------------------------------------------------------------------
+
+
+def test_a_run_ends_with_a_summary(shmtext: Shell, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = shmtext("render", out, *TINY)
+    num_images = pq.read_metadata(out / "metadata.parquet").num_rows
+
+    assert (ExitCode.DONE, "") == (ended.code, ended.err)
+    assert f"{num_images} images (" in ended.out
+    assert f"{num_images} rendered in " in ended.out
+    assert f"labels: {out}/metadata.parquet and labels.csv" in ended.out
+    assert f"load_dataset('imagefolder', data_dir='{out}')" in ended.out
+
+
+def test_a_run_that_is_done_says_so(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("render", tmp_path, *TINY)
+    ended = shmtext("render", tmp_path, *TINY)
+
+    assert ExitCode.DONE == ended.code
+    assert f"{tmp_path} is complete: " in ended.out
+    assert "images were there already" in ended.out
+
+
+def test_skipped_texts_are_counted_and_are_no_failure(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("plain\n中文\n", encoding="utf-8")
+    ended = shmtext(
+        *("render", tmp_path / "out", "--texts", tmp_path / "texts.txt", "--fonts", ITALIC)
+    )
+
+    assert ExitCode.DONE == ended.code
+    assert f"1 skipped: see {tmp_path}/out/skipped.parquet" in ended.out
+
+
+def test_failed_examples_end_with_code_4(
+    shmtext: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("invalid outline")
+
+    monkeypatch.setattr(ImageFont.FreeTypeFont, "getmask2", refuse)
+    (tmp_path / "texts.txt").write_text("one\ntwo\n")
+    arguments = ("render", tmp_path / "out", "--texts", tmp_path / "texts.txt", "--fonts", SANS)
+    ended = shmtext(*arguments)
+    again = shmtext(*arguments)
+
+    assert ExitCode.FAILED_EXAMPLES == ended.code == again.code
+    assert f"2 failed: see {tmp_path}/out/skipped.parquet" in ended.out
+    rows = pq.read_table(tmp_path / "out" / "skipped.parquet").to_pylist()
+    assert [("cannot be drawn: invalid outline", True)] * 2 == [
+        (row["reason"], row["failed"]) for row in rows
+    ]
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(
+    shmtext: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "LINE_EVERY_S", 0)
+    ended = shmtext("render", tmp_path, *TINY)
+    lines = ended.err.splitlines()
+
+    assert lines
+    assert "\x1b" not in ended.err
+    assert "\r" not in ended.err
+    for line in lines:
+        assert " of " in line
+        assert " images/s" in line
+
+
+def test_status_tells_how_far_a_run_is(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("render", tmp_path, *TINY, "--character-frequency", "200")
+    finished = shmtext("status", tmp_path)
+    (tmp_path / "_SUCCESS.json").unlink()
+    (tmp_path / "fragments" / "00001.json").unlink()
+    interrupted = shmtext("status", tmp_path)
+    num_images = pq.read_metadata(tmp_path / "metadata.parquet").num_rows
+
+    assert (ExitCode.DONE, ExitCode.DONE) == (finished.code, interrupted.code)
+    assert f"{tmp_path}: finished" == finished.out.splitlines()[0]
+    assert f"missing:   0 of {num_images} examples" in finished.out
+    assert "interrupted: run the same command to continue" in interrupted.out
+    assert f"of {num_images} examples" in interrupted.out
+    assert f"missing:   0 of {num_images}" not in interrupted.out
+    for name in ("committed:", "missing:", "skipped:", "failed:", "rate:"):
+        assert name in finished.out
+
+
+def test_status_of_a_live_run_names_who_runs_it(shmtext: Shell, tmp_path: Path) -> None:
+    from shmtext.dataset.folder import OutputFolder  # noqa: PLC0415
+
+    shmtext("render", tmp_path, *TINY)
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        folder.lock()
+        ended = shmtext("status", tmp_path)
+
+    assert f"{tmp_path}: running (process " in ended.out
+
+
+@pytest.mark.parametrize("command", ["status", "verify"])
+def test_a_folder_without_a_run_has_no_status(shmtext: Shell, tmp_path: Path, command: str) -> None:
+    shmtext(command, tmp_path).refuses("holds no run: it has no run.json")
+    shmtext(command, tmp_path / "none").refuses("there is no folder")
+
+
+def test_verify_finds_a_whole_run_whole(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("render", tmp_path, *TINY)
+    for options in ([], ["--checksums"]):
+        ended = shmtext("verify", tmp_path, *options)
+
+        assert (ExitCode.DONE, "") == (ended.code, ended.err)
+        assert f"{tmp_path} is whole: 1 shards" in ended.out
+
+
+def test_verify_names_what_is_damaged_and_the_next_run_mends_it(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    shmtext("render", tmp_path, *TINY)
+    picture = min((tmp_path / "images").rglob("*.jpg"))
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+    assert ExitCode.DONE == shmtext("verify", tmp_path).code
+    ended = shmtext("verify", tmp_path, "--checksums")
+    assert ExitCode.STOPPED == ended.code
+    assert picture.name in ended.out
+    assert "run the same render command again to mend it" in ended.err
+    assert ExitCode.DONE == shmtext("render", tmp_path, *TINY).code
+    assert whole == picture.read_bytes()
+    assert ExitCode.DONE == shmtext("verify", tmp_path, "--checksums").code
+
+
+def test_verify_of_an_unfinished_run_says_what_is_missing(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("render", tmp_path, *TINY)
+    (tmp_path / "_SUCCESS.json").unlink()
+    (tmp_path / "fragments" / "00000.json").unlink()
+    ended = shmtext("verify", tmp_path)
+
+    assert ExitCode.STOPPED == ended.code
+    assert "missing: 1 of 1 shards" in ended.out
+    assert "is not finished" in ended.err
+
+
+# -- help ------------------------------------------------------------------------------------
+
+
+def help_of(*arguments: str) -> str:
+    result = CliRunner().invoke(cli.cli, [*arguments, "--help"])
+    assert 0 == result.exit_code
+    return str(result.output)
+
+
+def test_help_mentions_every_option_with_its_default() -> None:
+    text = help_of("render")
+    words = text.replace("/", " ").replace(",", " ").split()
+
+    for name in (*CONFIG_OPTIONS, *cli.RUN_ONLY, "config"):
+        assert f"--{name.replace('_', '-')}" in words
+    for default in ("a-z A-Z", "1000", "#000000", "#ffffff", "jpg", "95", "auto", "32"):
+        assert default in text
+    for code in ("0 done", "2 bad", "3 stopped", "4 finished", "130 interrupted"):
+        assert code in " ".join(text.split())
+
+
+def test_help_stays_within_100_columns() -> None:
+    for arguments in ([], ["render"], ["status"], ["verify"]):
+        result = CliRunner().invoke(cli.cli, [*arguments, "--help"], terminal_width=100)
+
+        assert max(map(len, result.output.splitlines())) <= 100
+
+
+def test_every_command_and_option_has_a_help() -> None:
+    for command in cli.cli.commands.values():
+        assert command.help
+        for parameter in command.params:
+            assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None)
+
+
+def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
+    names = {parameter.name for parameter in cli.cli.commands["render"].params}
+
+    assert {*CONFIG_OPTIONS, *cli.RUN_ONLY, "config", "out"} == names
+
+
+# -- as a process ----------------------------------------------------------------------------
+
+
+def test_the_program_renders_a_compressed_word_list(tmp_path: Path) -> None:
+    words = [word + tail for word in ("Größe: 42 €", "plain", "x") for tail in string.ascii_letters]
+    with gzip.open(tmp_path / "words.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(words))
+    done = run("render", tmp_path / "out", "--texts", tmp_path / "words.gz", "--max-images", 100)
+
+    done.expect(0, num_lines=0)
+    table = pq.read_table(tmp_path / "out" / "metadata.parquet")
+    assert words[:100] == table.column("text").to_pylist()
+
+
+def test_the_program_s_errors_are_one_line_and_no_traceback(tmp_path: Path) -> None:
+    ended = run("render", tmp_path / "out", "--fonts", tmp_path / "none")
+
+    ended.expect(2, "shmtext: cannot open the font", num_lines=1)
+    assert "" == ended.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    run("render", tmp_path / "out", *TINY).expect(0)
+    status = subprocess.Popen(
+        [sys.executable, "-m", "shmtext", "status", tmp_path / "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        text=True,
+    )
+    assert status.stdout is not None
+    assert status.stderr is not None
+    status.stdout.close()
+    complaint = status.stderr.read()
+    status.stderr.close()
+
+    assert (0, "") == (status.wait(30), complaint)

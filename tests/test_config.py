@@ -1,0 +1,344 @@
+"""Settings are checked when they are made, kept in one form, and named by one fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ImageColor
+
+from shmtext.config import (
+    BalancedText,
+    Output,
+    RunConfig,
+    Style,
+    TextFile,
+    canonical_json,
+    config_from_options,
+    differences,
+    fingerprint,
+    load_toml,
+    parse_color,
+)
+from shmtext.errors import ConfigError
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+OBJECTS = st.dictionaries(st.text(max_size=5), JSON, max_size=4)
+
+
+def refuses(make: Any, *parts: str) -> None:
+    """See that making raises a one-line error with these parts."""
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+# -- colours -----------------------------------------------------------------------------------
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3))
+def test_every_way_to_write_a_colour_comes_to_the_same(rgb: tuple[int, int, int]) -> None:
+    wanted = "#{:02x}{:02x}{:02x}".format(*rgb)
+    red, green, blue = rgb
+
+    for written in (wanted, wanted.upper(), f"{red},{green},{blue}", f" {red} , {green},{blue} "):
+        assert wanted == parse_color(written)
+
+
+@pytest.mark.parametrize("name", sorted(ImageColor.colormap))
+def test_css_names_are_known(name: str) -> None:
+    assert "#{:02x}{:02x}{:02x}".format(*ImageColor.getrgb(name)) == parse_color(name)
+
+
+@pytest.mark.parametrize(
+    "color",
+    ["", "blu", "#12", "#12345", "#gggggg", "1,2", "1,2,3,4", "1,2,256", "-1,2,3", "1.5,2,3", ",,"],
+)
+def test_what_is_no_colour_is_refused(color: str) -> None:
+    refuses(lambda: parse_color(color), "a colour must be '#rrggbb', a CSS name or 'r,g,b'")
+
+
+@pytest.mark.parametrize("color", ["#12345678", "#1234", "rgba(1,2,3,4)"])
+def test_transparent_colours_are_refused(color: str) -> None:
+    refuses(lambda: parse_color(color), repr(color))
+
+
+def test_gray_colours_make_gray_pictures() -> None:
+    assert "gray" == RunConfig().picture_mode
+    assert "gray" == RunConfig(style=Style(font_colors=["#111", "gray"])).picture_mode
+    assert "rgb" == RunConfig(style=Style(font_colors=["#111112"])).picture_mode
+    assert "rgb" == RunConfig(style=Style(background_colors=["ivory"])).picture_mode
+    assert "rgb" == RunConfig(output=Output(mode="rgb")).picture_mode
+    assert (
+        "gray"
+        == RunConfig(style=Style(font_colors=["red"]), output=Output(mode="gray")).picture_mode
+    )
+
+
+def test_a_font_colour_is_paired_with_every_background_it_can_be_told_from() -> None:
+    style = Style(font_colors=["black", "white"], background_colors=["white", "red"])
+
+    assert (
+        ("#000000", "#ffffff"),
+        ("#000000", "#ff0000"),
+        ("#ffffff", "#ff0000"),
+    ) == RunConfig(style=style).color_pairs
+
+
+def test_colours_that_are_one_gray_are_not_paired() -> None:
+    # Both are 76 in Pillow's gray.
+    style = Style(font_colors=["#ff0000", "#000000"], background_colors=["#4c4c4c"])
+
+    assert (("#000000", "#4c4c4c"),) == RunConfig(
+        style=style, output=Output(mode="gray")
+    ).color_pairs
+    assert 2 == len(RunConfig(style=style).color_pairs)
+    refuses(
+        lambda: RunConfig(
+            style=Style(font_colors=["#ff0000"], background_colors=["#4c4c4c"]),
+            output=Output(mode="gray"),
+        ),
+        "no font colour differs from a background colour (in gray pictures)",
+    )
+
+
+# -- lists ---------------------------------------------------------------------------------------
+
+
+def test_lists_become_tuples_without_repetition_in_their_order() -> None:
+    style = Style(
+        fonts=["b", Path("a"), "b"], font_sizes=[32, 8, 32], font_colors=["navy", "#000080", "red"]
+    )
+
+    assert (Path("b"), Path("a")) == style.fonts
+    assert (32, 8) == style.font_sizes
+    assert ("#000080", "#ff0000") == style.font_colors
+
+
+def test_one_value_may_stand_for_a_list_of_one() -> None:
+    style = Style(fonts="a", font_sizes=8, font_colors="red", background_colors="white")
+
+    assert ((Path("a"),), (8,), ("#ff0000",), ("#ffffff",)) == (
+        style.fonts,
+        style.font_sizes,
+        style.font_colors,
+        style.background_colors,
+    )
+
+
+@pytest.mark.parametrize("name", ["font_sizes", "font_colors", "background_colors"])
+def test_an_empty_list_is_refused(name: str) -> None:
+    refuses(lambda: Style(**{name: []}), f"{name} must hold at least one value")
+
+
+# -- numbers -------------------------------------------------------------------------------------
+
+COUNTS = [
+    (BalancedText, "character_frequency"),
+    (BalancedText, "min_example_size"),
+    (BalancedText, "max_example_size"),
+    (Style, "font_sizes"),
+    (Style, "max_chars_per_line"),
+    (Output, "jpeg_quality"),
+    (RunConfig, "max_images"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), COUNTS, ids=lambda value: str(value))
+@pytest.mark.parametrize("value", [0, -1, 1.0, "7", True])
+def test_counts_are_whole_numbers_from_1(kind: Any, name: str, value: Any) -> None:
+    given_value = [value] if name == "font_sizes" else value
+    refuses(lambda: kind(**{name: given_value}), f"{name} must be a whole number, 1", repr(value))
+
+
+@pytest.mark.parametrize("seed", [0, 2**64 - 1])
+def test_seeds_are_64_bits(seed: int) -> None:
+    assert seed == RunConfig(seed=seed).seed
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, "1", None, True])
+def test_other_seeds_are_refused(seed: Any) -> None:
+    refuses(lambda: RunConfig(seed=seed), "seed must be a whole number from 0 to 2**64 - 1")
+
+
+# -- balanced text -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"letters": "", "numbers": ""}, "letters and numbers are both empty"),
+        ({"letters": "aa"}, "'a' stands more often"),
+        ({"letters": "1"}, "'1' stands more often"),
+        ({"letters": "a b"}, "must hold no spaces"),
+        ({"letters": "a\n"}, "must hold no spaces, control characters"),
+        ({"letters": "a\u3000"}, "must hold no spaces"),
+        ({"letters": "a\ud800"}, "surrogates"),
+        ({"letters": "\x07"}, "control characters"),
+        ({"min_example_size": 21}, "min_example_size (21) must be at most max_example_size (20)"),
+        ({"space_freq": -0.1}, "space_freq must be 0 to 1,000,000"),
+        ({"space_freq": float("nan")}, "space_freq must be 0 to 1,000,000"),
+        ({"character_frequency": 2**36}, "at most 68,719,476,736 can be handled"),
+    ],
+    ids=str,
+)
+def test_texts_that_cannot_be_balanced_are_refused(settings: Any, part: str) -> None:
+    refuses(lambda: BalancedText(**settings), part)
+
+
+@pytest.mark.parametrize(
+    ("settings", "num_spaces", "num_characters"),
+    [
+        ({"letters": "abc", "numbers": "123", "character_frequency": 3}, 6, 24),
+        ({"letters": "abc", "numbers": "", "character_frequency": 3}, 3, 12),
+        ({"letters": "", "numbers": "1", "character_frequency": 3, "space_freq": 0}, 0, 3),
+        ({"letters": "a", "numbers": "1", "character_frequency": 5, "space_freq": 0.5}, 4, 14),
+        ({}, 2_000, 64_000),
+    ],
+)
+def test_characters_are_counted_with_the_spaces_of_both_groups(
+    settings: Any, num_spaces: int, num_characters: int
+) -> None:
+    text = BalancedText(**settings)
+
+    assert (num_spaces, num_characters) == (text.num_spaces, text.num_characters)
+
+
+# -- options and TOML ----------------------------------------------------------------------------
+
+
+def test_no_options_are_the_defaults() -> None:
+    assert RunConfig() == config_from_options({})
+
+
+def test_options_find_their_part() -> None:
+    options = {"letters": "xy", "font_sizes": [8], "mode": "rgb", "max_images": 3, "seed": 4}
+
+    assert RunConfig(
+        corpus=BalancedText(letters="xy"),
+        style=Style(font_sizes=(8,)),
+        output=Output(mode="rgb"),
+        max_images=3,
+        seed=4,
+    ) == config_from_options(options)
+
+
+def test_texts_take_the_place_of_balanced_text() -> None:
+    assert TextFile(Path("a.txt")) == config_from_options({"texts": "a.txt"}).corpus
+    refuses(
+        lambda: config_from_options({"texts": "a", "min_example_size": 3}),
+        "texts and min_example_size exclude each other",
+    )
+
+
+def test_an_unknown_option_is_refused_and_the_known_ones_are_named() -> None:
+    refuses(
+        lambda: config_from_options({"font_size": 3}), "unknown option 'font_size'", "font_sizes"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("letters", 3),
+        ("letters", ["a", "b"]),
+        ("numbers", None),
+        ("space_freq", "1"),
+        ("space_freq", True),
+        ("split_letters", "no"),
+        ("split_letters", 1),
+        ("texts", 3),
+        ("csv", "no"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_by_the_option_s_name(name: str, value: Any) -> None:
+    refuses(lambda: config_from_options({name: value}), name)
+
+
+def test_toml_names_may_have_hyphens(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('font-sizes = [8]\nimage_format = "png"\n')
+
+    assert {"font_sizes": [8], "image_format": "png"} == load_toml(tmp_path / "run.toml")
+
+
+def test_toml_paths_are_relative_to_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('fonts = ["a.ttf", "/b.ttf"]\ntexts = "c.csv::word"\n')
+
+    assert {
+        "fonts": [f"{tmp_path}/a.ttf", "/b.ttf"],
+        "texts": f"{tmp_path}/c.csv::word",
+    } == load_toml(tmp_path / "run.toml")
+
+
+@pytest.mark.parametrize("content", [b"a = ", b"\xff", b"a = 1\na = 2"])
+def test_what_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.toml").write_bytes(content)
+
+    refuses(lambda: load_toml(tmp_path / "run.toml"), f"{tmp_path}/run.toml is not a TOML file")
+
+
+def test_a_toml_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    refuses(lambda: load_toml(tmp_path / "none"), "cannot read the config", "No such file")
+    refuses(lambda: load_toml(tmp_path), "cannot read the config", "directory")
+
+
+# -- fingerprints --------------------------------------------------------------------------------
+
+
+@given(OBJECTS)
+def test_a_fingerprint_does_not_depend_on_the_order_of_keys(identity: dict[str, Any]) -> None:
+    turned = dict(reversed(identity.items()))
+
+    assert fingerprint(identity) == fingerprint(turned)
+    assert canonical_json(identity).isascii()
+    assert identity == json.loads(canonical_json(identity))
+
+
+@given(OBJECTS, OBJECTS)
+def test_values_that_differ_have_other_fingerprints(one: Any, other: Any) -> None:
+    assert (canonical_json(one) == canonical_json(other)) == (
+        fingerprint(one) == fingerprint(other)
+    )
+
+
+@given(JSON)
+def test_a_value_does_not_differ_from_itself(value: Any) -> None:
+    assert [] == differences(value, value)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2)),
+    st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2)),
+)
+def test_differences_are_the_keys_that_differ(wanted: Any, found: Any) -> None:
+    differing = [k for k in sorted({*wanted, *found}) if wanted.get(k) != found.get(k)]
+
+    assert differing == [line.split(":")[0] for line in differences(wanted, found)]
+
+
+def test_a_fingerprint_is_the_hash_of_canonical_json() -> None:
+    """Runs of earlier versions must be found again."""
+    identity = {"b": [1, "é"], "a": {"c": None}}
+    text = b'{"a":{"c":null},"b":[1,"\\u00e9"]}'
+
+    assert text.decode() == canonical_json(identity)
+    assert hashlib.sha256(text).hexdigest() == fingerprint(identity)
+
+
+def test_configs_that_say_the_same_are_equal() -> None:
+    assert RunConfig(style=Style(font_colors=["#000"])) == RunConfig()
+    assert replace(RunConfig(), seed=1) != RunConfig()

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dataset_runs import failing, open_fds
+
+from shmtext.dataset import folder as folder_module
+from shmtext.dataset.folder import OutputFolder, write_all
+from shmtext.errors import DamageError, FolderError, StorageError
+
+HOLD_LOCK = """
+import sys
+from pathlib import Path
+from shmtext.dataset.folder import OutputFolder
+folder = OutputFolder.open(Path(sys.argv[1]), create=True)
+getattr(folder, sys.argv[2])()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def holding(out: Path, lock: str) -> subprocess.Popen[str]:
+    """A process that holds a lock until its standard input is closed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, str(out), lock],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_open_makes_the_folder_and_those_above_it(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path / "a" / "b" / "c", create=True) as folder:
+        assert folder.list_names() == []
+
+
+def test_open_closes_everything_it_opened(out: Path) -> None:
+    before = open_fds()
+    with OutputFolder.open(out, create=True) as folder:
+        folder.lock()
+        folder.write_file("a", b"1", sync=True)
+
+    assert before == open_fds()
+
+
+def test_a_missing_folder_is_not_made_when_it_should_exist(out: Path) -> None:
+    with pytest.raises(FolderError, match="there is no folder"):
+        OutputFolder.open(out, create=False)
+
+
+def test_a_link_is_not_opened_as_the_folder(tmp_path: Path, out: Path) -> None:
+    out.symlink_to(tmp_path)
+
+    with pytest.raises(FolderError, match="is a link"):
+        OutputFolder.open(out, create=True)
+
+
+def test_a_file_is_not_opened_as_the_folder(out: Path) -> None:
+    out.write_text("")
+
+    with pytest.raises(FolderError, match="not a folder"):
+        OutputFolder.open(out, create=True)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/../../x", "", "a//b", "./a", "a/", "a\0"])
+def test_names_that_could_leave_the_folder_are_refused(out: Path, name: str) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        with pytest.raises(FolderError, match="stay within"):
+            folder.write_file(name, b"", sync=False)
+        with pytest.raises(FolderError, match="stay within"):
+            folder.read_file(name)
+
+
+def test_written_bytes_are_read_back(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.make_folder("a/b")
+        folder.write_file("a/b/c", b"old", sync=False)
+        folder.write_file("a/b/c", b"new", sync=True)
+
+        assert folder.read_file("a/b/c") == b"new"
+        assert folder.read_file("a/b/d") is None
+        assert folder.read_file("x/y") is None
+        assert folder.list_names("a/b") == ["c"]
+        assert folder.list_names("_stage") == []
+        assert folder.remove_file("a/b/c")
+        assert not folder.remove_file("a/b/c")
+
+
+def test_files_are_not_writable_by_others_and_the_stage_is_private(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.write_file("a", b"", sync=False)
+
+    assert stat.S_IMODE((out / "a").stat().st_mode) & 0o022 == 0
+    assert stat.S_IMODE((out / "_stage").stat().st_mode) == 0o700
+
+
+def test_links_inside_are_neither_written_through_nor_read_through(
+    tmp_path: Path, out: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"theirs")
+    with OutputFolder.open(out, create=True) as folder:
+        (out / "images").symlink_to(outside)
+        (out / "link").symlink_to(outside / "file")
+        with pytest.raises(StorageError, match="link"):
+            folder.write_file("images/file", b"ours", sync=False)
+        with pytest.raises(StorageError, match="link"):
+            folder.read_file("images/file")
+        with pytest.raises(DamageError, match="link"):
+            folder.read_file("link")
+        folder.write_file("link", b"ours", sync=False)
+        folder.remove_tree("images")
+
+    assert (outside / "file").read_bytes() == b"theirs"
+    assert (out / "link").read_bytes() == b"ours"
+    assert not (out / "images").is_symlink()
+
+
+def test_a_fifo_in_place_of_a_file_does_not_hold_up_the_reader(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        os.mkfifo(out / "run.json")
+        with pytest.raises(DamageError, match="not a regular file"):
+            folder.read_file("run.json")
+
+
+def test_a_replaced_folder_is_noticed_and_not_written_to(tmp_path: Path, out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.check_in_place()
+        out.rename(tmp_path / "moved")
+        with pytest.raises(StorageError, match="removed or replaced during the run"):
+            folder.check_in_place()
+        out.mkdir()
+        with pytest.raises(StorageError, match="removed or replaced during the run"):
+            folder.check_in_place()
+        folder.write_file("a", b"", sync=False)
+
+    assert list(out.iterdir()) == []
+
+
+def test_writing_into_a_removed_folder_says_so(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        out.rmdir()
+        with pytest.raises(StorageError, match="removed or replaced during the run"):
+            folder.write_file("a", b"", sync=False)
+
+
+@pytest.mark.parametrize("function", ["open", "write", "fsync", "rename", "close"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE])
+def test_a_failed_write_keeps_the_old_file_and_is_one_line(
+    out: Path, function: str, code: int
+) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.write_file("a", b"old", sync=True)
+        before = open_fds()
+        with failing(function, 1, code), pytest.raises(StorageError) as caught:
+            folder.write_file("a", b"new", sync=True)
+
+        assert str(out) in str(caught.value)
+        assert "run the same command again" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert folder.read_file("a") in (b"old", b"new")
+        assert folder.list_names("_stage") == []
+        assert before == open_fds()
+
+
+def test_a_file_size_limit_is_a_storage_error(out: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with OutputFolder.open(out, create=True) as folder:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            with pytest.raises(StorageError, match="ulimit -f"):
+                folder.write_file("a", bytes(2000), sync=False)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        assert folder.read_file("a") is None
+
+
+def test_write_all_goes_on_after_a_short_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = os.write
+    fd = os.open(tmp_path / "a", os.O_WRONLY | os.O_CREAT)
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, bytes(data)[:3]))
+    write_all(fd, b"0123456789")
+    os.close(fd)
+
+    assert (tmp_path / "a").read_bytes() == b"0123456789"
+
+
+def test_a_write_that_takes_nothing_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "write", lambda *_: 0)
+    with pytest.raises(OSError, match="took no bytes"):
+        write_all(1, b"x")
+
+
+def test_a_writer_left_behind_by_an_error_cannot_write_into_a_later_file(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        with pytest.raises(KeyError), folder.replace_file("a", sync=False) as left_behind:
+            raise KeyError
+        with folder.replace_file("b", sync=False) as file:
+            with pytest.raises(ValueError, match="closed"):
+                left_behind.write(b"old")
+            file.write(b"new")
+
+        assert folder.read_file("b") == b"new"
+
+
+def test_free_space_is_counted_in_bytes_and_inodes(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        space = folder.free_space()
+
+    assert space.num_bytes > 0
+    assert space.num_inodes > 0
+
+
+def test_a_second_run_is_refused_and_the_first_unharmed(out: Path) -> None:
+    with holding(out, "lock") as process, OutputFolder.open(out, create=True) as folder:
+        with pytest.raises(FolderError, match=rf"another run .*\(process {process.pid} on"):
+            folder.lock()
+        assert (folder.holder() or "").startswith(f"process {process.pid} on ")
+        assert process.poll() is None
+        process.communicate("")
+
+
+def test_the_lock_of_a_killed_run_is_free(out: Path) -> None:
+    with holding(out, "lock") as process:
+        process.kill()
+        process.communicate()
+    with OutputFolder.open(out, create=True) as folder:
+        assert folder.holder() is None
+        folder.lock()
+
+
+def test_the_lock_is_given_back_on_close(out: Path) -> None:
+    for _ in range(2):
+        with OutputFolder.open(out, create=True) as folder:
+            folder.lock()
+
+
+def test_a_run_does_not_start_beside_the_workers_of_a_killed_one(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "ORPHANS_DEADLINE_S", 0.1)
+    with holding(out, "share_worker_lock") as orphan:
+        with (
+            OutputFolder.open(out, create=True) as folder,
+            pytest.raises(FolderError, match="workers of a run that was killed"),
+        ):
+            folder.lock()
+        orphan.communicate("")
+    with OutputFolder.open(out, create=True) as folder:
+        folder.lock()
+
+
+def test_workers_share_their_lock_beside_the_run(out: Path) -> None:
+    with (
+        OutputFolder.open(out, create=True) as run,
+        OutputFolder.open(out, create=False) as one,
+        OutputFolder.open(out, create=False) as other,
+    ):
+        run.lock()
+        one.share_worker_lock()
+        other.share_worker_lock()
+
+        assert run.identity == one.identity

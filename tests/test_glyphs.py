@@ -1,0 +1,134 @@
+"""The atlas holds what Pillow draws, draws nothing twice, and stays within its bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawing import BUNDLED, ITALIC, LATIN_1, SANS, font_file
+from numpy.typing import NDArray
+
+from shmtext.render import glyphs
+from shmtext.render.characters import CharacterTable
+from shmtext.render.faces import Faces
+from shmtext.render.glyphs import STRIDE_STEP, FaceMetrics, GlyphAtlas
+
+
+class Drawn:
+    """An atlas and what it was told and asked for."""
+
+    def __init__(self, *fonts: object, sizes_px: tuple[int, ...] = (32,)) -> None:
+        self.faces = Faces(tuple(font_file(path) for path in fonts), sizes_px)  # type: ignore[arg-type]
+        self.metrics = FaceMetrics(self.faces)
+        self.table = CharacterTable(self.faces.fonts)
+        self.atlas = GlyphAtlas(self.faces, self.metrics)
+        self.told: list[int] = []
+
+    def slots(self, text: str, face_id: int = 0) -> NDArray[np.int32]:
+        characters = self.table.ids(np.array([ord(c) for c in text], np.uint32))
+        faces = np.full(characters.size, face_id)
+        return self.atlas.slots(faces, characters, self.table, self.told.append)
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_columns_of_a_glyph_are_pillow_s_mask(path: object) -> None:
+    drawn = Drawn(path, sizes_px=(29,))
+    face = drawn.faces.get(0)
+    stride, above = int(drawn.metrics.stride[0]), int(drawn.metrics.above_px[0])
+    for character, slot in zip(LATIN_1, drawn.slots(LATIN_1).tolist(), strict=True):
+        glyph = drawn.atlas.glyphs[slot]
+        if not glyph["fits"] or not glyph["num_columns"]:
+            continue
+        core, (left, top) = face.getmask2(character, mode="L", anchor="la")
+        mask = np.array(list(core), np.uint8).reshape(core.size[::-1])
+        sheet = np.zeros((stride, 200), np.uint8)
+        y, x = top + above, left + 100
+        inked = np.flatnonzero(mask.any(axis=1))
+        rows = slice(int(inked[0]), int(inked[-1]) + 1)
+        sheet[y + rows.start : y + rows.stop, x : x + mask.shape[1]] = mask[rows]
+        first = int(glyph["first_row"])
+        columns = drawn.atlas.columns(stride)[first : first + int(glyph["num_columns"])]
+        at = 100 + int(glyph["ink_left"])
+
+        assert np.array_equal(sheet[:, at : at + columns.shape[0]], columns.T), character
+        assert sheet.sum(dtype=np.int64) == columns.sum(dtype=np.int64)
+
+
+def test_a_glyph_is_drawn_once_and_announced_at_its_first_use() -> None:
+    drawn = Drawn(SANS)
+    first = drawn.slots("abca")
+    again = drawn.slots("cabd")
+
+    assert [0, 1, 2, 3] == sorted([*drawn.told[:3], 3])
+    assert [3] == drawn.told[3:]
+    assert first[0] == first[3] == again[1]
+    assert 4 == len({*first.tolist(), *again.tolist()})
+
+
+def test_faces_have_their_own_glyphs() -> None:
+    drawn = Drawn(SANS, ITALIC, sizes_px=(16, 32))
+
+    assert 4 == len({int(drawn.slots("a", face_id)[0]) for face_id in range(4)})
+
+
+def test_row_0_of_every_stride_is_blank() -> None:
+    drawn = Drawn(SANS, sizes_px=(8, 64))
+    for face_id in range(2):
+        drawn.slots(LATIN_1, face_id)
+        assert not drawn.atlas.columns(int(drawn.metrics.stride[face_id]))[0].any()
+
+
+def test_strides_are_few_and_hold_a_line() -> None:
+    metrics = FaceMetrics(Faces(tuple(map(font_file, BUNDLED)), tuple(range(8, 65))))
+
+    assert (metrics.stride % STRIDE_STEP == 0).all()
+    assert (metrics.stride >= metrics.above_px + metrics.line_px).all()
+    assert len(set(metrics.stride.tolist())) < 20
+
+
+def test_an_atlas_at_its_bound_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Drawn(SANS)
+    drawn.slots(LATIN_1)
+    held = drawn.atlas.num_bytes
+    drawn.slots("Ω")
+    assert drawn.atlas.num_bytes > held
+    monkeypatch.setattr(glyphs, "ATLAS_BYTES", held)
+    drawn.slots("aΣ")
+
+    assert drawn.atlas.num_bytes < held / 10
+
+
+def test_a_text_that_meets_the_bound_keeps_every_glyph_it_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = Drawn(SANS)
+    drawn.slots("abc")
+    monkeypatch.setattr(glyphs, "ATLAS_BYTES", 0)
+    slots = drawn.slots("abcd")
+    advances = drawn.atlas.glyphs["advance_26_6"][slots]
+
+    assert [round(drawn.faces.get(0).getlength(c) * 64) for c in "abcd"] == advances.tolist()
+
+
+def test_many_characters_never_take_much_more_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(glyphs, "ATLAS_BYTES", 50_000)
+    drawn = Drawn(SANS)
+    code_points = font_file(SANS).code_points[:3_000].tolist()
+    most = 0
+    for at in range(0, len(code_points), 20):
+        drawn.slots("".join(map(chr, code_points[at : at + 20])))
+        most = max(most, drawn.atlas.num_bytes)
+
+    assert 50_000 < most < 50_000 + 20 * 60 * 56
+
+
+def test_the_table_of_slots_tells_when_it_is_at_its_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = Drawn(SANS)
+    drawn.slots(LATIN_1)
+    assert not drawn.atlas.is_over_wide
+    monkeypatch.setattr(glyphs, "SLOT_TABLE_ENTRIES", 100)
+
+    assert drawn.atlas.is_over_wide

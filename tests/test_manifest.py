@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from dataset_runs import (
+    FINGERPRINT,
+    ORIGIN,
+    PLAN,
+    SWEPT,
+    PowerCut,
+    failing,
+    open_fds,
+    output_bytes,
+    power_cut,
+    render_shard,
+    rows_of,
+)
+
+from shmtext.dataset.check import check_shard
+from shmtext.dataset.containers import FilesShard
+from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.manifest import (
+    Manifest,
+    commit_shard,
+    committed_shards,
+    current_boot_id,
+    manifest_name,
+    parse_manifest,
+    read_manifest,
+    uncommit,
+)
+from shmtext.dataset.plan import Plan
+from shmtext.dataset.sealed import seal
+from shmtext.errors import DamageError, StorageError
+
+SMALL = Plan(8, "jpg")
+"""One shard, of which one example is skipped: a sweep over every call stays short."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("whole")
+    with OutputFolder.open(out, create=False) as folder:
+        render_shard(folder, 0, SMALL)
+    return output_bytes(out)
+
+
+def assert_nothing_or_everything(folder: OutputFolder) -> None:
+    manifest = read_manifest(folder, 0)
+
+    assert manifest is None or check_shard(folder, SMALL, manifest, checksums=True) == []
+
+
+def test_a_committed_shard_is_read_back(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        assert read_manifest(folder, PLAN.shard(1)) is None
+        manifest = render_shard(folder, 1)
+
+        assert manifest == read_manifest(folder, PLAN.shard(1))
+        assert ({1: manifest}, []) == committed_shards(folder, PLAN, FINGERPRINT)
+        assert check_shard(folder, PLAN, manifest, checksums=True) == []
+
+
+@pytest.mark.parametrize("function", SWEPT)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("redone", [False, True])
+def test_whichever_call_fails_the_shard_is_committed_whole_or_not_at_all(
+    tmp_path: Path, whole: dict[str, bytes], function: str, code: int, redone: bool
+) -> None:
+    for k in count(1):
+        with OutputFolder.open(tmp_path / str(k), create=True) as folder:
+            if redone:
+                render_shard(folder, 0, SMALL)
+            before = open_fds()
+            with failing(function, k, code) as calls, suppress(StorageError):
+                render_shard(folder, 0, SMALL)
+            assert before == open_fds()
+            assert_nothing_or_everything(folder)
+            render_shard(folder, 0, SMALL)
+            assert whole == output_bytes(tmp_path / str(k))
+        if calls[0] < k:
+            break
+
+    assert k > 1
+
+
+@pytest.mark.parametrize("redone", [False, True])
+def test_whenever_the_process_ends_the_shard_is_committed_whole_or_not_at_all(
+    tmp_path: Path, whole: dict[str, bytes], redone: bool
+) -> None:
+    for k in count(1):
+        with OutputFolder.open(tmp_path / str(k), create=True) as folder:
+            if redone:
+                render_shard(folder, 0, SMALL)
+            with power_cut(k) as calls, suppress(PowerCut):
+                render_shard(folder, 0, SMALL)
+            assert_nothing_or_everything(folder)
+            render_shard(folder, 0, SMALL)
+            assert whole == output_bytes(tmp_path / str(k))
+        if calls[0] < k:
+            break
+
+    assert k > 20
+
+
+def test_a_stale_skipped_fragment_does_not_outlive_a_commit_without_one(tmp_path: Path) -> None:
+    plan = Plan(5, "jpg")
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        folder.make_folder("fragments")
+        folder.write_file("fragments/00000.skipped.parquet", b"stale", sync=False)
+        manifest = render_shard(folder, 0, plan)
+
+        assert manifest.skipped_bytes is None
+        assert folder.list_names("fragments") == ["00000.json", "00000.parquet"]
+
+
+def test_an_uncommitted_shard_can_be_committed_again_with_the_same_bytes(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        render_shard(folder, 0)
+        before = output_bytes(tmp_path)
+        uncommit(folder, 0)
+        uncommit(folder, 0)
+        assert committed_shards(folder, PLAN, FINGERPRINT) == ({}, [])
+        render_shard(folder, 0)
+
+    assert before == output_bytes(tmp_path)
+
+
+def test_pictures_and_labels_of_different_shards_are_not_committed(tmp_path: Path) -> None:
+    with (
+        OutputFolder.open(tmp_path, create=False) as folder,
+        FilesShard(folder, PLAN, PLAN.shard(0)) as sink,
+        pytest.raises(ValueError, match="pictures of shard 0, labels of shard 1"),
+    ):
+        commit_shard(folder, sink, rows_of(PLAN, PLAN.shard(1)), ORIGIN)
+
+
+def manifest_bytes(tmp_path: Path) -> tuple[Manifest, bytes]:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        manifest = render_shard(folder, 0)
+        data = folder.read_file(manifest_name(0))
+    assert data is not None
+    return manifest, data
+
+
+def test_no_flipped_bit_and_no_cut_passes_for_another_manifest(tmp_path: Path) -> None:
+    manifest, data = manifest_bytes(tmp_path)
+    for position in range(len(data)):
+        flipped = bytearray(data)
+        flipped[position] ^= 1 << position % 8
+        for damaged in (bytes(flipped), data[:position]):
+            try:
+                found = parse_manifest(damaged, "it")
+            except DamageError:
+                continue
+            assert manifest == found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": 2},
+        {"num_rows": 1},
+        {"num_rows": True},
+        {"fingerprint": None},
+        {"seconds": "1"},
+        {"skipped_bytes": None},
+        {"path": "../../etc/passwd"},
+        {"num_skipped": -1, "num_failed": 6},
+    ],
+)
+def test_a_manifest_that_is_not_exactly_one_is_damage(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    manifest, _ = manifest_bytes(tmp_path)
+    with pytest.raises(DamageError):
+        parse_manifest(seal({**asdict(manifest), **changes}, readable=False), "it")
+
+
+def test_a_manifest_without_a_key_is_damage(tmp_path: Path) -> None:
+    manifest, _ = manifest_bytes(tmp_path)
+    value = asdict(manifest)
+    del value["images_digest"]
+    with pytest.raises(DamageError, match="exactly the keys"):
+        parse_manifest(seal(value, readable=False), "it")
+
+
+def test_manifests_of_another_run_or_shard_are_damage(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        for index in range(3):
+            render_shard(folder, index)
+        os.replace(tmp_path / manifest_name(1), tmp_path / manifest_name(0))
+        foreign = replace(render_shard(folder, 2), fingerprint="0" * 64)
+        folder.write_file(manifest_name(2), seal(asdict(foreign), readable=False), sync=False)
+        (tmp_path / "fragments" / "00007.json").write_bytes(b"")
+        (tmp_path / "fragments" / "..json").write_bytes(b"")
+        manifests, damages = committed_shards(folder, PLAN, FINGERPRINT)
+
+    assert manifests == {}
+    assert {None, 0, 2} == {damage.shard for damage in damages}
+    assert len(damages) == 4
+    assert "other settings" in str(next(d for d in damages if d.shard == 2))
+
+
+def test_a_manifest_that_is_a_link_is_damage(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        render_shard(folder, 0)
+        os.rename(tmp_path / manifest_name(0), tmp_path / "elsewhere")
+        (tmp_path / manifest_name(0)).symlink_to(tmp_path / "elsewhere")
+        manifests, damages = committed_shards(folder, PLAN, FINGERPRINT)
+
+    assert manifests == {}
+    assert [damage.shard for damage in damages] == [0]
+
+
+def test_what_is_not_a_manifest_is_not_looked_at(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        assert committed_shards(folder, PLAN, FINGERPRINT) == ({}, [])
+        folder.make_folder("fragments")
+        (tmp_path / "fragments" / "00000.parquet").write_bytes(b"left over")
+
+        assert committed_shards(folder, PLAN, FINGERPRINT) == ({}, [])
+
+
+def test_only_the_manifest_says_who_rendered_a_shard_and_when(tmp_path: Path) -> None:
+    manifest, data = manifest_bytes(tmp_path)
+
+    assert json.loads(data)["host"] == manifest.host == "host"
+
+
+def test_the_boot_id_is_that_of_the_kernel() -> None:
+    boot_id = current_boot_id()
+
+    assert boot_id is None or len(boot_id) == 36

@@ -1,0 +1,490 @@
+"""Batches come to the pixels that ``ImageDraw.text`` draws, whatever the face, text or colour."""
+
+from __future__ import annotations
+
+import random
+import string
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import (
+    BUNDLED,
+    ITALIC,
+    LATIN_1,
+    SANS,
+    check_equality,
+    draw,
+    font_file,
+    picture_maker,
+    plain_face,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ImageFont, features
+
+from shmtext.config import Output
+from shmtext.corpus.ragged import pack_texts
+from shmtext.render import compose, glyphs, kerning, pictures
+from shmtext.render.faces import FontFile
+from shmtext.render.pictures import PictureMaker
+from shmtext.render.texts import MAX_CHARACTERS
+
+needs_raqm = pytest.mark.skipif(
+    not features.check_feature("raqm"), reason="this Pillow finds no Raqm or no FriBiDi"
+)
+
+SCRIPTS = (
+    string.printable,
+    LATIN_1,
+    "ĄćŁžşțğıİßẞœ",
+    "ΑΒΓαβγάέώς",
+    "ДЖЩджщёїґ",
+    "日本語中文",
+    "\u0301\u0308\u0323\u20dd",  # combining marks
+    "שלוםּ",
+    "سلامعليكم،٣",
+    "ไทยน้ำ",
+    "हिन्दीक्ष",
+    "한국어\u1112\u1161\u11ab",
+    "😀👍🏽🇩🇪☃→∑√",
+    "\u200b\u200d\u200e\u00ad\u00a0\u2009\ufeff\ufe0f",
+    "\n\t ",
+)
+TEXTS = st.one_of(st.text(alphabet, max_size=20) for alphabet in (*SCRIPTS, "".join(SCRIPTS)))
+
+
+def random_texts(
+    num: int, alphabet: str = LATIN_1, *, longest: int = 24, seed: int = 1
+) -> list[str]:
+    rng = random.Random(seed)
+    return ["x" + "".join(rng.choices(alphabet, k=rng.randint(0, longest))) for _ in range(num)]
+
+
+def texts_of_all_pairs(alphabet: str, length: int = 60) -> list[str]:
+    """Strings in which each ordered pair of characters stands somewhere."""
+    # A closed walk over every pair once: row i visits i i, then i j i j+1 ... for all j > i.
+    walk = "".join(
+        first + "".join(first + second for second in alphabet[i + 1 :])
+        for i, first in enumerate(alphabet)
+    )
+    walk += alphabet[0]
+    return [walk[at : at + length + 1] for at in range(0, len(walk) - 1, length)]
+
+
+def test_the_texts_of_all_pairs_hold_all_pairs() -> None:
+    texts = texts_of_all_pairs(LATIN_1)
+
+    assert {a + b for a in LATIN_1 for b in LATIN_1} == {
+        a + b for text in texts for a, b in pairwise(text)
+    }
+
+
+@pytest.mark.parametrize("size_px", [9, 16, 32, 57])
+def test_every_bundled_face_is_drawn_as_pillow_draws_it(size_px: int) -> None:
+    drawing = draw(picture_maker(BUNDLED, font_sizes=[size_px]), random_texts(400))
+
+    assert set(range(len(BUNDLED))) == set(drawing.shard.styles.font_id.tolist())
+    assert 400 == check_equality(drawing)
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_every_pair_of_latin_characters_is_drawn_as_pillow_draws_it(path: Path) -> None:
+    texts = texts_of_all_pairs(LATIN_1)
+    maker = picture_maker([path], font_sizes=[13, 32])
+
+    # Drawing them twice by Pillow would take most of the time of all tests.
+    assert len(texts) == check_equality(draw(maker, texts), plain_every=7)
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_every_latin_character_alone_is_drawn_as_pillow_draws_it(path: Path) -> None:
+    texts = [character for character in LATIN_1 if not character.isspace()]
+    drawing = draw(picture_maker([path], font_sizes=[8, 17, 24, 63]), texts * 2)
+
+    assert 2 * len(texts) == check_equality(drawing)
+
+
+@pytest.mark.parametrize(
+    ("path", "size_px"), [("Comfortaa-Regular", 17), ("LeckerliOne-Regular", 63)]
+)
+def test_a_glyph_whose_box_leaves_its_frame_is_drawn_whole(path: str, size_px: int) -> None:
+    maker = picture_maker([BUNDLED[0].with_name(f"{path}.ttf")], font_sizes=[size_px])
+
+    assert 2 == check_equality(draw(maker, ["Å", "{"]))
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from([None, 1, 5, 12]))
+@settings(deadline=None, max_examples=150)
+def test_texts_of_many_scripts_are_drawn_as_pillow_draws_them(
+    texts: list[str], width: int | None
+) -> None:
+    maker = picture_maker([SANS, ITALIC], font_sizes=[15, 32], max_chars_per_line=width)
+
+    check_equality(draw(maker, texts))
+
+
+@pytest.mark.parametrize("width", [1, 7, 30])
+def test_wrapped_texts_are_drawn_as_pillow_draws_their_lines(width: int) -> None:
+    maker = picture_maker(BUNDLED, font_sizes=[17, 32], max_chars_per_line=width)
+    texts = random_texts(200, string.ascii_letters + "   -ÄÉg")
+
+    assert len(texts) == check_equality(draw(maker, texts))
+
+
+def test_line_breaks_in_texts_are_drawn_as_lines() -> None:
+    texts = random_texts(200, string.ascii_letters + "\n\n ÅÇy")
+    drawing = draw(picture_maker(BUNDLED, font_sizes=[17, 32]), texts)
+
+    assert len(texts) == check_equality(drawing)
+    assert [text.split("\n") for text in texts] == [
+        drawing.shard.lines_of(position) for position in range(len(texts))
+    ]
+
+
+def test_lines_lie_ascent_plus_descent_apart() -> None:
+    drawing = draw(picture_maker(font_sizes=[32]), ["a\nb\nc", "a", "b", "c"])
+    line_px = sum(plain_face(drawing, 0).getmetrics())
+    whole, *lines = (drawing.pictures[position] for position in range(4))
+
+    assert 3 * line_px == whole.shape[0]
+    for number, line in enumerate(lines):
+        below = whole[number * line_px : (number + 1) * line_px]
+        assert np.array_equal(line, below[:, : line.shape[1]])
+        assert (below[:, line.shape[1] :] == 255).all()
+
+
+@pytest.mark.parametrize("text", ["j", "f", "fj", "jjj", "xf", "xj", "f\nxj", "ſ"])
+def test_ink_left_of_the_start_or_right_of_the_advance_is_not_clipped(text: str) -> None:
+    drawing = draw(picture_maker([ITALIC], font_sizes=[60]), [text])
+
+    assert 1 == check_equality(drawing)
+
+
+def test_the_italic_face_has_negative_bearings() -> None:
+    drawing = draw(picture_maker([ITALIC], font_sizes=[60]), ["j", "f"])
+    left, _, right, _ = plain_face(drawing, 0).getbbox("j")
+
+    assert left < 0
+    assert right - left == drawing.pictures[0].shape[1]
+    assert plain_face(drawing, 1).getbbox("f")[2] > plain_face(drawing, 1).getlength("f")
+
+
+def test_many_glyphs_over_one_another_are_drawn_as_pillow_draws_them() -> None:
+    fonts = [path for path in BUNDLED if font_file(path).kern_pairs.size]
+    texts = [a * 12 + b * 12 for a in "fj/\\_TVWA~" for b in "fj/\\_TVWA~"]
+
+    assert len(texts) == check_equality(draw(picture_maker(fonts, font_sizes=[32]), texts))
+
+
+def other_fonts() -> list[Path]:
+    known = {font_file(path).sha256 for path in BUNDLED}
+    found = sorted(Path("/usr/share/fonts").rglob("*.ttf"))
+    return [path for path in found if font_file(path).sha256 not in known]
+
+
+def test_other_fonts_of_this_machine_are_drawn_as_pillow_draws_them() -> None:
+    fonts = other_fonts()
+    if not fonts:
+        pytest.skip("no TTF file under /usr/share/fonts")
+    rng = random.Random(5)
+    for path in rng.sample(fonts, min(8, len(fonts))):
+        maker = picture_maker([path], font_sizes=[11, 32, 50])
+        covered = "".join(map(chr, font_file(path).code_points.tolist()))
+        texts = random_texts(60, covered, longest=8) + random_texts(30, string.ascii_letters)
+        check_equality(draw(maker, [text[1:] or "." for text in texts]))
+
+
+# -- colours ---------------------------------------------------------------------------------
+
+GRAYS = ("#000000", "#333333"), ("#ffffff", "#dddddd")
+COLORS = ("#102030", "#ff0000", "#00c8ff"), ("#fefdfc", "#203040")
+
+
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+@pytest.mark.parametrize("mode", ["gray", "rgb"])
+@pytest.mark.parametrize("colors", [GRAYS, COLORS], ids=["grays", "colors"])
+def test_colours_are_blended_as_pillow_blends_them(
+    image_format: str, mode: str, colors: tuple[tuple[str, ...], tuple[str, ...]]
+) -> None:
+    output = Output(image_format=image_format, mode=mode)
+    maker = picture_maker(
+        BUNDLED, output=output, font_sizes=[32], font_colors=colors[0], background_colors=colors[1]
+    )
+    drawing = draw(maker, random_texts(150))
+
+    assert len(maker.settings.color_pairs) == len(set(drawing.shard.styles.pair_id.tolist()))
+    assert {2 if mode == "gray" else 3} == {each.ndim for each in drawing.pictures.values()}
+    assert 150 == check_equality(drawing)
+
+
+@pytest.mark.parametrize(("font", "background"), [("#222222", "#eeeeee"), ("#ffffff", "#000000")])
+def test_one_pair_of_grays_is_blended_as_pillow_blends_it(font: str, background: str) -> None:
+    maker = picture_maker(font_colors=[font], background_colors=[background])
+
+    assert 50 == check_equality(draw(maker, random_texts(50)))
+
+
+@given(st.integers(0, 0xFFFFFF), st.integers(0, 0xFFFFFF))
+@settings(deadline=None, max_examples=40)
+def test_any_two_colours_are_blended_as_pillow_blends_them(font: int, background: int) -> None:
+    if font == background:
+        background ^= 1
+    maker = picture_maker(font_colors=[f"#{font:06x}"], background_colors=[f"#{background:06x}"])
+
+    assert 1 == check_equality(draw(maker, ["Affgj%"]))
+
+
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+def test_red_text_has_its_red_where_the_encoder_wants_it(image_format: str) -> None:
+    maker = picture_maker(
+        output=Output(image_format=image_format),
+        font_colors=["#ff0000"],
+        background_colors=["#000000"],
+    )
+    picture = draw(maker, ["red"]).pictures[0]
+
+    assert [2 if image_format == "jpg" else 0] == np.flatnonzero(picture.any(axis=(0, 1))).tolist()
+
+
+# -- bounds ----------------------------------------------------------------------------------
+
+
+def test_an_atlas_at_its_bound_draws_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(glyphs, "ATLAS_BYTES", 20_000)
+    maker = picture_maker(BUNDLED, font_sizes=[16, 32])
+    for start in range(0, 300, 30):
+        texts = random_texts(30, seed=start)
+        assert 30 == check_equality(draw(maker, texts, start))
+
+
+def test_a_table_of_slots_at_its_bound_draws_the_same_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(glyphs, "SLOT_TABLE_ENTRIES", 500)
+    maker = picture_maker([SANS, ITALIC], font_sizes=[16, 32])
+    for start in range(0, 200, 20):
+        alphabet = "".join(map(chr, range(0x21 + start, 0x7F + start)))
+        check_equality(draw(maker, random_texts(20, alphabet, seed=start), start))
+
+
+def kerned_characters(font: FontFile) -> list[str]:
+    return [chr(code_point) for code_point in np.unique(font.kern_pairs).tolist()]
+
+
+def test_more_kerned_characters_than_are_held_are_drawn_as_pillow_draws_them() -> None:
+    path = max(BUNDLED, key=lambda path: len(kerned_characters(font_file(path))))
+    font = font_file(path)
+    assert len(kerned_characters(font)) > kerning.MOST_CHARACTERS
+    pairs = ["".join(map(chr, pair)) for pair in font.kern_pairs[::7].tolist()]
+    texts = ["x".join(pairs[at : at + 6]) for at in range(0, len(pairs), 6)]
+    drawing = draw(picture_maker([path], font_sizes=[20]), texts)
+
+    assert len(texts) == check_equality(drawing)
+    assert drawing.num_alone > 0
+
+
+def test_a_few_kerned_characters_held_draw_the_same_pictures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kerning, "MOST_CHARACTERS", 70)
+    maker = picture_maker(BUNDLED, font_sizes=[16, 32])
+    for start in range(0, 120, 40):
+        assert 40 == check_equality(draw(maker, random_texts(40, seed=start), start))
+
+
+@pytest.mark.parametrize("text", ["Å\nÅ", "x" * 5_000], ids=["uncertain", "too large"])
+@pytest.mark.parametrize("color", ["#000000", "#222222", "#ff0000"])
+def test_a_batch_may_come_to_nothing(text: str, color: str) -> None:
+    """As where two lines' ink may meet, or a picture is too large, and no other text is there."""
+    path = BUNDLED[0].with_name("AveriaSerifGWF-BoldItalic.ttf")
+
+    check_equality(draw(picture_maker([path], font_sizes=[32], font_colors=[color]), [text]))
+
+
+def test_texts_larger_than_a_batch_are_drawn_as_pillow_draws_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compose, "STRIP_ROWS", 300)
+    maker = picture_maker([SANS, ITALIC], font_sizes=[16, 32])
+
+    assert 60 == check_equality(draw(maker, random_texts(60, LATIN_1 + "\n\n\n")))
+
+
+# -- one by one, and what is not drawn -------------------------------------------------------
+
+
+@needs_raqm
+@pytest.mark.parametrize(
+    "text",
+    ["سلام عليكم", "abc سلام 12", "e\u0301a", "שלום", "x\u0323\u0302y", "a\u200db", "اa\nب"],
+)
+def test_texts_that_need_shaping_are_drawn_by_raqm(text: str) -> None:
+    drawing = draw(picture_maker(font_sizes=[32]), [text])
+
+    assert drawing.shard.needs_shaping[0]
+    assert 1 == check_equality(drawing)
+
+
+@needs_raqm
+def test_shaping_makes_another_picture_than_characters_one_by_one() -> None:
+    drawing = draw(picture_maker(font_sizes=[32]), ["سلام"])
+    apart = draw(picture_maker(font_sizes=[32]), list("سلام")).pictures
+
+    assert drawing.pictures[0].shape[1] != sum(picture.shape[1] for picture in apart.values())
+
+
+def test_without_raqm_texts_that_need_shaping_are_skipped_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "can_shape", lambda: False)
+    drawing = draw(picture_maker(), ["plain", "سلام", "Größe", "e\u0301"])
+
+    reason = "needs shaping, and Pillow finds no FriBiDi on this host"
+    assert {1: reason, 3: reason} == drawing.reasons
+    assert set() == drawing.failed
+    assert 2 == check_equality(drawing)
+
+
+def test_a_font_whose_kerning_cannot_be_read_is_drawn_by_pillow_alone() -> None:
+    maker = picture_maker()
+    unread = replace(maker.settings.fonts[0], has_unread_kerning=True)
+    drawing = draw(PictureMaker(replace(maker.settings, fonts=(unread,))), ["AVAVA", "To"])
+
+    assert 2 == drawing.num_alone == check_equality(drawing)
+
+
+@pytest.mark.parametrize("index", [0, 1, 57, 119])
+def test_an_example_alone_has_the_picture_it_has_in_the_full_run(index: int) -> None:
+    style = {"font_sizes": [16, 32], "font_colors": ["#000000", "#ff0000"]}
+    texts = random_texts(120, LATIN_1 + "\nΩ")
+    full = draw(picture_maker(BUNDLED, **style), texts)
+    alone = draw(picture_maker(BUNDLED, **style), [texts[index]], start=index)
+
+    assert np.array_equal(full.pictures[index], alone.pictures[0])
+
+
+def test_what_was_drawn_before_leaves_no_trace() -> None:
+    texts = random_texts(60)
+    maker = picture_maker(BUNDLED, font_sizes=[16, 32])
+    first = draw(maker, texts).pictures
+    draw(maker, random_texts(200, LATIN_1 + "Ωжę", seed=3))
+    again = draw(maker, texts).pictures
+
+    assert all(np.array_equal(first[position], again[position]) for position in first)
+
+
+@pytest.mark.parametrize("blank", ["", " ", " \t ", "\n\n", "\u00a0", "\u3000"])
+@pytest.mark.parametrize("width", [None, 5])
+def test_blank_texts_are_skipped(blank: str, width: int | None) -> None:
+    drawing = draw(picture_maker(max_chars_per_line=width), ["a", blank, "b"])
+
+    assert {1: "blank"} == drawing.reasons
+    assert 2 == check_equality(drawing)
+
+
+def test_too_long_texts_are_skipped_and_the_longest_allowed_is_drawn() -> None:
+    texts = ["i" * MAX_CHARACTERS, "i" * (MAX_CHARACTERS + 1), "a"]
+    drawing = draw(picture_maker(font_sizes=[9]), texts)
+
+    assert {1: "longer than 10,000 characters"} == drawing.reasons
+    assert 2 == check_equality(drawing)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 5_000, "x\n" * 2_000, pytest.param("س" * 5_000, marks=needs_raqm)]
+)
+def test_too_large_pictures_are_skipped(text: str) -> None:
+    drawing = draw(picture_maker(font_sizes=[32]), ["a", text])
+
+    assert [1] == list(drawing.reasons)
+    assert "at most 65,500 px a side" in drawing.reasons[1]
+    assert 1 == check_equality(drawing)
+
+
+@needs_raqm
+def test_a_text_without_width_is_skipped() -> None:
+    drawing = draw(picture_maker(), ["\u200b", "a"])
+
+    assert {0: "leaves no room for a picture: its characters have no width"} == drawing.reasons
+
+
+def test_characters_no_font_covers_are_named() -> None:
+    drawing = draw(picture_maker([SANS, ITALIC]), ["中", "a中文", "\x07", "中文日本語漢字", "ok"])
+
+    assert {
+        0: "no font covers U+4E2D 中",
+        1: "no font covers U+4E2D 中, U+6587 文",
+        2: "no font covers U+0007",
+        3: "no font covers U+4E2D 中, U+5B57 字, U+6587 文, U+65E5 日, U+672C 本 and 2 more",
+    } == drawing.reasons
+    assert set() == drawing.failed
+
+
+def test_characters_that_no_single_font_covers_together_are_named() -> None:
+    sans, italic = (set(font_file(path).code_points.tolist()) for path in (SANS, ITALIC))
+    only_sans, only_italic = min(sans - italic), min(italic - sans)
+    drawing = draw(picture_maker([SANS, ITALIC]), [f"a{chr(only_sans)}{chr(only_italic)}"])
+
+    assert drawing.reasons[0].startswith("no font covers all of ")
+    assert f"U+{only_sans:04X}" in drawing.reasons[0]
+    assert f"U+{only_italic:04X}" in drawing.reasons[0]
+
+
+def test_a_text_is_drawn_only_in_fonts_that_cover_it() -> None:
+    greek = draw(picture_maker(BUNDLED), ["Ωμέγα"] * 200 + ["plain"] * 200)
+    covering = {
+        index
+        for index, path in enumerate(BUNDLED)
+        if set(map(ord, "Ωμέγα")) <= set(font_file(path).code_points.tolist())
+    }
+
+    assert 0 < len(covering) < len(BUNDLED)
+    assert covering == set(greek.shard.styles.font_id[:200].tolist())
+    assert set(range(len(BUNDLED))) == set(greek.shard.styles.font_id[200:].tolist())
+    assert 400 == check_equality(greek)
+
+
+def test_a_text_that_freetype_refuses_has_failed_and_the_others_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    getmask2 = ImageFont.FreeTypeFont.getmask2
+
+    def refuse(self: ImageFont.FreeTypeFont, text: str, *rest: Any, **more: Any) -> Any:
+        if "q" in text:
+            raise OSError("invalid outline")
+        return getmask2(self, text, *rest, **more)
+
+    monkeypatch.setattr(ImageFont.FreeTypeFont, "getmask2", refuse)
+    drawing = draw(picture_maker(), ["abc", "aqc", "def"])
+
+    assert {1: "cannot be drawn: invalid outline"} == drawing.reasons
+    assert {1} == drawing.failed
+    assert 2 == check_equality(drawing)
+
+
+def test_whoever_looks_on_is_told_an_example_before_each_of_its_new_glyphs() -> None:
+    maker, told = picture_maker(), []
+    shard = maker.prepare(pack_texts(["aab", "ba", "abc"]), 0, lambda _: None)
+    for _ in maker.draw(shard, told.append, lambda _: None):
+        pass
+
+    assert [0, 0, 2] == sorted(told)
+
+
+# -- labels ----------------------------------------------------------------------------------
+
+
+@given(st.lists(TEXTS, max_size=10), st.sampled_from([None, 1, 4, 9]))
+@settings(deadline=None)
+def test_a_label_is_the_lines_that_were_drawn(texts: list[str], width: int | None) -> None:
+    maker = picture_maker(max_chars_per_line=width)
+    drawing = draw(maker, texts)
+    drawn = np.array(sorted(drawing.pictures), np.int64)
+
+    assert ["\n".join(drawing.shard.lines_of(p)) for p in drawn.tolist()] == list(
+        drawing.shard.labels(drawn)
+    )

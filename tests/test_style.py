@@ -1,0 +1,132 @@
+"""What is drawn for an example depends on the seed and the example's number alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from shmtext.render.style import WORDS_PER_EXAMPLE, choose, draw_styles, style_words
+
+SEEDS = st.integers(0, 2**64 - 1)
+NUM_EXAMPLES = 60_000
+
+GOLDEN_WORDS = [
+    [15003734204198539638, 13859618513508960101, 12389738016430293093, 8912064414512752064],
+    [13008555726918767727, 5037310111975314470, 15034004149162881932, 10383414631348374979],
+]
+GOLDEN_LATER_WORDS = [
+    [1605511130163710253, 6337412750928995803, 15744509209546254752, 270591944185573192]
+]
+GOLDEN_SEED_WORDS = [
+    [219013363126150446, 3128980490310942285, 12439527480005221232, 9802871705766591457]
+]
+GOLDEN_FONTS = [8, 7, 5, 3, 1, 7, 8, 5, 4, 5, 6, 2]
+GOLDEN_SIZES = [2, 0, 2, 1, 0, 1, 1, 2, 1, 2, 2, 2]
+GOLDEN_PAIRS = [2, 3, 3, 0, 3, 0, 2, 3, 0, 0, 0, 2]
+
+
+def chi_square(values: NDArray[np.int64], num_choices: int) -> float:
+    """Chi-square of an even distribution, in standard deviations from its mean."""
+    found = np.bincount(values, minlength=num_choices)
+    assert num_choices == found.size
+    wanted = values.size / num_choices
+    chi = float(((found - wanted) ** 2 / wanted).sum())
+    return (chi - (num_choices - 1)) / (2 * (num_choices - 1)) ** 0.5
+
+
+@given(SEEDS, st.integers(0, 2**40), st.integers(0, 30), st.integers(0, 30))
+def test_words_depend_on_seed_and_example_alone(
+    seed: int, start: int, before: int, num: int
+) -> None:
+    whole = style_words(seed, start, start + before + num)
+    part = style_words(seed, start + before, start + before + num)
+
+    assert (before + num, WORDS_PER_EXAMPLE) == whole.shape
+    assert np.array_equal(whole[before:], part)
+
+
+@given(SEEDS, SEEDS)
+def test_other_seeds_draw_other_words(seed: int, other: int) -> None:
+    if seed != other:
+        assert not (style_words(seed, 0, 8) == style_words(other, 0, 8)).any()
+
+
+def test_the_first_words_of_seed_0_are_these() -> None:
+    """Other words would be another dataset under the same settings."""
+    assert GOLDEN_WORDS == style_words(0, 0, 2).tolist()
+    assert GOLDEN_LATER_WORDS == style_words(0, 1_000_000, 1_000_001).tolist()
+    assert GOLDEN_SEED_WORDS == style_words(2**64 - 1, 3, 4).tolist()
+
+
+def test_the_first_draws_of_seed_0_are_these() -> None:
+    styles = draw_styles(style_words(0, 0, 12), None, (10, 3, 4))
+
+    assert GOLDEN_FONTS == styles.font_id.tolist()
+    assert GOLDEN_SIZES == styles.size_id.tolist()
+    assert GOLDEN_PAIRS == styles.pair_id.tolist()
+
+
+def test_fonts_sizes_and_colours_are_drawn_evenly() -> None:
+    styles = draw_styles(style_words(11, 0, NUM_EXAMPLES), None, (12, 5, 7))
+
+    assert abs(chi_square(styles.font_id, 12)) < 4
+    assert abs(chi_square(styles.size_id, 5)) < 4
+    assert abs(chi_square(styles.pair_id, 7)) < 4
+
+
+def test_fonts_sizes_and_colours_are_drawn_independently() -> None:
+    styles = draw_styles(style_words(12, 0, NUM_EXAMPLES), None, (6, 5, 4))
+    both = (styles.font_id * 5 + styles.size_id) * 4 + styles.pair_id
+
+    assert abs(chi_square(both, 120)) < 4
+
+
+def test_neighbouring_examples_are_drawn_independently() -> None:
+    fonts = draw_styles(style_words(13, 0, NUM_EXAMPLES), None, (9, 1, 1)).font_id
+
+    assert abs(chi_square(fonts[:-1] * 9 + fonts[1:], 81)) < 4
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 2**31))
+def test_a_choice_is_always_among_the_choices(word: int, num_choices: int) -> None:
+    (chosen,) = choose(np.array([word], np.uint64), num_choices).tolist()
+
+    assert (word >> 32) * num_choices >> 32 == chosen < num_choices
+
+
+@given(SEEDS, st.integers(1, 8), st.integers(0, 2**32))
+def test_a_font_is_drawn_only_among_those_that_cover_the_text(
+    seed: int, num_fonts: int, mask: int
+) -> None:
+    support = np.random.default_rng(mask).random((50, num_fonts)) < 0.4
+    fonts = draw_styles(style_words(seed, 0, 50), support, (num_fonts, 1, 1)).font_id
+
+    covered = support.any(axis=1)
+    assert support[np.arange(50), fonts][covered].all()
+    assert (fonts[~covered] == 0).all()
+
+
+def test_among_fonts_that_cover_the_text_all_are_drawn_evenly() -> None:
+    support = np.tile([False, True, True, False, True], (NUM_EXAMPLES, 1))
+    fonts = draw_styles(style_words(14, 0, NUM_EXAMPLES), support, (5, 1, 1)).font_id
+
+    assert {1, 2, 4} == set(fonts.tolist())
+    assert abs(chi_square(np.searchsorted([1, 2, 4], fonts), 3)) < 4
+
+
+def test_full_support_draws_as_no_support_at_all() -> None:
+    words = style_words(15, 0, 500)
+    full = draw_styles(words, np.ones((500, 7), np.bool_), (7, 2, 3))
+
+    assert np.array_equal(draw_styles(words, None, (7, 2, 3)).font_id, full.font_id)
+
+
+def test_colours_and_sizes_do_not_depend_on_what_fonts_cover() -> None:
+    words = style_words(16, 0, 500)
+    partly = np.random.default_rng(1).random((500, 7)) < 0.5
+    one, other = draw_styles(words, None, (7, 2, 3)), draw_styles(words, partly, (7, 2, 3))
+
+    assert np.array_equal(one.size_id, other.size_id)
+    assert np.array_equal(one.pair_id, other.pair_id)
