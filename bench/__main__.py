@@ -10,7 +10,7 @@ from types import ModuleType
 import click
 
 from bench import asking
-from bench.measure import one_thread
+from shmtext.engine.worker import adapt_libraries
 
 QUESTIONS = ("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings")
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""
@@ -47,7 +47,7 @@ def main(context: click.Context) -> None:
             "\nAsk one with: python -m bench NAME [--quick] [--help]; all: python -m bench all"
         )
     else:
-        one_thread()
+        adapt_libraries()  # what is measured in this process is what a worker does
 
 
 @main.command("all", help="Ask every question.")

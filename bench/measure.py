@@ -145,16 +145,6 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> Spread:
     return spread(a / b for a, b in zip(over, under, strict=True))
 
 
-def one_thread() -> None:
-    """Turn off the libraries' own thread pools in this process, as workers do."""
-    import cv2  # noqa: PLC0415 - measured processes import no more than they need
-    import pyarrow as pa  # noqa: PLC0415
-
-    cv2.setNumThreads(0)
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
-
-
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
     """Memory of one live process."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
+from shmtext.engine.machine import keep_freed_memory
 from shmtext.engine.progress import ShardDone
 from shmtext.engine.shards import RunTarget, Watch, render_shard
 from shmtext.engine.stop import StopRequest
@@ -30,6 +31,9 @@ class InProcess:
     num_threads: int
     _makers: threading.local = field(default_factory=threading.local)
     _under_way: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        keep_freed_memory()
 
     @property
     def num_images_under_way(self) -> int:

@@ -45,10 +45,6 @@ WORKER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "PYTHONSAFEPATH": "1",  # modules of the folder that a run is started in are none of its
-    # glibc gives a batch's arrays back to the system and faults them in again for the next one,
-    # a fifth of what drawing costs, unless it is told to keep that much.
-    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
 }
 """For workers alone: numpy and OpenCV each make a pool of threads when they are imported."""
 

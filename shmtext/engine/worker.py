@@ -85,7 +85,7 @@ def main(pipe: Connection, place: Place) -> None:
     """Serve until the pipe closes. Runs in the worker; its only way to speak is the pipe."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        _limit_threads()
+        adapt_libraries()
         server = _Server(pipe, place)
     except Exception as error:
         # The process boundary: imports fail in many ways, each of them must be told.
@@ -227,10 +227,17 @@ def _end_with_parent() -> None:
         os._exit(ORPHANED)
 
 
-def _limit_threads() -> None:
-    """One core each: workers are the parallelism, pools within them would only compete."""
+def adapt_libraries() -> None:
+    """Turn off the libraries' own pools of threads, and keep the memory that batches free.
+
+    Workers are the parallelism; pools within them would only compete.
+    """
     import cv2  # noqa: PLC0415
     import pyarrow as pa  # noqa: PLC0415
+
+    from shmtext.engine.machine import keep_freed_memory  # noqa: PLC0415
+
+    keep_freed_memory()
 
     cv2.setNumThreads(0)
     pa.set_cpu_count(1)

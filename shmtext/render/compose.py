@@ -25,8 +25,6 @@ from shmtext.render.texts import ShardTexts
 STRIP_ROWS = 32_768
 """Columns of pictures drawn by one set of numpy calls: some 128 pictures."""
 
-StripRamp = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
@@ -115,7 +113,8 @@ class Composer:
             self._table,
             lambda glyph: about_to_draw(int(group.positions[text_of_glyph[glyph]])),
         )
-        glyphs = self._atlas.glyphs[slots]
+        # ``take``: indexing an array of records takes thirty times as long.
+        glyphs = self._atlas.glyphs.take(slots)
         kerning, is_kerning_known = self._kerning_of(group, face_of_glyph)
         placement = place(
             GlyphRun(
@@ -137,11 +136,11 @@ class Composer:
         return Composition(group, glyphs, placement, is_exact)
 
     def draw(
-        self, composed: Composition, is_wanted: NDArray[np.bool_], ramp: StripRamp | None
-    ) -> Iterator[tuple[Ints, list[NDArray[np.uint8]]]]:
-        """Draw the wanted ones of the exact texts: batches of texts and their masks.
+        self, composed: Composition, is_wanted: NDArray[np.bool_]
+    ) -> Iterator[tuple[Ints, NDArray[np.uint8]]]:
+        """Draw the wanted ones of the exact texts: batches of texts, and their masks side by side.
 
-        Texts are given as numbers within the group. ``ramp`` may colour a whole strip, in place.
+        Texts are given as numbers within the group. ``cut`` separates the masks.
         """
         group, placement = composed.group, composed.placement
         num_lines = np.diff(group.text_lines)
@@ -152,7 +151,7 @@ class Composer:
         text_of_glyph = group.text_of_glyph
         origin = line_stops[line_of_glyph] - (width + placement.left)[text_of_glyph]
         inked = np.flatnonzero((composed.glyphs["num_columns"] > 0) & is_wanted[text_of_glyph])
-        glyphs = composed.glyphs[inked]
+        glyphs = composed.glyphs.take(inked)
         start = origin[inked] + placement.pen_px[inked] + glyphs["ink_left"]
         num_columns = glyphs["num_columns"].astype(np.int64)
         first_row = glyphs["first_row"].astype(np.int64)
@@ -163,16 +162,17 @@ class Composer:
             batch = slice(*glyph_seams[[first, last]].tolist())
             placed = PlacedGlyphs(start[batch] - begin, num_columns[batch], first_row[batch])
             strip = draw_strip(columns, placed, int(text_stops[last - 1]) - begin)
-            if ramp is not None and strip.size:
-                strip = ramp(strip)
             texts = first + np.flatnonzero(is_wanted[first:last])
-            yield texts, self._cut(composed, texts, strip)
+            if texts.size:
+                yield texts, cv2.transpose(strip)  # type: ignore[misc]
 
-    def _cut(
-        self, composed: Composition, texts: Ints, strip: NDArray[np.uint8]
+    def cut(
+        self, composed: Composition, texts: Ints, masks: NDArray[np.uint8]
     ) -> list[NDArray[np.uint8]]:
-        """Turn a strip, and cut it to one mask for each of the group's ``texts``."""
-        turned: NDArray[np.uint8] = cv2.transpose(strip)  # type: ignore[assignment]
+        """Cut masks, or pictures made of them, to one view for each of the group's ``texts``.
+
+        Those of several lines are copied, since their lines lie side by side, too.
+        """
         num_lines = np.diff(composed.group.text_lines)[texts]
         columns = composed.width_px[texts] * num_lines
         stop = np.cumsum(columns)
@@ -186,9 +186,9 @@ class Composer:
             strict=True,
         )
         return [
-            turned[top:bottom, begin:end]
+            masks[top:bottom, begin:end]
             if count == 1
-            else _stack_lines(turned[top : top + (bottom - top) // count, begin:end], count)
+            else _stack_lines(masks[top : top + (bottom - top) // count, begin:end], count)
             for top, bottom, begin, end, count in cuts
         ]
 
@@ -227,6 +227,6 @@ def _batches(text_stops: Ints) -> Iterator[tuple[int, int]]:
 
 def _stack_lines(lines: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     """Put ``count`` lines of equal width, side by side, one below the other."""
-    height, width = lines.shape[0], lines.shape[1] // count
-    stacked = lines.reshape(height, count, width).transpose(1, 0, 2)
-    return np.ascontiguousarray(stacked).reshape(count * height, width)
+    height, width, *channels = lines.shape[0], lines.shape[1] // count, *lines.shape[2:]
+    stacked = lines.reshape(height, count, width, *channels).swapaxes(0, 1)
+    return np.ascontiguousarray(stacked).reshape(count * height, width, *channels)

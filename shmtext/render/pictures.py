@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.render import reference
 from shmtext.render.characters import CharacterTable
-from shmtext.render.compose import Composer, Composition, Group, StripRamp
+from shmtext.render.compose import Composer, Composition, Group
 from shmtext.render.encode import takes_bgr
 from shmtext.render.faces import Faces, can_shape
 from shmtext.render.glyphs import FaceMetrics
-from shmtext.render.segments import Ints
 from shmtext.render.settings import RenderSettings
 from shmtext.render.texts import ShardTexts, Skip, cut_texts, style_texts
 
@@ -32,6 +30,9 @@ MAX_SIDE_PX = 65_500
 
 MAX_PIXELS = 1 << 26
 """Largest picture: 64 Mpx, 200 MB in colour while it is drawn."""
+
+Coloring = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""Makes pictures of masks, shape ``(height, width)``, which it may overwrite."""
 
 Lap = Callable[[str], None]
 """Told the name of a stage when it ends; ``bench`` listens, a run does not."""
@@ -44,7 +45,7 @@ class PictureBatch:
     positions: list[int]
     pictures: list[NDArray[np.uint8]]
     """Shape ``(height, width)`` gray, ``(height, width, 3)`` in the encoder's channel order.
-    Rows are contiguous; gray pictures may be views of one array."""
+    Rows are contiguous; pictures may be views of one array."""
 
 
 class PictureMaker:
@@ -95,12 +96,22 @@ class PictureMaker:
             alone += group.positions[~composed.is_exact].tolist()
             wanted = composed.is_exact & ~_skip_too_large(shard, composed)
             lap("layout")
-            for texts, masks in self._composer.draw(composed, wanted, self._strip_ramp):
+            for texts, masks in self._composer.draw(composed, wanted):
                 lap("raster")
-                positions: list[int] = group.positions[texts].tolist()
-                pictures = self._color(masks, shard.styles.pair_id[positions])
-                lap("color")
-                yield PictureBatch(positions, pictures)
+                positions = group.positions[texts]
+                if len(self._colorings) == 1:
+                    colored = self._colorings[0](masks)
+                    lap("color")
+                    pictures = self._composer.cut(composed, texts, colored)
+                else:
+                    pairs = zip(
+                        shard.styles.pair_id[positions].tolist(),
+                        self._composer.cut(composed, texts, masks),
+                        strict=True,
+                    )
+                    pictures = [self._colorings[pair_id](mask) for pair_id, mask in pairs]
+                    lap("color")
+                yield PictureBatch(positions.tolist(), pictures)
         yield from self._draw_alone(shard, alone, about_to_draw, lap)
 
     def draw_reference(self, shard: ShardTexts, position: int) -> NDArray[np.uint8] | Skip:
@@ -141,45 +152,29 @@ class PictureMaker:
                 yield PictureBatch([position], [picture])
 
     @cached_property
-    def _ramps(self) -> list[NDArray[np.uint8]]:
-        """Of each colour pair: shape ``(256,)`` if gray, else ``(256, 1, 3)`` for applyColorMap."""
-        mode = self.settings.mode
+    def _colorings(self) -> list[Coloring]:
+        """How each colour pair is made of a mask."""
+        mode, is_bgr = self.settings.mode, takes_bgr(self.settings.output)
         ramps = [reference.ramp(pair, mode) for pair in self.settings.color_pairs]
-        if mode == "gray":
-            return ramps
-        order = slice(None, None, -1) if takes_bgr(self.settings.output) else slice(None)
-        return [
-            # Gray ink in a colour picture: made gray, and tripled, in a third of the time.
-            np.ascontiguousarray(ramp[:, 0])
-            if (ramp == ramp[:, :1]).all()
-            else np.ascontiguousarray(ramp[:, None, order])
-            for ramp in ramps
-        ]
+        return [_coloring(ramp, is_bgr=is_bgr) for ramp in ramps]
 
-    @cached_property
-    def _strip_ramp(self) -> StripRamp | None:
-        """How a whole strip is coloured at once, where one gray ramp serves every picture."""
-        ramp = self._ramps[0]
-        if len(self._ramps) > 1 or ramp.ndim > 1:
-            return None
-        if np.array_equal(ramp, np.arange(255, -1, -1)):
-            return lambda strip: cv2.bitwise_not(strip, dst=strip)  # type: ignore[return-value]
-        return lambda strip: cv2.LUT(strip, ramp, dst=strip)  # type: ignore[return-value]
 
-    def _color(self, masks: list[NDArray[np.uint8]], pair_id: Ints) -> list[NDArray[np.uint8]]:
-        pictures: list[Any] = list(masks)
-        if self._strip_ramp is None:
-            ramps = [self._ramps[pair] for pair in pair_id.tolist()]
-            pictures = [
-                cv2.LUT(mask, ramp) if ramp.ndim == 1 else cv2.applyColorMap(mask, ramp)
-                for mask, ramp in zip(masks, ramps, strict=True)
-            ]
-        if self.settings.mode == "rgb":
-            pictures = [
-                cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if picture.ndim == 2 else picture
-                for picture in pictures
-            ]
-        return pictures
+def _coloring(ramp: NDArray[np.uint8], *, is_bgr: bool) -> Coloring:
+    """Return the function that sends a mask through a ramp, see ``reference.ramp``."""
+    if ramp.ndim == 1:
+        return _gray_coloring(ramp)
+    if (ramp == ramp[:, :1]).all():
+        # Gray ink in a colour picture: made gray, and tripled, in a third of the time.
+        gray = _gray_coloring(np.ascontiguousarray(ramp[:, 0]))
+        return lambda mask: cv2.cvtColor(gray(mask), cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+    color_map = np.ascontiguousarray(ramp[:, None, :: -1 if is_bgr else 1])
+    return lambda mask: cv2.applyColorMap(mask, color_map)  # type: ignore[return-value]
+
+
+def _gray_coloring(ramp: NDArray[np.uint8]) -> Coloring:
+    if np.array_equal(ramp, np.arange(255, -1, -1)):  # black on white
+        return lambda mask: cv2.bitwise_not(mask, dst=mask)  # type: ignore[return-value]
+    return lambda mask: cv2.LUT(mask, ramp, dst=mask)  # type: ignore[return-value]
 
 
 def _skip_too_large(shard: ShardTexts, composed: Composition) -> NDArray[np.bool_]:
