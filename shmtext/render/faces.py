@@ -46,6 +46,9 @@ class FontFile:
     """Characters the font draws, ascending."""
     kern_pairs: NDArray[np.uint32]
     """Pairs of characters that may be kerned, shape ``(num_pairs, 2)``."""
+    kern_entries: NDArray[np.int64]
+    """Number of what the font says of each pair, shape ``(num_pairs,)``: pairs of one number are
+    kerned alike, at any size."""
     has_unread_kerning: bool
     """A kern subtable of a form fontTools does not read: advances then can't be predicted."""
     ascent_em: float
@@ -179,7 +182,7 @@ def _read_font(path: Path) -> FontFile:
             cmap = font.getBestCmap()
             if not cmap:
                 raise FontError(f"{path} has no Unicode character map")
-            kern_pairs, has_unread_kerning = _kern_pairs(font, cmap)
+            kern_pairs, kern_entries, has_unread_kerning = _kern_pairs(font, cmap)
             em = font["head"].unitsPerEm
             file.seek(0)
             return FontFile(
@@ -190,6 +193,7 @@ def _read_font(path: Path) -> FontFile:
                 sha256=hashlib.file_digest(file, "sha256").hexdigest(),
                 code_points=_drawn_code_points(font, cmap),
                 kern_pairs=kern_pairs,
+                kern_entries=kern_entries,
                 has_unread_kerning=has_unread_kerning,
                 ascent_em=font["head"].yMax / em,
                 descent_em=-font["head"].yMin / em,
@@ -231,20 +235,36 @@ def _glyphs_with_ink(font: Any) -> NDArray[np.bool_]:
     return np.array([len(strings[index].bytecode) > 6 for index in range(len(strings))])
 
 
-def _kern_pairs(font: Any, cmap: dict[int, str]) -> tuple[NDArray[np.uint32], bool]:
+def _kern_pairs(
+    font: Any, cmap: dict[int, str]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], bool]:
     """Character pairs in any subtable of ``kern``, the only kerning that FreeType applies."""
     if "kern" not in font:
-        return np.empty((0, 2), np.uint32), False
+        return np.empty((0, 2), np.uint32), np.empty(0, np.int64), False
     characters: dict[str, list[int]] = {}
     for code_point, glyph in cmap.items():
         characters.setdefault(glyph, []).append(code_point)
     subtables = font["kern"].kernTables
-    pairs = {
-        (left, right)
-        for subtable in subtables
-        for left_glyph, right_glyph in getattr(subtable, "kernTable", ())
+    has_unread = any(not hasattr(subtable, "kernTable") for subtable in subtables)
+    found = [
+        (left << 32 | right, number << 16 | value & 0xFFFF)
+        for number, subtable in enumerate(subtables)
+        for (left_glyph, right_glyph), value in getattr(subtable, "kernTable", {}).items()
         for left in characters.get(left_glyph, ())
         for right in characters.get(right_glyph, ())
-    }
-    has_unread = any(not hasattr(subtable, "kernTable") for subtable in subtables)
-    return np.array(list(pairs), np.uint32).reshape(-1, 2), has_unread
+    ]
+    keys, entries = np.array(found, np.int64).reshape(-1, 2).T
+    pairs, first, num_found = np.unique(keys, return_index=True, return_counts=True)
+    _, of_pair = np.unique(entries[first], return_inverse=True)
+    # Subtables may add to or replace one another: pairs that stand in several are not compared.
+    is_alone = (num_found > 1) | _may_repeat_pairs(font)
+    of_pair[is_alone] = pairs.size + np.flatnonzero(is_alone)
+    return np.column_stack([pairs >> 32, pairs & 0xFFFFFFFF]).astype(np.uint32), of_pair, has_unread
+
+
+def _may_repeat_pairs(font: Any) -> bool:
+    """Whether FreeType may find another entry for a pair than fontTools, which keeps the last."""
+    # A header of 4 bytes, then for each subtable one of 14, and 6 a pair (OpenType, kern format 0).
+    subtables = font["kern"].kernTables
+    num_bytes = 4 + sum(14 + 6 * len(getattr(table, "kernTable", ())) for table in subtables)
+    return len(font.getTableData("kern")) != num_bytes

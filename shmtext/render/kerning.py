@@ -1,8 +1,9 @@
 """How Pillow's basic layout kerns a pair of characters, measured from Pillow itself.
 
 Fonts list the pairs they kern in a ``kern`` table (``FontFile.kern_pairs``); what FreeType and
-Pillow make of an entry at a size is asked of Pillow, once per face and pair, when both characters
-have been met: scaling, hinting and rounding are then exact without being written again here.
+Pillow make of an entry at a size is asked of Pillow, once per face and entry, when a pair that has
+it has been met: scaling and rounding are then exact without being written again here. Fonts have
+thousands of pairs, but tens of different entries.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class KerningTable:
         self._num_ids = 1
         self._values = np.zeros((int(self.kerned.sum()), 64, 64), np.int8)
         self._num_measured = np.ones(len(faces), np.int64)
-        self._lengths: dict[tuple[int, str], float] = {}
+        self._of_entry: dict[tuple[int, int], int] = {}
+        """By face and number of the entry."""
 
     def kern_ids(self, characters: NDArray[np.int32], table: CharacterTable) -> NDArray[np.int64]:
         """Number kerned characters: ``NOT_KERNED``, ``NOT_HELD`` or ``[1, MOST_CHARACTERS)``."""
@@ -70,7 +72,8 @@ class KerningTable:
         return values
 
     def _measure_face(self, face_id: int, table: CharacterTable) -> None:
-        pairs = self._faces.font_and_size(face_id)[0].kern_pairs
+        font, _ = self._faces.font_and_size(face_id)
+        pairs = font.kern_pairs
         held = np.flatnonzero(self._ids > 0)
         code_points = table.code_points[held]
         order = np.argsort(code_points)
@@ -78,20 +81,26 @@ class KerningTable:
         place = np.minimum(np.searchsorted(ascending, pairs), ascending.size - 1)
         ids = np.where(ascending[place] == pairs, self._ids[held[order[place]]], 0)
         is_new = (ids.min(axis=1) > 0) & (ids.max(axis=1) >= self._num_measured[face_id])
-        row = self._row_of_face[face_id]
-        for (left, right), (left_id, right_id) in zip(
-            pairs[is_new].tolist(), ids[is_new].tolist(), strict=True
-        ):
-            kerned = self._length(face_id, chr(left) + chr(right))
-            apart = self._length(face_id, chr(left)) + self._length(face_id, chr(right))
+        entries, examples, entry_of_pair = np.unique(
+            font.kern_entries[is_new], return_index=True, return_inverse=True
+        )
+        kernings = [
+            self._kerning_of(face_id, entry, chr(left) + chr(right))
+            for entry, (left, right) in zip(
+                entries.tolist(), pairs[is_new][examples].tolist(), strict=True
+            )
+        ]
+        left_id, right_id = ids[is_new].T
+        of_pair = np.array(kernings, np.int8)[entry_of_pair]
+        self._values[self._row_of_face[face_id], left_id, right_id] = of_pair
+
+    def _kerning_of(self, face_id: int, entry: int, pair: str) -> int:
+        """Kerning of an entry, measured on a pair that has it."""
+        if (face_id, entry) not in self._of_entry:
+            face = self._faces.get(face_id)
+            apart = face.getlength(pair[0]) + face.getlength(pair[1])
             # Whole pixels by FreeType, which Pillow adds to an advance in 64ths: a few units at
             # most, whatever the size, and int8 holds them up to faces of 1,000 px.
-            self._values[row, left_id, right_id] = max(-128, min(127, round((kerned - apart) * 64)))
-
-    def _length(self, face_id: int, text: str) -> float:
-        if len(text) > 1:
-            return self._faces.get(face_id).getlength(text)
-        key = face_id, text
-        if key not in self._lengths:
-            self._lengths[key] = self._faces.get(face_id).getlength(text)
-        return self._lengths[key]
+            kerning = round((face.getlength(pair) - apart) * 64)
+            self._of_entry[face_id, entry] = max(-128, min(127, kerning))
+        return self._of_entry[face_id, entry]
