@@ -1,11 +1,12 @@
 """The corpus once in memory for all processes: shared segments, and files in their stead.
 
 A segment is a file under ``/dev/shm`` that ``multiprocessing.shared_memory`` makes and removes.
-Where there is no room for it, an ordinary file with the same bytes takes its place. Both are
-filled with ``write`` and mapped for reading only; whoever has the ``SegmentSpec`` can map it:
+Where there is no room for it, an ordinary file with the same bytes takes its place, also when
+that turns out in the middle. A corpus is written as it is made, and never lies in memory twice;
+whoever has its ``CorpusSpec`` can map it for reading:
 
-    offsets[0] … offsets[num_texts]     int64, from byte 0, so that they are aligned
-    values                              uint8, right behind
+    values                              uint8, from byte 0
+    offsets[0] … offsets[num_texts]     int64, from the next multiple of 8
 
 Only the process that created a segment unlinks it. It holds a shared ``flock`` on it for as long
 as it lives; the kernel lets go of that on any death, so a segment whose lock can be taken
@@ -19,7 +20,6 @@ nothing of how texts are made, nor of what is done with them.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import mmap
 import os
@@ -51,6 +51,8 @@ _WRITE_BYTES = 8 * 2**20
 _DIRTY_BYTES = 16 * 2**20
 """Of a file, before they are flushed: a cgroup that is full of pages not yet on the disk is killed
 rather than made to wait."""
+_UNCHECKED_BYTES = 16 * 2**20
+"""Growth after which memory is looked at anew: that takes as long as making half a megabyte."""
 _MAX_MEMORY_SHARE = 0.6
 """Of free memory: a segment can't be given back under pressure, as a file's pages can."""
 _MAX_TRIES = 100
@@ -73,6 +75,11 @@ class CorpusSpec:
     num_texts: int
     num_value_bytes: int
 
+    @property
+    def offsets_start(self) -> int:
+        """Byte at which ``offsets`` begin: aligned, behind ``values``."""
+        return -(-self.num_value_bytes // _OFFSET_BYTES) * _OFFSET_BYTES
+
 
 class _NoRoomError(Exception):
     """There can be no segment, for the reason given; a file may do."""
@@ -81,18 +88,20 @@ class _NoRoomError(Exception):
 class Segment:
     """Shared bytes and their owner: created here, unlinked by ``close`` and by nobody else."""
 
-    spec: SegmentSpec
-    note: str | None
-    """One line that says that a file took the segment's place, and why; None for a segment."""
-
-    def __init__(self, spec: SegmentSpec, fd: int, unlink: Callable[[], None], note: str | None):
-        """Take over an open file of ``spec.num_bytes``; use ``create`` to make one."""
-        self.spec = spec
-        self.note = note
-        self._fd = fd
-        self._unlink = unlink
+    def __init__(self, spill_folder: Path, content: str) -> None:
+        """Make an empty segment, or where there can be none a file; see ``create``."""
+        self._spill_folder = spill_folder
+        self._content = content
         self._owner_pid = os.getpid()
-        self._num_dirty_bytes = 0
+        self._num_bytes = self._num_checked_bytes = self._num_dirty_bytes = 0
+        self._why_file: str | None = None
+        self._fd = -1
+        self._path: Path
+        self._unlink: Callable[[], None]
+        try:
+            self._open_shared()
+        except _NoRoomError as error:
+            self._open_file(str(error))
 
     @classmethod
     def create(
@@ -102,23 +111,47 @@ class Segment:
 
         ``content`` is what the note and errors call them.
         """
-        try:
-            return cls._create_shared(num_bytes)
-        except _NoRoomError as error:
-            reason = str(error)
-        note = f"{content} ({_megabytes(num_bytes)}) is in a file under {spill_folder}: {reason}"
-        try:
-            return cls._create_file(num_bytes, spill_folder, note)
-        except OSError as error:
-            raise StorageError(
-                f"{content} ({_megabytes(num_bytes)}) fits neither in shared memory ({reason}) nor "
-                f"in a file under {spill_folder} ({error.strerror}): make room in one of them"
-            ) from error
+        with contextlib.ExitStack() as on_failure:
+            segment = on_failure.enter_context(cls(spill_folder, content))
+            segment.grow_to(num_bytes)
+            on_failure.pop_all()
+        return segment
 
-    @classmethod
-    def _create_shared(cls, num_bytes: int) -> Segment:
-        _check_room(num_bytes)
+    @property
+    def spec(self) -> SegmentSpec:
+        """Where the bytes are; final once nothing more is to be added."""
+        return SegmentSpec(str(self._path), self._num_bytes)
+
+    @property
+    def note(self) -> str | None:
+        """One line that says that a file took the segment's place, and why; None for a segment."""
+        if self._why_file is None:
+            return None
+        return (
+            f"{self._content} ({_megabytes(self._num_bytes)}) is in a file under "
+            f"{self._spill_folder}: {self._why_file}"
+        )
+
+    def grow_to(self, num_bytes: int) -> None:
+        """Make room for ``num_bytes`` in all; where memory has none, all moves to a file."""
+        if self._why_file is None:
+            try:
+                self._reserve(num_bytes)
+            except _NoRoomError as error:
+                self._move_to_file(str(error))
+        if self._why_file is not None:
+            try:
+                # Long enough to be mapped; what is not yet written has no room on the disk so far.
+                os.ftruncate(self._fd, num_bytes)
+            except OSError as error:
+                raise self._storage_error(error) from error
+        self._num_bytes = num_bytes
+
+    def _open_shared(self) -> None:
+        _check_folder()
         name = SEGMENT_PREFIX + secrets.token_hex(8)
+        # The resource tracker is told before: whatever kills this process, it cleans up.
+        resource_tracker.register(f"/{name}", "shared_memory")
         for _ in range(_MAX_TRIES):
             try:
                 # One byte, and its own map is not used: then making that map cannot fail for want
@@ -126,6 +159,7 @@ class Segment:
                 # closing it never meets a live view.
                 memory = SharedMemory(name, create=True, size=1)
             except OSError as error:
+                resource_tracker.unregister(f"/{name}", "shared_memory")
                 raise _NoRoomError(f"no segment can be created ({error.strerror})") from error
             memory.close()
             path = SEGMENT_FOLDER / name
@@ -134,30 +168,48 @@ class Segment:
                 # Swept in the instant before it was locked. The same name again: the resource
                 # tracker knows it already, and unlinking it will make the tracker forget it.
                 continue
-            segment = cls(SegmentSpec(str(path), num_bytes), fd, partial(_unlink, memory), None)
-            try:
-                _reserve(fd, num_bytes)
-            except OSError as error:
-                segment.close()
-                raise _NoRoomError(
-                    f"{SEGMENT_FOLDER} does not give the memory ({error.strerror})"
-                ) from error
-            return segment
+            self._path, self._fd, self._unlink = path, fd, partial(_unlink, memory)
+            return
+        resource_tracker.unregister(f"/{name}", "shared_memory")
         raise _NoRoomError(f"something removes every new file in {SEGMENT_FOLDER}")
 
-    @classmethod
-    def _create_file(cls, num_bytes: int, folder: Path, note: str) -> Segment:
-        path = folder / f"{SEGMENT_PREFIX}{secrets.token_hex(8)}.bin"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o600)
-        segment = cls(SegmentSpec(str(path), num_bytes), fd, path.unlink, note)
+    def _reserve(self, num_bytes: int) -> None:
+        """Give the segment its memory: without, a full tmpfs is a SIGBUS at some later write."""
+        _check_folder_room(num_bytes, self._num_bytes)
+        if num_bytes > self._num_checked_bytes:
+            _check_memory(num_bytes, self._num_bytes)
+            self._num_checked_bytes = num_bytes + _UNCHECKED_BYTES
         try:
-            # Long enough to be mapped; what is not yet written has no room on the disk so far.
-            os.ftruncate(fd, num_bytes)
-        except OSError:
-            segment.close()
-            raise
-        return segment
+            for start in range(self._num_bytes, num_bytes, _RESERVE_BYTES):
+                os.posix_fallocate(self._fd, start, min(_RESERVE_BYTES, num_bytes - start))
+        except OSError as error:
+            raise _NoRoomError(
+                f"{SEGMENT_FOLDER} does not give the memory ({error.strerror})"
+            ) from error
+
+    def _open_file(self, reason: str) -> None:
+        path = self._spill_folder / f"{SEGMENT_PREFIX}{secrets.token_hex(8)}.bin"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise StorageError(
+                f"{self._content} fits neither in shared memory ({reason}) nor in a file under "
+                f"{self._spill_folder} ({error.strerror}): make room in one of them"
+            ) from error
+        self._path, self._fd, self._unlink, self._why_file = path, fd, path.unlink, reason
+
+    def _move_to_file(self, reason: str) -> None:
+        shared_fd, unlink_shared = self._fd, self._unlink
+        self._open_file(reason)
+        try:
+            for start in range(0, self._num_bytes, _WRITE_BYTES):
+                num_bytes = min(_WRITE_BYTES, self._num_bytes - start)
+                piece = os.pread(shared_fd, num_bytes, start)
+                self.write(start, np.frombuffer(piece, np.uint8))
+        finally:
+            unlink_shared()
+            os.close(shared_fd)
 
     def write(self, at_byte: int, values: NDArray[Any]) -> None:
         """Copy an array to ``at_byte``. A full disk is an error here, not a SIGBUS later."""
@@ -168,7 +220,7 @@ class Segment:
                 view = view[num_written:]
                 at_byte += num_written
                 self._num_dirty_bytes += num_written
-                if self.note is not None and self._num_dirty_bytes >= _DIRTY_BYTES:
+                if self._why_file is not None and self._num_dirty_bytes >= _DIRTY_BYTES:
                     os.fdatasync(self._fd)
                     self._num_dirty_bytes = 0
         except OSError as error:
@@ -177,7 +229,7 @@ class Segment:
     def flush(self) -> None:
         """Wait until a file is on the disk; its pages can then be let go when memory is short."""
         try:
-            if self.note is not None:
+            if self._why_file is not None:
                 os.fsync(self._fd)
         except OSError as error:
             raise self._storage_error(error) from error
@@ -188,9 +240,9 @@ class Segment:
 
     def array(self) -> NDArray[np.int64]:
         """Map all bytes as writable slots, all of them 0 before the first is written."""
-        if self.note is not None:
+        if self._why_file is not None:
             # A hole in a file gets its room at the first write through the map: SIGBUS if none.
-            self.write(0, np.zeros(self.spec.num_bytes, np.uint8))
+            self.write(0, np.zeros(self._num_bytes, np.uint8))
         return _slots(_map(self._fd, self.spec, mmap.PROT_READ | mmap.PROT_WRITE))
 
     def close(self) -> None:
@@ -217,7 +269,7 @@ class Segment:
 
     def _storage_error(self, error: OSError) -> StorageError:
         return StorageError(
-            f"cannot write {self.spec.path} ({_megabytes(self.spec.num_bytes)}): "
+            f"cannot write {self._path} ({_megabytes(self._num_bytes)}): "
             f"{error.strerror}: make room there and run the same again"
         )
 
@@ -241,16 +293,16 @@ class SharedCorpus:
     @classmethod
     def create(cls, chunks: Iterable[TextChunk], spill_folder: Path) -> SharedCorpus:
         """Place all texts of a stream in a segment, else in a file in ``spill_folder``."""
-        held = list(chunks)
-        num_texts = sum(chunk.lengths_bytes.size for chunk in held)
-        num_value_bytes = sum(chunk.values.size for chunk in held)
-        num_bytes = (num_texts + 1) * _OFFSET_BYTES + num_value_bytes
         with contextlib.ExitStack() as on_failure:
-            segment = on_failure.enter_context(
-                Segment.create(num_bytes, spill_folder, content="the corpus")
-            )
-            _fill(segment, held, num_texts)
-            corpus = cls(segment, CorpusSpec(segment.spec, num_texts, num_value_bytes))
+            segment = on_failure.enter_context(Segment(spill_folder, "the corpus"))
+            num_value_bytes = 0
+            lengths: list[NDArray[np.int32]] = []
+            for chunk in chunks:
+                segment.grow_to(num_value_bytes + chunk.values.size)
+                segment.write(num_value_bytes, chunk.values)
+                num_value_bytes += chunk.values.size
+                lengths.append(chunk.lengths_bytes)
+            corpus = cls(segment, _write_offsets(segment, lengths, num_value_bytes))
             on_failure.pop_all()
         return corpus
 
@@ -335,41 +387,29 @@ def _unlink(memory: SharedMemory) -> None:
         resource_tracker.unregister(f"/{memory.name}", "shared_memory")
 
 
-def _reserve(fd: int, num_bytes: int) -> None:
-    """Give a segment its memory, or fail: without, a full tmpfs is a SIGBUS at some later write."""
-    for start in range(0, num_bytes, _RESERVE_BYTES):
-        os.posix_fallocate(fd, start, min(_RESERVE_BYTES, num_bytes - start))
-
-
-def _fill(segment: Segment, chunks: list[TextChunk], num_texts: int) -> None:
-    """Write all texts, letting go of each chunk, so that they lie in memory at most twice."""
-    segment.write(0, np.zeros(1, np.int64))
-    next_offset, next_value = _OFFSET_BYTES, (num_texts + 1) * _OFFSET_BYTES
-    num_value_bytes = 0
-    chunks.reverse()
-    while chunks:
-        chunk = chunks.pop()
-        seams = np.cumsum(chunk.lengths_bytes, dtype=np.int64)
-        seams += num_value_bytes
-        segment.write(next_offset, seams)
-        segment.write(next_value + num_value_bytes, chunk.values)
-        next_offset += seams.nbytes
-        num_value_bytes += chunk.values.size
+def _write_offsets(
+    segment: Segment, lengths: list[NDArray[np.int32]], num_value_bytes: int
+) -> CorpusSpec:
+    """Put the seams behind the values, a chunk at a time."""
+    num_texts = sum(each.size for each in lengths)
+    start = CorpusSpec(segment.spec, num_texts, num_value_bytes).offsets_start
+    segment.grow_to(start + (num_texts + 1) * _OFFSET_BYTES)
+    segment.write(start, np.zeros(1, np.int64))
+    at_byte, last_seam = start + _OFFSET_BYTES, 0
+    for each in lengths:
+        seams = np.cumsum(each, dtype=np.int64)
+        seams += last_seam
+        segment.write(at_byte, seams)
+        at_byte += seams.nbytes
+        last_seam = int(seams[-1]) if seams.size else last_seam
     segment.flush()
-    _give_back_freed_memory()
-
-
-def _give_back_freed_memory() -> None:
-    """Let go of the chunks' pages, a corpus' worth: glibc would keep them for the whole run."""
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
+    return CorpusSpec(segment.spec, num_texts, num_value_bytes)
 
 
 def _texts(whole: NDArray[np.uint8], spec: CorpusSpec) -> RaggedTexts:
-    values_start = (spec.num_texts + 1) * _OFFSET_BYTES
     return RaggedTexts(
-        values=whole[values_start : values_start + spec.num_value_bytes],
-        offsets=whole[:values_start].view(np.int64),
+        values=whole[: spec.num_value_bytes],
+        offsets=whole[spec.offsets_start :].view(np.int64),
     )
 
 
@@ -412,20 +452,28 @@ def _map(fd: int, spec: SegmentSpec, protection: int) -> mmap.mmap:
 # Is there room? Asked before, because a cgroup's limit answers with SIGKILL.
 
 
-def _check_room(num_bytes: int) -> None:
-    """Raise unless a segment fits ``/dev/shm`` and takes a modest share of free memory."""
+def _check_folder() -> None:
+    """Raise where there can be no segments at all."""
     if not hasattr(os, "posix_fallocate"):
         raise _NoRoomError("this system cannot reserve shared memory (no posix_fallocate)")
-    try:
-        status = os.statvfs(SEGMENT_FOLDER)
-    except OSError as error:
-        raise _NoRoomError(f"there is no {SEGMENT_FOLDER} ({error.strerror})") from error
-    free_bytes = status.f_bavail * status.f_frsize
+    if not SEGMENT_FOLDER.is_dir():
+        raise _NoRoomError(f"there is no {SEGMENT_FOLDER}")
+
+
+def _check_folder_room(num_bytes: int, num_held_bytes: int) -> None:
+    """Raise unless ``/dev/shm`` has room for ``num_bytes``, of which some are held already."""
+    status = os.statvfs(SEGMENT_FOLDER)
+    free_bytes = status.f_bavail * status.f_frsize + num_held_bytes
     if num_bytes > free_bytes:
         raise _NoRoomError(f"{SEGMENT_FOLDER} has only {_megabytes(free_bytes)} free")
+
+
+def _check_memory(num_bytes: int, num_held_bytes: int) -> None:
+    """Raise unless ``num_bytes`` are a modest share of the memory that is free but for them."""
     free_bytes, owner = min(
         [(psutil.virtual_memory().available, "the machine"), *_cgroup_headrooms()]
     )
+    free_bytes += num_held_bytes
     if num_bytes > _MAX_MEMORY_SHARE * free_bytes:
         raise _NoRoomError(f"{owner} has only {_megabytes(free_bytes)} of memory free")
 

@@ -29,8 +29,9 @@ CSV = "labels.csv"
 SKIPPED_TABLE = "skipped.parquet"
 SUCCESS = "_SUCCESS.json"
 SUCCESS_VERSION = 1
-BYTES_PER_GROUP = 64 * 2**20
-"""More than that is written before there are as many rows: texts may be long."""
+BYTES_PER_GROUP = 16 * 2**20
+"""More than that is written before there are as many rows: texts may be long, and writing takes
+five times their bytes."""
 ROWS_PER_GROUP = 65_536
 """Some 4 MB of labels: what a reader, and this writer, holds at a time."""
 _TYPES = {
