@@ -3,8 +3,8 @@
 Each worker has one row of slots and is the only one to write to it, but for the example, which
 the supervisor clears before it hands out a shard:
 
-    slot  0            1           2
-          example      heartbeat   images of the shard under way
+    slot  0         1           2                               3
+          example   heartbeat   images of the shard under way   1 while an example is tried alone
 
 The main process reads rows at its leisure; a torn count of images is gone at the next look. Who
 shows progress, and how, is not known here.
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from shmtext.dataset.manifest import Manifest
 
-EXAMPLE, HEARTBEAT, IMAGES = range(3)
+EXAMPLE, HEARTBEAT, IMAGES, ON_TRIAL = range(4)
 SLOTS_PER_WORKER = 8
 """64 bytes, a cache line: workers do not slow each other down by writing."""
 

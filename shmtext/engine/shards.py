@@ -86,6 +86,18 @@ def render_shard(
     return manifest
 
 
+def draw_alone(maker: PictureMaker, corpus: RaggedTexts, example: int, watch: Watch) -> None:
+    """Draw and encode one example, for no other purpose than to see whether that goes well."""
+    texts = maker.prepare(corpus.slice(example, example + 1), example, watch.lap)
+    encode = encoder(maker.settings.output)
+
+    def mark(_position: int) -> None:
+        watch.about_to_draw(example)
+
+    for batch in maker.draw(texts, mark, watch.lap):
+        _encode(batch, encode, texts, mark)
+
+
 def _exclude(texts: ShardTexts, reasons: Mapping[int, str]) -> ShardTexts:
     if not reasons:
         return texts

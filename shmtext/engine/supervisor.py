@@ -34,6 +34,7 @@ from shmtext.engine.progress import (
     HEARTBEAT,
     IMAGES,
     NO_EXAMPLE,
+    ON_TRIAL,
     SLOTS_PER_WORKER,
     ShardDone,
     rows,
@@ -77,9 +78,12 @@ class Limits:
     commit_s: float = 300
     """For a commit: storage may be slow, and a write can't be hurried by starting over."""
     deaths_per_example: int = 2
-    kills_per_example: int = 4
+    kills_before_trial: int = 2
     """SIGKILL comes from outside (a person, the kernel for want of memory) and strikes wherever a
-    worker happens to be: to blame an example it takes more of them, in a row for its shard."""
+    worker happens to be, again and again where one is busy longest. So many in a row at one
+    example of a shard make it a suspect: from then on it is drawn alone before the shard."""
+    kills_on_trial: int = 3
+    """So many more in a row, within these few milliseconds, are not chance."""
     start_errors: int = 3
     """Workers in a row that said why they can't start: it will not get better."""
     start_deaths: int = 20
@@ -112,10 +116,13 @@ class _Worker:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A shard to render, and the examples of it that are not to be drawn, with the reasons."""
+    """A shard to render."""
 
     shard: Shard
     excluded: dict[int, str] = field(default_factory=dict)
+    """Examples of it that are not to be drawn, and why."""
+    suspect: int | None = None
+    """An example to try alone before."""
 
 
 @dataclass(eq=False, slots=True)
@@ -128,7 +135,7 @@ class _Deaths:
     quarantined: dict[int, str] = field(default_factory=dict)
     """Examples that are not drawn any more, and why."""
     last_of_shard: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """By shard: the example that was last killed at, and how often in a row."""
+    """By shard: the example at which a worker was last killed, and how often in a row."""
     num_fruitless: int = 0
     """Deaths since a shard was last committed."""
     fruitless_since_s: float = 0
@@ -280,11 +287,12 @@ class Workers:
             if alive is None or not alive.is_ready or alive.shard is not None:
                 continue
             task = queue.popleft()
-            self._rows[number, [EXAMPLE, IMAGES]] = NO_EXAMPLE, 0
+            self._rows[number, [EXAMPLE, IMAGES, ON_TRIAL]] = NO_EXAMPLE, 0, 0
             alive.shard = shard = task.shard
             alive.since_s = time.monotonic()
-            if task.excluded:
-                self._send(alive, worker.Redo(shard.start, shard.stop, task.excluded))
+            if task.excluded or task.suspect is not None:
+                redo = worker.Redo(shard.start, shard.stop, task.excluded, task.suspect)
+                self._send(alive, redo)
             else:
                 self._send(alive, (shard.start, shard.stop))
 
@@ -383,12 +391,10 @@ class Workers:
         if shard is not None and shard.start <= example < shard.stop:
             deaths.per_example[example] += 1
             count = deaths.per_example[example]
+            most = limits.deaths_per_example
             if was_killed:
-                # Chance does not strike one example of a shard again and again.
-                before, in_a_row = deaths.last_of_shard.get(shard.index, (example, 0))
-                count = in_a_row + 1 if before == example else 1
-                deaths.last_of_shard[shard.index] = example, count
-            most = limits.kills_per_example if was_killed else limits.deaths_per_example
+                count = self._count_kill(dead, example, deaths)
+                most = limits.kills_before_trial + limits.kills_on_trial
             if count >= most:
                 deaths.quarantined[example] = f"ended its worker {count} times: {how}"
         if len(deaths.quarantined) > max(limits.failed_examples, deaths.num_examples // 100):
@@ -411,7 +417,21 @@ class Workers:
             for example, reason in deaths.quarantined.items()
             if shard.start <= example < shard.stop
         }
-        return _Task(shard, excluded)
+        example, count = deaths.last_of_shard.get(shard.index, (NO_EXAMPLE, 0))
+        is_suspect = count >= limits.kills_before_trial and example not in excluded
+        return _Task(shard, excluded, example if is_suspect else None)
+
+    def _count_kill(self, dead: _Worker, example: int, deaths: _Deaths) -> int:
+        """Return how often in a row the shard's workers were killed at this example."""
+        assert dead.shard is not None
+        before, count = deaths.last_of_shard.get(dead.shard.index, (example, 0))
+        # A suspect that was drawn alone without harm is none any more.
+        has_passed = (
+            count >= self._limits.kills_before_trial and not self._rows[dead.number, ON_TRIAL]
+        )
+        count = count + 1 if before == example and not has_passed else 1
+        deaths.last_of_shard[dead.shard.index] = example, count
+        return count
 
     def _alive(self) -> list[_Worker]:
         return [alive for alive in self._workers if alive is not None]

@@ -74,11 +74,14 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """A task whose shard has killed workers, and what not to draw this time."""
+    """A task whose shard has killed workers."""
 
     start: int
     stop: int
     excluded: dict[int, str]
+    """Examples not to draw this time, and why."""
+    suspect: int | None
+    """An example to draw once before the shard, alone: does it end its worker?"""
 
 
 def main(pipe: Connection, place: Place) -> None:
@@ -139,6 +142,8 @@ class _Server:
             case Release():
                 self._release()
             case Redo():
+                if message.suspect is not None:
+                    self._try(message.suspect)
                 self._render(message.start, message.stop, message.excluded)
             case (int(start), int(stop)):
                 self._render(start, stop, {})
@@ -198,6 +203,14 @@ class _Server:
             self._report_stopped(error)
         else:
             _send(self._pipe, kind="done", **asdict(self._shard_done(manifest)))
+
+    def _try(self, suspect: int) -> None:
+        from shmtext.engine.progress import NO_EXAMPLE, ON_TRIAL  # noqa: PLC0415
+
+        self._row[ON_TRIAL] = 1
+        self._shards.draw_alone(self._maker, self._corpus, suspect, self._watch)
+        self._watch.about_to_draw(NO_EXAMPLE)
+        self._row[ON_TRIAL] = 0
 
     def _batch_done(self, num_images: int) -> None:
         from shmtext.engine.progress import HEARTBEAT, IMAGES  # noqa: PLC0415

@@ -187,6 +187,35 @@ def test_deaths_between_examples_blame_no_example(
     assert tree(out) == undisturbed(*options)
 
 
+def test_kills_at_one_example_that_can_be_drawn_alone_do_not_blame_it(
+    out: Path, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    # As when someone kills workers that are all busy at the same place at that time.
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        if IS_WORKER:
+            @after_import("shmtext.engine.shards")
+            def die_in_company(module):
+                real = module._encode
+
+                def encode(batch, encode, texts, mark):
+                    if 100 in batch.positions and len(batch.positions) > 1:
+                        mark(100)
+                        for attempt in range(10):
+                            if once({str(tmp_path)!r} + f"/death{{attempt}}"):
+                                do("SIGKILL")
+                    return real(batch, encode, texts, mark)
+
+                module._encode = encode
+        """,
+    )
+    options = ("--max-images", 200)
+    run("render", out, *options, *WORKERS, shims=[shim]).expect(DONE)
+    assert (tmp_path / "death9").exists()
+    assert tree(out) == undisturbed(*options)
+
+
 def test_a_stopped_worker_is_replaced(out: Path, undisturbed: Undisturbed) -> None:
     options = ("--character-frequency", 2_000)
     main = start("render", out, *options, *WORKERS, program=with_limits(hang_s=1, commit_s=1))
