@@ -267,4 +267,4 @@ def _may_repeat_pairs(font: Any) -> bool:
     # A header of 4 bytes, then for each subtable one of 14, and 6 a pair (OpenType, kern format 0).
     subtables = font["kern"].kernTables
     num_bytes = 4 + sum(14 + 6 * len(getattr(table, "kernTable", ())) for table in subtables)
-    return len(font.getTableData("kern")) != num_bytes
+    return int(font.reader.tables["kern"].length) != num_bytes
