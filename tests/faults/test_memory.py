@@ -134,11 +134,12 @@ def cgroup() -> Iterator[Callable[[int], tuple[str, ...]]]:
 
 
 def test_a_memory_limit_of_one_and_a_half_corpora_is_kept(
-    out: Path, tmp_path: Path, cgroup: Callable[[int], tuple[str, ...]]
+    disk_path: Path, cgroup: Callable[[int], tuple[str, ...]]
 ) -> None:
+    out = disk_path / "out"
     num_lines, line = 320, "a long line " * (MIB // 12)
     # Blank lines are examples, too, and make shards of a few long lines each.
-    texts = tmp_path / "texts.txt"
+    texts = disk_path / "texts.txt"
     texts.write_text("".join(f"short {i}\n{line}\n" + 99 * "\n" for i in range(num_lines)))
     options = ("--texts", texts, "--engine", "processes", "--workers", 1)
     ended = run("render", out, *options, prefix=cgroup(num_lines * MIB * 3 // 2))

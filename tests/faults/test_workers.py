@@ -50,8 +50,9 @@ DEEDS = {
 
 
 def test_workers_killed_every_200_ms_cost_nothing(out: Path, undisturbed: Undisturbed) -> None:
-    # One font: a new worker soon gets something done, also on a crowded machine.
-    options = ("--max-images", 2_000, "--fonts", FONT)
+    # One font: a new worker soon gets something done, also on a crowded machine. Large pictures:
+    # many seconds' work in few files.
+    options = ("--max-images", 2_500, "--fonts", FONT, "--font-sizes", 160)
     main = start("render", out, *options, *WORKERS)
     num_killed = num_fruitless = num_done = 0
     choice = random.Random(5)
