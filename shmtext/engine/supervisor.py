@@ -86,8 +86,10 @@ class Limits:
     """So many more in a row, within these few milliseconds, are not chance."""
     start_errors: int = 3
     """Workers in a row that said why they can't start: it will not get better."""
-    start_deaths: int = 20
+    start_deaths: int = 12
     """Workers in a row that ended without a word before they were ready: it may."""
+    start_kills: int = 30
+    """Likewise, where the last was a SIGKILL."""
     fruitless_deaths: int = 30
     """In a row, with no shard committed in between: seconds of trying."""
     fruitless_kills: int = 45
@@ -378,7 +380,8 @@ class Workers:
         if not dead.is_ready:
             self._failed_starts.append(dead)
             num_errors = sum(bool(each.error) for each in self._failed_starts)
-            if num_errors >= limits.start_errors or len(self._failed_starts) >= limits.start_deaths:
+            most = limits.start_kills if _was_killed(dead) else limits.start_deaths
+            if num_errors >= limits.start_errors or len(self._failed_starts) >= most:
                 raise WorkersError(f"workers end while they start: {how}")
             return None
         now_s = time.monotonic()
@@ -387,7 +390,7 @@ class Workers:
         deaths.num_fruitless += 1
         shard = dead.shard
         example = int(self._rows[dead.number, EXAMPLE])
-        was_killed = dead.process.exitcode == -signal.SIGKILL and not dead.error
+        was_killed = _was_killed(dead)
         if shard is not None and shard.start <= example < shard.stop:
             deaths.per_example[example] += 1
             count = deaths.per_example[example]
@@ -435,6 +438,11 @@ class Workers:
 
     def _alive(self) -> list[_Worker]:
         return [alive for alive in self._workers if alive is not None]
+
+
+def _was_killed(dead: _Worker) -> bool:
+    """Whether somebody else ended it: not this process, for hanging."""
+    return dead.process.exitcode == -signal.SIGKILL and not dead.error
 
 
 def _how_it_ended(dead: _Worker) -> str:
