@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from fault_runs import DONE, Tree, orphaned_segments, run, tree, until
 
-
 CLONE_NEWNS = 0x20000
 MS_REC, MS_PRIVATE = 0x4000, 1 << 18
 MNT_DETACH = 2
