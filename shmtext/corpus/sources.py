@@ -100,7 +100,10 @@ def _input_errors(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path} is no whole gzip file ({error}): get it anew") from error
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot read {path}: {reason}: check the path and who may read it"
+        ) from error
 
 
 def _open_binary(path: Path) -> IO[bytes]:

@@ -103,7 +103,9 @@ def find_font_files(fonts: Sequence[Path]) -> list[Path]:
         try:
             mode = os.stat(font).st_mode
         except OSError as error:
-            raise FontError(f"cannot open the font {font}: {error.strerror}") from error
+            raise FontError(
+                f"cannot open the font {font}: {error.strerror}: check the path"
+            ) from error
         if stat.S_ISDIR(mode):
             inside = sorted(p for p in font.rglob("*") if p.suffix.lower() in FONT_SUFFIXES)
             if not inside:

@@ -194,6 +194,21 @@ def test_a_signal_before_the_programs_first_line_harms_nothing(
     assert code == INTERRUPTED or not out.exists()
 
 
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_after_the_last_line_changes_nothing(
+    out: Path, tmp_path: Path, number: str
+) -> None:
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        if not IS_WORKER:
+            import atexit
+            atexit.register(do, {number!r})
+        """,
+    )
+    run("render", out, "--max-images", 10, shims=[shim]).expect(DONE, num_lines=0)
+
+
 def listens(pid: int) -> bool:
     """Whether a process has a handler for SIGTERM, the first thing that the program sees to."""
     with suppress(OSError, StopIteration):
