@@ -45,12 +45,12 @@ HOMES: dict[str, set[str]] = {
         "render/glyphs.py",
         "render/reference.py",
         "config.py",
-        "engine/run.py",
+        "engine/identity.py",
     },
     "fontTools": {"render/faces.py"},
     "cv2": {"render/*", "engine/worker.py", "engine/shards.py"},
     "isal": {"render/encode.py"},
-    "psutil": {"engine/*", "corpus/shared.py"},
+    "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},
     "rich": {"cli.py"},
     "tomllib": {"config.py"},
@@ -63,7 +63,7 @@ HOMES: dict[str, set[str]] = {
 }
 """What may be imported where only; the most specific name counts."""
 
-NAMES_OF_PIL = {"config.py": {"PIL.ImageColor"}, "engine/run.py": {"PIL.features"}}
+NAMES_OF_PIL = {"config.py": {"PIL.ImageColor"}, "engine/identity.py": {"PIL.features"}}
 
 NUMPY_RANDOM = {"Generator", "Philox", "SFC64", "SeedSequence"}
 """What can be seeded; all else of ``numpy.random`` draws from one hidden stream."""

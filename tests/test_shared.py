@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shmtext.corpus import shared
+from shmtext.corpus.headroom import FreeMemory
 from shmtext.corpus.ragged import TextChunk, pack_texts
 from shmtext.corpus.shared import (
     CorpusSpec,
@@ -86,6 +87,7 @@ ATTACH = "import pickle; spec = pickle.loads(bytes.fromhex(sys.argv[1]))\n"
 CREATE = """
 import numpy as np
 from pathlib import Path
+from shmtext.corpus.headroom import FreeMemory
 from shmtext.corpus.ragged import TextChunk
 def chunks(num_mib):
     for _ in range(num_mib):
@@ -359,54 +361,12 @@ def test_neither_memory_nor_folder_is_one_line(
 
 
 def test_segments_leave_memory_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "_cgroup_headrooms", lambda: [(1_000_000, "this process's cgroup")])
+    monkeypatch.setattr(shared, "free_memory", lambda: FreeMemory(1_000_000, "this cgroup"))
 
     with Segment.create(600_000, tmp_path) as segment:
         assert segment.note is None
     with Segment.create(600_001, tmp_path) as segment:
-        assert "this process's cgroup has only 1.0 MB of memory free" in str(segment.note)
-
-
-# Memory limits of cgroups
-
-
-def cgroup(folder: Path, **files: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name.replace("__", ".")).write_text(content)
-
-
-def headrooms(tmp_path: Path, listing: str) -> list[int]:
-    (tmp_path / "listing").write_text(listing)
-    found = shared._cgroup_headrooms(tmp_path / "listing", tmp_path / "sys")
-    return sorted(num_bytes for num_bytes, _ in found)
-
-
-def test_every_limit_on_the_way_to_the_root_counts(tmp_path: Path) -> None:
-    top = tmp_path / "sys"
-    cgroup(top / "a/b", memory__max="max\n", memory__current="7\n")
-    cgroup(
-        top / "a", memory__max="100\n", memory__current="70\n",
-        memory__stat="anon 5\ninactive_file 20\nfile 3\n",
-    )  # fmt: skip
-    cgroup(top, memory__max="", memory__current="1")
-
-    assert [50] == headrooms(tmp_path, "0::/a/b\n")
-
-
-def test_limits_of_the_older_cgroups_count_too(tmp_path: Path) -> None:
-    # As a container sees it: its own group is the top, its path is the host's.
-    cgroup(
-        tmp_path / "sys/memory", memory__limit_in_bytes="1000", memory__usage_in_bytes="1200",
-        memory__stat="total_inactive_file 300",
-    )  # fmt: skip
-
-    assert [100] == headrooms(tmp_path, "9:name=systemd:/x\n4:cpu,memory:/docker/1f\n0::/\n")
-
-
-def test_no_cgroups_are_no_limit(tmp_path: Path) -> None:
-    assert [] == headrooms(tmp_path, "0::/\n")
-    assert [] == list(shared._cgroup_headrooms(tmp_path / "missing"))
+        assert "this cgroup has only 1.0 MB of memory free" in str(segment.note)
 
 
 # Orphans

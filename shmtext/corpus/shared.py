@@ -25,7 +25,7 @@ import mmap
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
@@ -35,9 +35,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
+from shmtext.corpus.headroom import free_memory
 from shmtext.corpus.ragged import RaggedTexts, TextChunk
 from shmtext.errors import SharedMemoryError, StorageError
 
@@ -449,9 +449,6 @@ def _map(fd: int, spec: SegmentSpec, protection: int) -> mmap.mmap:
         ) from error
 
 
-# Is there room? Asked before, because a cgroup's limit answers with SIGKILL.
-
-
 def _check_folder() -> None:
     """Raise where there can be no segments at all."""
     if not hasattr(os, "posix_fallocate"):
@@ -470,52 +467,10 @@ def _check_folder_room(num_bytes: int, num_held_bytes: int) -> None:
 
 def _check_memory(num_bytes: int, num_held_bytes: int) -> None:
     """Raise unless ``num_bytes`` are a modest share of the memory that is free but for them."""
-    free_bytes, owner = min(
-        [(psutil.virtual_memory().available, "the machine"), *_cgroup_headrooms()]
-    )
-    free_bytes += num_held_bytes
+    free = free_memory()
+    free_bytes = free.num_bytes + num_held_bytes
     if num_bytes > _MAX_MEMORY_SHARE * free_bytes:
-        raise _NoRoomError(f"{owner} has only {_megabytes(free_bytes)} of memory free")
-
-
-def _cgroup_headrooms(
-    listing: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
-) -> Iterator[tuple[int, str]]:
-    """List what memory limits leave free, of every cgroup from this process's up to the root."""
-    for line in (_read(listing) or "").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            tops = [root, root / "unified"]
-            names = ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            tops = [root / "memory"]
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        # In a container the listed path may be the host's: its parents down to the top still hold.
-        inner = Path(path.lstrip("/"))
-        for top in tops:
-            for folder in (top / inner, *(top / parent for parent in inner.parents)):
-                headroom = _headroom(folder, *names)
-                if headroom is not None:
-                    yield headroom, "this process's cgroup"
-
-
-def _headroom(folder: Path, limit: str, usage: str, reclaimable: str) -> int | None:
-    limit_bytes, used_bytes = _read(folder / limit), _read(folder / usage)
-    if not (limit_bytes and used_bytes and limit_bytes.isdecimal() and used_bytes.isdecimal()):
-        return None  # No such file, an empty one, or "max".
-    statistics = dict(
-        line.split(" ", 1) for line in (_read(folder / "memory.stat") or "").splitlines()
-    )
-    return max(0, int(limit_bytes) - int(used_bytes) + int(statistics.get(reclaimable, 0)))
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None
+        raise _NoRoomError(f"{free.owner} has only {_megabytes(free_bytes)} of memory free")
 
 
 def _megabytes(num_bytes: int) -> str:

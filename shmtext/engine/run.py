@@ -1,79 +1,58 @@
-"""The conductor: corpus, plan, engine, merge; and what is already there.
+"""The conductor: corpus, plan, engine, merge.
 
 A ``Renderer`` holds what serves several runs: the encoded corpus, the fonts, the workers. Which
-folder, how many images and whether to resume belong to each run.
+folder, how many images and whether to resume belong to each run. What a run is stands in
+``identity.py``, what of it is there already in ``resume.py``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from unicodedata import unidata_version
-
-from PIL import features
 
 from shmtext import config as settings
 from shmtext.config import BalancedText, Engine, Resume, RunConfig, TextFile
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
 from shmtext.corpus.shared import SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
-from shmtext.dataset.check import (
-    DAMAGED,
-    check_shard,
-    check_tables,
-    take_damaged_marks,
-    uncommit,
-)
 from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.manifest import (
-    OTHER_SETTINGS,
-    Damage,
     Manifest,
     committed_shards,
-    current_boot_id,
 )
 from shmtext.dataset.merge import merge_labels, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import (
     RunRecord,
-    read_record,
     refuse_difference,
-    refuse_foreign_files,
     write_record,
 )
+from shmtext.engine.identity import corpus_digest, identity_of
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.probe import find_faults
 from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
+from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.shards import RunTarget
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Limits, Workers
 from shmtext.engine.worker import Setup, Target
-from shmtext.errors import ConfigError, DamageError, FolderError, InputError, StorageError
-from shmtext.render.encode import deflate_version, opencv_version
-from shmtext.render.faces import bundled_fonts, can_shape, find_font_files, read_fonts
+from shmtext.errors import ConfigError, InputError, StorageError
+from shmtext.render.faces import bundled_fonts, find_font_files, read_fonts
 from shmtext.render.settings import RenderSettings
-
-OUTPUT_FORMAT = 1
-"""Goes up when the same settings and versions of libraries come to other bytes."""
 
 IN_PROCESS_EXAMPLES = 5_000
 """A run of fewer examples is done, in-process, before workers have imported their libraries."""
 
 BYTES_PER_EXAMPLE = 20
 """Guess for a text file whose lines have not been counted yet."""
-
-BOOT_CHECKED = ".boot_checked"
-"""Holds the boot id under which files of earlier boots were found whole."""
 
 MAX_WORKERS = 1_000
 
@@ -82,8 +61,6 @@ BLOCK_BYTES = 4_096
 
 LABEL_BYTES = 200
 """Of a picture's row in fragment, label table and CSV; an estimate on the safe side."""
-
-MAX_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +120,8 @@ class Renderer:
         self._processes: Workers | None = None
         self._in_process: InProcess | None = None
         self._is_spilled = False
-        self._digests: dict[int, str] = {}
+        self._corpus_digests: dict[int, str] = {}
+        """By the number of texts that a run takes."""
 
     def __enter__(self) -> Self:
         return self
@@ -179,16 +157,21 @@ class Renderer:
             OutputFolder.open(Path(out), create=resume != "must") as folder,
         ):
             folder.lock()
-            record = _existing_record(folder, resume, self._observer)
+            record = existing_record(folder, resume, self._observer)
             folder.remove_tree(STAGE)
             folder.make_folder(STAGE)
             texts = self._prepare(Path(os.path.abspath(out)) / STAGE, stop)
             if max_images is not None:
                 texts = texts.slice(0, min(max_images, len(texts)))
-            run = self._plan(folder, texts, record)
-            manifests = run.resume(trusts_manifests=record is not None, stop=stop)
+            identity = self._identity(texts)
+            if record is not None:
+                refuse_difference(record, identity)
+            plan = Plan(len(texts), self.config.output.image_format)
+            run = OpenRun(folder, plan, settings.fingerprint(identity), self._observer)
+            manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
             if record is None:
-                run.record(self._identity(texts))
+                size = plan.examples_per_shard
+                write_record(folder, RunRecord(identity, run.fingerprint, len(texts), size))
             success = read_success(folder)
             num_rendered = 0
             if success is None or len(manifests) < run.plan.num_shards:
@@ -212,12 +195,12 @@ class Renderer:
                 digest=success.digest,
             )
 
-    def _plan(self, folder: OutputFolder, texts: RaggedTexts, record: RunRecord | None) -> _Run:
-        identity = self._identity(texts)
-        if record is not None:
-            refuse_difference(record, identity)
-        plan = Plan(len(texts), self.config.output.image_format)
-        return _Run(folder, plan, settings.fingerprint(identity), self._observer)
+    def _identity(self, texts: RaggedTexts) -> dict[str, Any]:
+        assert self._settings is not None
+        if len(texts) not in self._corpus_digests:
+            self._corpus_digests[len(texts)] = corpus_digest(texts)
+        fonts = {font.name: font.sha256 for font in self._settings.fonts}
+        return identity_of(self.config, fonts, self._corpus_digests[len(texts)], len(texts))
 
     # -- what serves several runs --------------------------------------------------------------
 
@@ -272,40 +255,9 @@ class Renderer:
         most = self.config.max_images or _estimate_num_examples(self.config.corpus)
         return min(most, _estimate_num_examples(self.config.corpus)) > IN_PROCESS_EXAMPLES
 
-    def _corpus_digest(self, texts: RaggedTexts) -> str:
-        """SHA-256 over the seams and bytes of the texts that a run takes."""
-        if len(texts) not in self._digests:
-            digest = hashlib.sha256(texts.offsets)
-            digest.update(texts.values)
-            self._digests[len(texts)] = digest.hexdigest()
-        return self._digests[len(texts)]
-
-    def _identity(self, texts: RaggedTexts) -> dict[str, Any]:
-        """Everything that decides a run's bytes, as JSON; its hash is the fingerprint."""
-        assert self._settings is not None
-        config, style = self.config, self.config.style
-        corpus = (
-            asdict(config.corpus) if isinstance(config.corpus, BalancedText) else {"kind": "texts"}
-        )
-        return {
-            "format": OUTPUT_FORMAT,
-            "corpus": corpus,
-            "corpus_sha256": self._corpus_digest(texts),
-            "num_examples": len(texts),
-            "fonts": {font.name: font.sha256 for font in self._settings.fonts},
-            "font_sizes": style.font_sizes,
-            "font_colors": style.font_colors,
-            "background_colors": style.background_colors,
-            "max_chars_per_line": style.max_chars_per_line,
-            **asdict(config.output),
-            "mode": config.picture_mode,
-            "seed": config.seed,
-            "versions": _versions(config.output.image_format),
-        }
-
     # -- one run -------------------------------------------------------------------------------
 
-    def _render(self, run: _Run, manifests: Mapping[int, Manifest], stop: StopRequest) -> int:
+    def _render(self, run: OpenRun, manifests: Mapping[int, Manifest], stop: StopRequest) -> int:
         """Render the shards that have no manifest; return how many images that were."""
         todo = [shard for shard in run.plan.shards() if shard.index not in manifests]
         tally = Tally(run.plan.num_examples, begin_s=time.monotonic())
@@ -313,12 +265,14 @@ class Renderer:
             tally.add(ShardDone.of(manifest))
         tally.num_resumed = tally.num_done
         num_left = sum(shard.num_examples for shard in todo)
-        run.check_room(num_left, bytes_per_image=0)
+        _check_room(run, num_left, bytes_per_image=0)
         num_rendered = 0
         for done in self._shards_done(run, todo, stop):
             if done is not None:
                 if num_rendered == 0 and done.num_images:
-                    run.check_room(num_left - done.num_images, done.image_bytes // done.num_images)
+                    _check_room(
+                        run, num_left - done.num_images, done.image_bytes // done.num_images
+                    )
                 tally.add(done)
                 num_rendered += done.num_images
             self._observer.progress(tally.at(time.monotonic(), self._num_under_way))
@@ -326,7 +280,7 @@ class Renderer:
         return num_rendered
 
     def _shards_done(
-        self, run: _Run, todo: list[Shard], stop: StopRequest
+        self, run: OpenRun, todo: list[Shard], stop: StopRequest
     ) -> Iterator[ShardDone | None]:
         if not todo:
             return iter(())
@@ -353,90 +307,6 @@ class Renderer:
         return engine.num_images_under_way if engine else 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Run:
-    """One run's folder and plan."""
-
-    folder: OutputFolder
-    plan: Plan
-    fingerprint: str
-    observer: Observer
-
-    def resume(self, *, trusts_manifests: bool, stop: StopRequest) -> dict[int, Manifest]:
-        """Return the manifests of all shards that are committed and whole; take back the others.
-
-        Sizes are checked always, bytes once after the machine was started anew: it may have lost
-        what it had not written yet. ``trusts_manifests`` tells that ``run.json`` vouches for them.
-        """
-        manifests, damages = committed_shards(self.folder, self.plan, self.fingerprint)
-        foreign = [damage for damage in damages if damage.what == OTHER_SETTINGS]
-        # Before anything is taken back: a run that is refused leaves the folder as it was.
-        if foreign and not trusts_manifests:
-            raise FolderError(
-                f"run.json of {self.folder.path} is damaged or missing, and its shards are of a "
-                "run with other settings: give the settings they were made with, or choose "
-                "another folder"
-            )
-        checksums_too = _take_marks(self.folder, self.observer)
-        manifests, damages = committed_shards(self.folder, self.plan, self.fingerprint)
-        boot_id = current_boot_id()
-        is_checked = _is_checked_since_boot(self.folder, boot_id)
-        other_boot = False
-        for manifest in manifests.values():
-            stop.check()
-            is_older = manifest.boot_id != boot_id and not is_checked
-            other_boot |= is_older
-            damages += check_shard(
-                self.folder, self.plan, manifest, checksums=is_older or checksums_too
-            )
-        damages += check_tables(self.folder, self.plan, manifests, self.fingerprint)
-        self._take_back(damages)
-        if other_boot:
-            self.folder.write_file(BOOT_CHECKED, (boot_id or "").encode(), sync=False)
-        damaged = {damage.shard for damage in damages}
-        return {index: each for index, each in manifests.items() if index not in damaged}
-
-    def _take_back(self, damages: list[Damage]) -> None:
-        if not damages:
-            return
-        remove_success(self.folder)
-        for damage in damages[:MAX_NOTES]:
-            self.observer.note(f"damaged, and made again: {damage}")
-        if len(damages) > MAX_NOTES:
-            self.observer.note(f"{len(damages) - MAX_NOTES:,} more are damaged and made again")
-        for damage in damages:
-            if damage.shard is not None:
-                uncommit(self.folder, damage.shard)
-            elif damage.path.startswith("fragments/"):
-                self.folder.remove_file(damage.path)
-
-    def record(self, identity: Mapping[str, Any]) -> None:
-        """Write ``run.json``."""
-        size = self.plan.examples_per_shard
-        write_record(
-            self.folder, RunRecord(identity, self.fingerprint, self.plan.num_examples, size)
-        )
-
-    def check_room(self, num_images: int, bytes_per_image: int) -> None:
-        """Raise ``StorageError`` if the device can't hold so many more images."""
-        free = self.folder.free_space()
-        if free.num_inodes < num_images:
-            raise StorageError(
-                f"{num_images:,} more files do not fit on the device that holds "
-                f"{self.folder.path}: it has {free.num_inodes:,} inodes left; free some and run "
-                "the same command again; everything committed is kept"
-            )
-        blocks = -(-bytes_per_image // BLOCK_BYTES) if bytes_per_image else 0
-        needed = num_images * (blocks * BLOCK_BYTES + LABEL_BYTES)
-        if free.num_bytes < needed:
-            raise StorageError(
-                f"about {needed / 1e6:,.0f} MB more are needed for {num_images:,} images, "
-                f"{free.num_bytes / 1e6:,.0f} MB are free on the device that holds "
-                f"{self.folder.path}: free some and run the same command again; everything "
-                "committed is kept"
-            )
-
-
 def render(
     config: RunConfig,
     out: str | os.PathLike[str],
@@ -453,44 +323,24 @@ def render(
         return renderer.render(out, resume=resume)
 
 
-def _existing_record(folder: OutputFolder, resume: Resume, observer: Observer) -> RunRecord | None:
-    """Read ``run.json`` and refuse what ``resume`` does not allow."""
-    refuse_foreign_files(folder)
-    try:
-        record = read_record(folder)
-    except DamageError as error:
-        observer.note(f"{error}; it is written again if its shards are of this run")
-        record = None
-    holds_run = record is not None or bool(folder.list_names("fragments"))
-    if resume == "never" and holds_run:
-        raise FolderError(
-            f"{folder.path} holds a run, and resume is 'never': choose another folder, or delete "
-            "this one"
+def _check_room(run: OpenRun, num_images: int, bytes_per_image: int) -> None:
+    """Raise ``StorageError`` if the device can't hold so many more images."""
+    free = run.folder.free_space()
+    if free.num_inodes < num_images:
+        raise StorageError(
+            f"{num_images:,} more files do not fit on the device that holds "
+            f"{run.folder.path}: it has {free.num_inodes:,} inodes left; free some and run "
+            "the same command again; everything committed is kept"
         )
-    if resume == "must" and not holds_run:
-        raise FolderError(
-            f"{folder.path} holds no run to resume: check the folder, or leave out resume"
+    blocks = -(-bytes_per_image // BLOCK_BYTES) if bytes_per_image else 0
+    needed = num_images * (blocks * BLOCK_BYTES + LABEL_BYTES)
+    if free.num_bytes < needed:
+        raise StorageError(
+            f"about {needed / 1e6:,.0f} MB more are needed for {num_images:,} images, "
+            f"{free.num_bytes / 1e6:,.0f} MB are free on the device that holds "
+            f"{run.folder.path}: free some and run the same command again; everything "
+            "committed is kept"
         )
-    return record
-
-
-def _is_checked_since_boot(folder: OutputFolder, boot_id: str | None) -> bool:
-    """Whether every byte was found whole under this boot; a note that can't be read says no."""
-    try:
-        return folder.read_file(BOOT_CHECKED) == (boot_id or "").encode()
-    except DamageError:
-        return False
-
-
-def _take_marks(folder: OutputFolder, observer: Observer) -> bool:
-    """Take back shards that ``verify`` marked; true if the marks can't be read."""
-    try:
-        take_damaged_marks(folder)
-    except DamageError as error:
-        observer.note(f"{error}: every picture is checked instead")
-        folder.remove_file(DAMAGED)
-        return True
-    return False
 
 
 def _render_settings(config: RunConfig) -> RenderSettings:
@@ -521,20 +371,3 @@ def _estimate_num_examples(corpus: BalancedText | TextFile) -> int:
         return corpus.path.stat().st_size // BYTES_PER_EXAMPLE
     except OSError:
         return 0  # what is wrong with it is said when it is read
-
-
-def _versions(image_format: str) -> dict[str, str | None]:
-    """Versions of everything that has a say in the output's bytes."""
-    return {
-        "numpy": version("numpy"),
-        "pillow": version("pillow"),
-        "freetype": features.version("freetype2"),
-        # Without FriBiDi there is no shaping, and texts that need it are skipped.
-        "raqm": features.version("raqm") if can_shape() else None,
-        "harfbuzz": features.version("harfbuzz") if can_shape() else None,
-        "fribidi": features.version("fribidi") if can_shape() else None,
-        "opencv": opencv_version(),
-        "deflate": deflate_version if image_format == "png" else None,
-        "pyarrow": version("pyarrow"),
-        "unicode": unidata_version,
-    }

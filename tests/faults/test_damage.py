@@ -21,7 +21,7 @@ from fault_runs import (
 
 from shmtext import Renderer, RunConfig, verify
 from shmtext.dataset.sealed import seal
-from shmtext.engine import run as conductor
+from shmtext.engine import resume
 from shmtext.errors import ShmtextError
 
 OPTIONS = ("--max-images", 600)
@@ -207,7 +207,7 @@ def test_after_another_boot_every_byte_is_checked_once(
         # In this boot sizes are trusted: the bytes are in the page cache or on the disk.
         renderer.render(out)
         assert notes.lines == []
-        monkeypatch.setattr(conductor, "current_boot_id", lambda: "another boot")
+        monkeypatch.setattr(resume, "current_boot_id", lambda: "another boot")
         renderer.render(out)
         assert len(notes.lines) == 1
         assert image(200) in notes.lines[0]
