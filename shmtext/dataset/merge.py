@@ -182,18 +182,20 @@ def _skipped_tables(
 def _in_row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """Cut a stream of tables anew, ``ROWS_PER_GROUP`` rows each unless they are very large."""
     held: list[pa.Table] = []
-    num_held = 0
+    num_held = num_held_bytes = 0
     for table in tables:
         held.append(table)
         num_held += table.num_rows
+        num_held_bytes += table.nbytes
         while num_held >= ROWS_PER_GROUP:
             joined = pa.concat_tables(held)
             yield joined.slice(0, ROWS_PER_GROUP).combine_chunks()
             held = [joined.slice(ROWS_PER_GROUP)]
             num_held -= ROWS_PER_GROUP
-        if sum(each.nbytes for each in held) >= BYTES_PER_GROUP:
+            num_held_bytes = held[0].nbytes
+        if num_held_bytes >= BYTES_PER_GROUP:
             yield pa.concat_tables(held).combine_chunks()
-            held, num_held = [], 0
+            held, num_held, num_held_bytes = [], 0, 0
     if num_held:
         yield pa.concat_tables(held).combine_chunks()
 
