@@ -9,8 +9,10 @@ import pytest
 from drawing import BUNDLED, ITALIC, LATIN_1, SANS, font_file
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageFont
 
-from shmtext.render.characters import CharacterTable, describe, needs_shaping
+from shmtext.render.characters import CharacterTable, describe, is_hidden, needs_shaping
+from shmtext.render.faces import can_shape
 
 FONTS = (font_file(SANS), font_file(ITALIC))
 
@@ -30,7 +32,7 @@ def test_a_character_keeps_its_number_and_its_facts(texts: list[str]) -> None:
 
     assert len(set(whole)) == len(table)
     assert [needs_shaping(c) for c in whole] == table.needs_shaping[ids].tolist()
-    assert [c.isspace() for c in whole] == table.is_space[ids].tolist()
+    assert [c.isspace() or is_hidden(c) for c in whole] == table.is_blank[ids].tolist()
     for character, row in zip(whole, table.support[ids].tolist(), strict=True):
         if not needs_shaping(character):
             assert [ord(character) in font.code_points for font in FONTS] == row
@@ -54,10 +56,23 @@ def test_a_text_that_needs_shaping_is_not_plain() -> None:
 
 def test_no_font_needs_a_glyph_for_what_shaping_consumes() -> None:
     table = CharacterTable((font_file(ITALIC),))
-    ids = table.ids(codes("\u200d\u200b\u2060\ufeff"))
+    ids = table.ids(codes("\u200d\u200b\u2060\ufeff\ufe0f\U000e0020"))
 
     assert table.support[ids].all()
-    assert not table.is_space[ids].any()
+    assert table.is_blank[ids].all()
+
+
+def test_every_character_called_hidden_is_invisible_in_a_font_that_lacks_it() -> None:
+    if not can_shape():
+        pytest.skip("needs Raqm")
+    face = ImageFont.truetype(ITALIC, 40, layout_engine=ImageFont.Layout.RAQM)
+    lacking = {*range(0x110000)} - {*range(0xD800, 0xE000), *font_file(ITALIC).code_points.tolist()}
+    marks = [
+        chr(code) for code in sorted(lacking) if unicodedata.category(chr(code)) in ("Cf", "Mn")
+    ]
+    shown = [c for c in marks if face.getmask(f"a{c}b").getbbox() != face.getmask("ab").getbbox()]
+
+    assert [c for c in marks if is_hidden(c)] == [c for c in marks if c not in shown]
 
 
 def test_control_characters_are_never_covered() -> None:

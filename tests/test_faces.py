@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawing import BUNDLED, ITALIC, SANS, font_file
+from fontTools.fontBuilder import FontBuilder
+from fontTools.misc.psCharStrings import T2CharString
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 from PIL import ImageFont
@@ -143,6 +145,34 @@ def test_a_character_whose_glyph_draws_nothing_is_not_covered(tmp_path: Path) ->
     assert set("Q") == {
         chr(c) for c in np.setdiff1d(font_file(ITALIC).code_points, edited.code_points).tolist()
     }
+
+
+def with_subroutines(path: Path) -> None:
+    """Make a CFF font: A is a call of a subroutine that draws, B of one that does not, C empty."""
+    box = [0, 0, "rmoveto", 500, "hlineto", 700, "vlineto", -500, "hlineto", "endchar"]
+    # Numbers of subroutines are told with a bias of 107.
+    calls = {"A": [-107, "callgsubr"], "B": [-106, "callgsubr"]}
+    programs = {".notdef": box, **calls, "C": ["endchar"]}
+    builder = FontBuilder(1000, isTTF=False)
+    builder.setupGlyphOrder(list(programs))
+    builder.setupCharacterMap({ord(name): name for name in "ABC"})
+    strings = {name: T2CharString(program=program) for name, program in programs.items()}
+    builder.setupCFF("Calls", {}, strings, {})
+    for program in (box, ["endchar"]):
+        builder.font["CFF "].cff.GlobalSubrs.append(T2CharString(program=program))
+    builder.setupHorizontalMetrics(dict.fromkeys(programs, (600, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(path)
+
+
+def test_a_glyph_drawn_by_a_subroutine_is_covered(tmp_path: Path) -> None:
+    with_subroutines(tmp_path / "calls.otf")
+    face = ImageFont.truetype(tmp_path / "calls.otf", 40, layout_engine=ImageFont.Layout.BASIC)
+    seen = [ord(c) for c in "ABC" if face.getmask(c).getbbox() is not None]
+
+    assert [ord("A")] == seen == font_file(tmp_path / "calls.otf").code_points.tolist()
 
 
 def test_covered_characters_that_are_no_spaces_have_ink() -> None:

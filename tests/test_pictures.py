@@ -287,6 +287,24 @@ def test_more_kerned_characters_than_are_held_are_drawn_as_pillow_draws_them() -
     assert drawing.num_alone > 0
 
 
+def test_kerning_of_the_largest_faces_is_pillows() -> None:
+    texts = ["P.P.P.P.P.P.", "LTLTLTLTLTLT", "AVAVAVAVAVAV", "Ty.Ty.Ty."]
+    drawing = draw(picture_maker([SANS, ITALIC], font_sizes=[1_000]), texts)
+
+    assert len(texts) == check_equality(drawing)
+
+
+def test_kerning_that_the_table_cannot_hold_is_left_to_pillow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kerning, "OUT_OF_BOUNDS", -2)
+    monkeypatch.setattr(compose, "OUT_OF_BOUNDS", -2)
+    drawing = draw(picture_maker([SANS], font_sizes=[40]), ["AVAV", "nnnn", "mmmm"])
+
+    assert 3 == check_equality(drawing)
+    assert 1 == drawing.num_alone
+
+
 def test_a_few_kerned_characters_held_draw_the_same_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -406,10 +424,10 @@ def test_too_large_pictures_are_skipped(text: str) -> None:
 
 
 @needs_raqm
-def test_a_text_without_width_is_skipped() -> None:
-    drawing = draw(picture_maker(), ["\u200b", "a"])
+def test_a_text_of_invisible_characters_is_blank() -> None:
+    drawing = draw(picture_maker(), ["\u200b", "a", " \u200e\u00a0"])
 
-    assert {0: "leaves no room for a picture: its characters have no width"} == drawing.reasons
+    assert {0: "blank", 2: "blank"} == drawing.reasons
 
 
 def test_characters_no_font_covers_are_named() -> None:

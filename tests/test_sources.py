@@ -203,7 +203,8 @@ def test_faulty_csv_is_refused(tmp_path: Path, content: bytes, message: str) -> 
 
 
 @pytest.mark.parametrize(
-    "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
+    "kind",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())],
 )
 @pytest.mark.parametrize("rows_per_batch", [1, 3, 1_000])
 def test_parquet_cells_are_the_texts(

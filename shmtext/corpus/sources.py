@@ -284,7 +284,8 @@ def _check_is_text(path: Path, field: pa.Field) -> None:
     import pyarrow as pa  # noqa: PLC0415
 
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    is_text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if not any(holds(kind) for holds in is_text):
         raise InputError(f"{path}: expected column {field.name!r} to hold strings, found {kind}")
 
 

@@ -26,6 +26,22 @@ SHAPED_RANGES = (
 )
 """Characters that need shaping though neither their category nor their direction says so."""
 
+HIDDEN_RANGES = (
+    (0x034F, 0x034F),  # combining grapheme joiner
+    (0x061C, 0x061C),  # Arabic letter mark
+    (0x17B4, 0x17B5),  # inherent vowels of Khmer
+    (0x180B, 0x180F),  # selectors of Mongolian
+    (0x200B, 0x200F),  # zero-width space, joiners, direction marks
+    (0x202A, 0x202E),  # embeddings and overrides
+    (0x2060, 0x206F),  # word joiner, invisible operators, isolates
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFEFF, 0xFEFF),  # zero-width no-break space
+    (0x1D173, 0x1D17A),  # musical beams and slurs
+    (0xE0000, 0xE0FFF),  # tags, further variation selectors
+)
+"""Characters that shaping consumes or hides, so that no font needs a glyph for them: HarfBuzz's
+default ignorables (its hb-unicode.hh). Other format characters come out as boxes."""
+
 
 class CharacterTable:
     """Ids of characters, which fonts cover them, and whether they need shaping."""
@@ -38,7 +54,8 @@ class CharacterTable:
         self.support = np.empty((0, len(fonts)), np.bool_)
         """Which fonts draw each character, shape ``(num_characters, num_fonts)``."""
         self.needs_shaping = np.empty(0, np.bool_)
-        self.is_space = np.empty(0, np.bool_)
+        self.is_blank = np.empty(0, np.bool_)
+        """Which characters leave no ink, by their nature."""
         self.all_plain = True
         """Every character met is drawn by every font, unshaped: nothing to check per text."""
 
@@ -57,16 +74,15 @@ class CharacterTable:
         self._id_of[new] = np.arange(len(self), len(self) + new.size)
         characters = [chr(code_point) for code_point in new.tolist()]
         shaping = np.array([needs_shaping(character) for character in characters], np.bool_)
-        # Shaping consumes joiners, direction marks and selectors: no font needs a glyph for them.
-        ignorable = shaping & np.array([unicodedata.category(c) == "Cf" for c in characters])
+        hidden = np.array([is_hidden(character) for character in characters], np.bool_)
         support = np.column_stack(
-            [_contains(font.code_points, new) | ignorable for font in self._fonts]
+            [_contains(font.code_points, new) | hidden for font in self._fonts]
         )
         self.code_points = np.concatenate([self.code_points, new])
         self.support = np.concatenate([self.support, support])
         self.needs_shaping = np.concatenate([self.needs_shaping, shaping])
         spaces = np.array([character.isspace() for character in characters], np.bool_)
-        self.is_space = np.concatenate([self.is_space, spaces])
+        self.is_blank = np.concatenate([self.is_blank, spaces | hidden])
         self.all_plain = bool(self.support.all()) and not self.needs_shaping.any()
 
 
@@ -83,6 +99,19 @@ def needs_shaping(character: str) -> bool:
         unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
         or unicodedata.bidirectional(character) in ("R", "AL", "AN")
         or any(first <= code_point <= last for first, last in SHAPED_RANGES)
+    )
+
+
+def is_hidden(character: str) -> bool:
+    """Whether shaping makes a character invisible if no glyph takes it up.
+
+    >>> [is_hidden(c) for c in "a\u200d\ufe0f\u0600"]
+    [False, True, True, False]
+    """
+    code_point = ord(character)
+    # Unassigned ones are left out: a later version of Unicode may make them visible.
+    return unicodedata.category(character) in ("Cf", "Mn") and any(
+        first <= code_point <= last for first, last in HIDDEN_RANGES
     )
 
 

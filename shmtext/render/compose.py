@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shmtext.render.characters import CharacterTable
 from shmtext.render.faces import Faces
 from shmtext.render.glyphs import FaceMetrics, GlyphAtlas
-from shmtext.render.kerning import NOT_HELD, KerningTable
+from shmtext.render.kerning import NOT_HELD, OUT_OF_BOUNDS, KerningTable
 from shmtext.render.layout import GlyphBoxes, GlyphRun, Placement, place
 from shmtext.render.raster import PlacedGlyphs, draw_strip
 from shmtext.render.segments import Ints, all_in_segments, seams, spell_out
@@ -211,6 +211,8 @@ class Composer:
         )
         if int(kern_ids.min()) == NOT_HELD:
             is_known = all_in_segments((kern_ids != NOT_HELD) | ~is_kerned, group.text_starts)
+        if int(kerning.min()) == OUT_OF_BOUNDS:
+            is_known &= all_in_segments(kerning != OUT_OF_BOUNDS, group.text_starts)
         return kerning, is_known
 
 

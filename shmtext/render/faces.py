@@ -230,11 +230,19 @@ def _glyphs_with_ink(font: Any) -> NDArray[np.bool_]:
     """Which glyphs have an outline. A font may map a character to a glyph that draws nothing."""
     if "glyf" in font:
         return np.diff(np.asarray(font["loca"].locations)) > 0
+    from fontTools.pens.boundsPen import ControlBoundsPen  # noqa: PLC0415
+
     table = font["CFF2" if "CFF2" in font else "CFF "]
     strings = table.cff.topDictIndex[0].CharStrings.charStringsIndex
     # A glyph without outline is "endchar", at most after a width of up to five bytes (Type 2
-    # charstring format); the shortest outline needs a moveto and a lineto with their operands.
-    return np.array([len(strings[index].bytecode) > 6 for index in range(len(strings))])
+    # charstring format). An outline is longer, but for one that is a call of a subroutine.
+    has_ink = np.array([len(strings[index].bytecode) > 6 for index in range(len(strings))])
+    glyphs, order = font.getGlyphSet(), font.getGlyphOrder()
+    for index in np.flatnonzero(~has_ink).tolist():
+        pen = ControlBoundsPen(glyphs)
+        glyphs[order[index]].draw(pen)
+        has_ink[index] = pen.bounds is not None
+    return has_ink
 
 
 def _kern_pairs(

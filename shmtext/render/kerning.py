@@ -15,10 +15,13 @@ from shmtext.render.characters import CharacterTable
 from shmtext.render.faces import Faces
 
 MOST_CHARACTERS = 256
-"""Kerned characters held, 64 kB a face. Texts with later ones are drawn one by one by Pillow."""
+"""Kerned characters held, 128 kB a face. Texts with later ones are drawn one by one by Pillow."""
 
 NOT_KERNED = 0
 NOT_HELD = -1
+
+OUT_OF_BOUNDS = -(2**15)
+"""Stands for a kerning that the table's 16 bits do not hold."""
 
 
 class KerningTable:
@@ -34,7 +37,7 @@ class KerningTable:
         self._kerned_code_points = np.unique(np.concatenate(pairs))
         self._ids = np.zeros(0, np.int64)
         self._num_ids = 1
-        self._values = np.zeros((int(self.kerned.sum()), 64, 64), np.int8)
+        self._values = np.zeros((int(self.kerned.sum()), 64, 64), np.int16)
         self._num_measured = np.ones(len(faces), np.int64)
         self._of_entry: dict[tuple[int, int], int] = {}
         """By face and number of the entry."""
@@ -55,7 +58,7 @@ class KerningTable:
         """Measure the pairs of these faces whose characters have been met since last time."""
         if self._num_ids > self._values.shape[1]:
             num_faces, old = self._values.shape[:2]
-            grown = np.zeros((num_faces, MOST_CHARACTERS, MOST_CHARACTERS), np.int8)
+            grown = np.zeros((num_faces, MOST_CHARACTERS, MOST_CHARACTERS), np.int16)
             grown[:, :old, :old] = self._values
             self._values = grown
         for face_id in face_ids.tolist():
@@ -65,10 +68,13 @@ class KerningTable:
 
     def values(
         self, face_ids: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
-    ) -> NDArray[np.int8]:
-        """Kerning between characters of kerned faces, given their kern ids (``NOT_HELD`` as 0)."""
+    ) -> NDArray[np.int16]:
+        """Kerning between characters of kerned faces, given their kern ids (``NOT_HELD`` as 0).
+
+        ``OUT_OF_BOUNDS`` where it is not known.
+        """
         rows = self._row_of_face[face_ids]
-        values: NDArray[np.int8] = self._values[rows, np.maximum(left, 0), np.maximum(right, 0)]
+        values: NDArray[np.int16] = self._values[rows, np.maximum(left, 0), np.maximum(right, 0)]
         return values
 
     def _measure_face(self, face_id: int, table: CharacterTable) -> None:
@@ -91,7 +97,7 @@ class KerningTable:
             )
         ]
         left_id, right_id = ids[is_new].T
-        of_pair = np.array(kernings, np.int8)[entry_of_pair]
+        of_pair = np.array(kernings, np.int16)[entry_of_pair]
         self._values[self._row_of_face[face_id], left_id, right_id] = of_pair
 
     def _kerning_of(self, face_id: int, entry: int, pair: str) -> int:
@@ -99,8 +105,7 @@ class KerningTable:
         if (face_id, entry) not in self._of_entry:
             face = self._faces.get(face_id)
             apart = face.getlength(pair[0]) + face.getlength(pair[1])
-            # Whole pixels by FreeType, which Pillow adds to an advance in 64ths: a few units at
-            # most, whatever the size, and int8 holds them up to faces of 1,000 px.
             kerning = round((face.getlength(pair) - apart) * 64)
-            self._of_entry[face_id, entry] = max(-128, min(127, kerning))
+            is_held = abs(kerning) < -OUT_OF_BOUNDS
+            self._of_entry[face_id, entry] = kerning if is_held else OUT_OF_BOUNDS
         return self._of_entry[face_id, entry]

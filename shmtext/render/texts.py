@@ -110,7 +110,7 @@ def style_texts(
         is_drawable[which] = False
 
     skip(~cut.is_short, f"longer than {MAX_CHARACTERS:,} characters")
-    skip(all_in_segments(table.is_space[characters], starts), "blank")
+    skip(all_in_segments(table.is_blank[characters], starts), "blank")
     support, needs_shaping = None, np.zeros(len(texts), np.bool_)
     if not table.all_plain:
         support = _support(table, characters, starts)
