@@ -57,7 +57,8 @@ def main() -> None:
         # Not ``cli.main``: it answers a closed pipe with exit code 1.
         with cli.make_context("shmtext", sys.argv[1:]) as context:
             code = cli.invoke(context)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except ShmtextError as error:
@@ -70,15 +71,37 @@ def main() -> None:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough (``shmtext status out | head -1``).
-        with suppress(OSError):
-            sys.stdout.close()
+        _close_output()
         code = ExitCode.DONE
+    except _OutputError as error:
+        _close_output()
+        _complain(f"cannot write to standard output: {error}: all else is done")
+        code = ExitCode.STOPPED
     except MemoryError:
         _complain(NO_MEMORY)
         code = ExitCode.STOPPED
     except ImportError as error:
         code = _complain_of_library(error)
     sys.exit(int(code or 0))
+
+
+class _OutputError(Exception):
+    """Standard output takes nothing, for the reason given."""
+
+
+def _say(line: str) -> None:
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _OutputError(error.strerror) from error
+
+
+def _close_output() -> None:
+    """Drop what standard output holds back: Python would try again as it ends."""
+    with suppress(OSError):
+        sys.stdout.close()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -341,7 +364,8 @@ class _Screen:
             self._bar.stop()
 
     def note(self, line: str) -> None:
-        self._console.print(line, soft_wrap=True, markup=False)
+        with suppress(OSError):  # a full disk that takes no log must not end the run
+            self._console.print(line, soft_wrap=True, markup=False)
 
     def progress(self, progress: Progress) -> None:
         if self._bar is not None:
@@ -368,21 +392,19 @@ def _trouble(progress: Progress) -> str:
 def _print_summary(summary: RunSummary, has_csv: bool) -> None:
     labels = " and labels.csv" if has_csv else ""
     if summary.num_rendered == 0 and summary.num_images:
-        click.echo(
-            f"{summary.folder} is complete: {summary.num_images:,} images were there already"
-        )
+        _say(f"{summary.folder} is complete: {summary.num_images:,} images were there already")
     else:
-        click.echo(
+        _say(
             f"{summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) in "
             f"{summary.folder}; {summary.num_rendered:,} rendered in {summary.elapsed_s:.1f} s, "
             f"{summary.images_per_s:,.0f} images/s"
         )
     if summary.num_skipped:
-        click.echo(f"{summary.num_skipped:,} skipped: see {summary.folder / 'skipped.parquet'}")
+        _say(f"{summary.num_skipped:,} skipped: see {summary.folder / 'skipped.parquet'}")
     if summary.num_failed:
-        click.echo(f"{summary.num_failed:,} failed: see {summary.folder / 'skipped.parquet'}")
-    click.echo(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
-    click.echo(f"load: datasets.load_dataset('imagefolder', data_dir='{summary.folder}')")
+        _say(f"{summary.num_failed:,} failed: see {summary.folder / 'skipped.parquet'}")
+    _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
+    _say(f"load: datasets.load_dataset('imagefolder', data_dir='{summary.folder}')")
 
 
 def _print_status(status: RunStatus) -> None:
@@ -390,30 +412,30 @@ def _print_status(status: RunStatus) -> None:
         state = f"running ({status.holder})"
     else:
         state = "finished" if status.finished else "interrupted: run the same command to continue"
-    click.echo(f"{status.folder}: {state}")
-    click.echo(
+    _say(f"{status.folder}: {state}")
+    _say(
         f"committed: {status.num_images:,} images ({status.image_bytes / 1e6:,.1f} MB) in "
         f"{status.num_committed_shards:,} of {status.num_shards:,} shards"
     )
-    click.echo(f"missing:   {status.num_missing:,} of {status.num_examples:,} examples")
-    click.echo(f"skipped:   {status.num_skipped:,}")
-    click.echo(f"failed:    {status.num_failed:,}")
-    click.echo(f"rate:      {status.images_per_s:,.0f} images/s")
+    _say(f"missing:   {status.num_missing:,} of {status.num_examples:,} examples")
+    _say(f"skipped:   {status.num_skipped:,}")
+    _say(f"failed:    {status.num_failed:,}")
+    _say(f"rate:      {status.images_per_s:,.0f} images/s")
     for damage in status.damages:
-        click.echo(f"damaged:   {damage}")
+        _say(f"damaged:   {damage}")
 
 
 def _print_report(report: Report, out: Path) -> None:
     for damage in report.damages:
         shard = f"shard {damage.shard}: " if damage.shard is not None else ""
-        click.echo(f"damaged: {shard}{damage}")
+        _say(f"damaged: {shard}{damage}")
     if report.whole:
-        click.echo(f"{out} is whole: {report.num_whole:,} shards")
+        _say(f"{out} is whole: {report.num_whole:,} shards")
         return
     if report.missing:
-        click.echo(f"missing: {len(report.missing):,} of {report.num_shards:,} shards")
+        _say(f"missing: {len(report.missing):,} of {report.num_shards:,} shards")
     what = "damaged" if report.damages else "not finished"
-    click.echo(f"{out} is {what}: run the same render command again to mend it", err=True)
+    _complain(f"{out} is {what}: run the same render command again to mend it")
 
 
 def _check_address_space() -> None:
@@ -441,4 +463,5 @@ def _complain_of_library(error: ImportError) -> ExitCode:
 def _complain(line: str) -> None:
     # One line, whatever a file is called.
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-    click.echo(f"shmtext: {shown}", err=True)
+    with suppress(OSError):  # the exit code says it, too
+        click.echo(f"shmtext: {shown}", err=True)

@@ -35,10 +35,16 @@ HOMES: dict[str, set[str]] = {
     "multiprocessing.shared_memory": {"corpus/shared.py"},
     "mmap": {"corpus/shared.py"},
     "multiprocessing": {"engine/supervisor.py", "engine/worker.py"},
-    "multiprocessing.resource_tracker": {"engine/supervisor.py", "corpus/shared.py"},
+    "multiprocessing.resource_tracker": {"corpus/shared.py"},
     "subprocess": {"engine/probe.py"},
     "concurrent.futures": {"engine/inprocess.py"},
-    "signal": {"engine/supervisor.py", "engine/stop.py", "engine/probe.py", "__main__.py"},
+    "signal": {
+        "engine/supervisor.py",
+        "engine/stop.py",
+        "engine/probe.py",
+        "corpus/shared.py",
+        "__main__.py",
+    },
     "pyarrow": {"dataset/*", "corpus/sources.py", "engine/worker.py"},
     "PIL": {
         "render/faces.py",

@@ -20,11 +20,14 @@ nothing of how texts are made, nor of what is done with them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import mmap
 import os
 import secrets
+import signal
 import stat
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -151,7 +154,7 @@ class Segment:
         _check_folder()
         name = SEGMENT_PREFIX + secrets.token_hex(8)
         # The resource tracker is told before: whatever kills this process, it cleans up.
-        resource_tracker.register(f"/{name}", "shared_memory")
+        _track(name)
         for _ in range(_MAX_TRIES):
             try:
                 # One byte, and its own map is not used: then making that map cannot fail for want
@@ -268,9 +271,11 @@ class Segment:
         self.close()
 
     def _storage_error(self, error: OSError) -> StorageError:
+        is_limited = error.errno == errno.EFBIG
+        advice = "raise the limit (ulimit -f)" if is_limited else "make room there"
         return StorageError(
             f"cannot write {self._path} ({_megabytes(self._num_bytes)}): "
-            f"{error.strerror}: make room there and run the same again"
+            f"{error.strerror}: {advice} and run the same again"
         )
 
 
@@ -378,7 +383,28 @@ def _open_locked(path: Path) -> int | None:
     return fd
 
 
+def start_tracker() -> None:
+    """Have Python's resource tracker run, which outlives this process and removes its segments.
+
+    It ignores Ctrl-C and SIGTERM, but a terminal that closes would end it: it inherits SIGHUP
+    blocked. If somebody killed it, a new one is told of each segment again when that is unlinked.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it had to be started again
+            resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _track(name: str) -> None:
+    start_tracker()
+    resource_tracker.register(f"/{name}", "shared_memory")
+
+
 def _unlink(memory: SharedMemory) -> None:
+    _track(memory.name)
     try:
         memory.unlink()
     except FileNotFoundError:

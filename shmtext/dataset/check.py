@@ -7,6 +7,7 @@ nothing is trusted: pictures and fragments are held against the manifest, the la
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -40,7 +41,7 @@ from shmtext.dataset.merge import (
     remove_success,
     run_digest,
 )
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.plan import IMAGES, Plan, Shard
 from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.errors import DamageError, StorageError
 
@@ -55,6 +56,8 @@ __all__ = [
     "take_damaged_marks",
     "uncommit",
 ]
+
+_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 
 DAMAGED = "_damaged.json"
 DAMAGED_VERSION = 1
@@ -229,7 +232,19 @@ def _check_images(
         if names:  # a shard of skipped examples alone may lose its empty folder in a copy
             yield Damage(shard.index, images, "is missing")
     except OSError as error:
-        yield Damage(shard.index, images, f"cannot be read: {error.strerror}")
+        # Only what is known to be damaged may be taken back: no permission, a failing device or
+        # too many open files say nothing of what is there.
+        if error.errno not in _NO_FOLDER or not _is_folder(folder, IMAGES):
+            raise folder.storage_error(f"read {folder.path / images}", error) from error
+        yield Damage(shard.index, images, "is a link or no folder at all")
+
+
+def _is_folder(folder: OutputFolder, name: str) -> bool:
+    try:
+        with folder.opened(name):
+            return True
+    except OSError:
+        return False
 
 
 def _wrong_image(
@@ -247,8 +262,8 @@ def _wrong_image(
             return "has other bytes than were committed"
     except DamageError as error:
         return str(error)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+    except FileNotFoundError:
+        return "is missing"
     return None
 
 
@@ -265,7 +280,7 @@ def _check_tables(folder: OutputFolder, success: MergeResult, checksums: bool) -
             except DamageError as error:
                 yield Damage(None, name, str(error))
             except OSError as error:
-                yield Damage(None, name, f"cannot be read: {error.strerror}")
+                raise folder.storage_error(f"read {folder.path / name}", error) from error
             else:
                 if wanted is None:
                     yield Damage(None, name, "is there, none was written")

@@ -22,7 +22,7 @@ from shmtext.dataset.folder import (
     OutputFolder,
     write_all,
 )
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.plan import IMAGES, Plan, Shard
 from shmtext.errors import StorageError
 
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
@@ -100,7 +100,7 @@ class FilesShard:
     def publish(self) -> None:
         """Rename the staged folder to where readers look."""
         with self._folder.errors_of("rename to", self._target):
-            self._folder.make_folder("images")
+            self._folder.make_folder(IMAGES)
             above, _, base = self._target.rpartition("/")
             with self._folder.opened(self._stage) as stage_fd, self._folder.opened(above) as fd:
                 try:

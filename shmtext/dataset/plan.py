@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from shmtext.errors import ConfigError
 
+IMAGES = "images"
+"""Folder of all pictures, below it one a shard."""
 MIN_SHARD_SIZE = 64
 """Below this a shard's commit (an fsync, a Parquet file) would cost more than its pictures."""
 MAX_SHARD_SIZE = 10_000
@@ -117,7 +119,7 @@ class Plan:
         >>> Plan(2_000_000, "png").image_folder(Shard(42, 420_000, 430_000))
         'images/00042'
         """
-        return f"images/{shard.name}"
+        return f"{IMAGES}/{shard.name}"
 
     def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
         """File names (without their folder) of some of a shard's examples.

@@ -1,23 +1,34 @@
 """Rendering without worker processes: in this thread, or in a few.
 
 For runs too small to repay starting processes, and for looking at what goes on in a debugger. An
-example that crashes its process takes the run with it; everything committed is kept all the same.
+example that raises is set aside alone, as it is by workers; one that crashes its process takes the
+run with it, and everything committed is kept all the same.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
 from shmtext.engine.machine import keep_freed_memory
-from shmtext.engine.progress import ShardDone
+from shmtext.engine.progress import (
+    EXAMPLE,
+    NO_EXAMPLE,
+    SLOTS_PER_WORKER,
+    ShardDone,
+    marker,
+)
 from shmtext.engine.shards import RunTarget, Watch, render_shard
 from shmtext.engine.stop import StopRequest
-from shmtext.engine.supervisor import POLL_S
+from shmtext.engine.supervisor import POLL_S, Limits
+from shmtext.errors import ShmtextError
 from shmtext.render.pictures import PictureMaker
 from shmtext.render.settings import RenderSettings
 
@@ -73,20 +84,34 @@ class InProcess:
             self._makers.maker = PictureMaker(self.settings)
         thread = threading.get_ident()
 
+        slots = np.full(SLOTS_PER_WORKER, NO_EXAMPLE)
+        failures: Counter[int] = Counter()
+        excluded: dict[int, str] = {}
+
         def batch_done(num_images: int) -> None:
             self._under_way[thread] = num_images
             if stop.overdue:
                 stop.check()
 
-        try:
-            manifest = render_shard(
-                self._makers.maker,
-                self.corpus,
-                target,
-                shard,
-                {},
-                Watch(batch_done=batch_done),
-            )
-        finally:
-            self._under_way.pop(thread, None)
-        return ShardDone.of(manifest)
+        watch = Watch(about_to_draw=marker(slots), batch_done=batch_done)
+        limits = Limits()
+        while True:
+            slots[EXAMPLE] = NO_EXAMPLE
+            try:
+                manifest = render_shard(
+                    self._makers.maker, self.corpus, target, shard, excluded, watch
+                )
+            except (ShmtextError, MemoryError):
+                raise
+            except Exception as error:
+                # Where a worker has its process boundary: an example costs itself, and is named.
+                example = int(slots[EXAMPLE])
+                failures[example] += 1
+                if example < 0 or len(excluded) == limits.failed_examples:
+                    raise
+                if failures[example] >= limits.deaths_per_example:
+                    excluded[example] = f"cannot be drawn: {type(error).__name__}: {error}"
+            else:
+                return ShardDone.of(manifest)
+            finally:
+                self._under_way.pop(thread, None)

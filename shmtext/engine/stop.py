@@ -21,6 +21,11 @@ DRAIN_S = 4.0
 """Given to shards under way; what follows must fit into the 10 s that container runtimes give."""
 
 
+class _Signalled(BaseException):
+    """Raised by the handler, wherever the run is. No ``Exception``: nobody may take it for a
+    failure of what they were about (a font's parser would call its font damaged)."""
+
+
 class StopRequest:
     """Whether a run was asked to stop, and since when."""
 
@@ -72,12 +77,15 @@ class StopRequest:
             self._asked_s = time.monotonic()
         if self._asked_twice or self._raise_at_once:
             self._raise_at_once = False
-            raise self.error()
+            raise _Signalled
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Listen to the signals that end a run; put back what was there before."""
+    """Listen to the signals that end a run; put back what was there before.
+
+    Raises ``InterruptedRunError`` where a signal ended the block at once.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
@@ -85,6 +93,8 @@ def stop_on_signals() -> Iterator[StopRequest]:
     before = {number: signal.signal(number, request.receive) for number in SIGNALS}
     try:
         yield request
+    except _Signalled:
+        raise request.error() from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -21,12 +21,12 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from shmtext.corpus.shared import Segment
+from shmtext.corpus.shared import Segment, start_tracker
 from shmtext.dataset.plan import Shard
 from shmtext.engine import worker
 from shmtext.engine.progress import (
@@ -266,8 +266,8 @@ class Workers:
         process = context.Process(
             target=worker.main, args=(theirs, place), name=f"shmtext-{number}", daemon=True
         )
-        # Its first start would lift the block on signals: it is started before.
-        resource_tracker.ensure_running()
+        # Starting it would lift the block on signals: it is started before.
+        start_tracker()
         with _start_lock, signals_blocked(), _worker_environment(), _without_main_module():
             process.start()
         theirs.close()

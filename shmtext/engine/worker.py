@@ -106,7 +106,12 @@ def main(pipe: Connection, place: Place) -> None:
         raise SystemExit(1) from None
     except Exception as error:
         # The process boundary again: a bug's traceback is for stderr, one line for the pipe.
-        _send(pipe, kind="bug", error=f"{type(error).__name__}: {error}")
+        line = f"{type(error).__name__}: {error}"
+        if server.is_drawing:
+            # An example's doing, as far as can be told: it is treated as a crash would be.
+            _send(pipe, kind="failed", error=line)
+            raise SystemExit(1) from None
+        _send(pipe, kind="bug", error=line)
         raise
 
 
@@ -123,6 +128,7 @@ class _Server:
         self._make_maker = PictureMaker
         self._shard_done = progress.ShardDone.of
         self._shards = shards
+        self._example_slot = progress.EXAMPLE
         self._pipe = pipe
         self._worker = place.worker
         self._row = progress.rows(attach_slots(place.slots), place.num_workers)[place.worker]
@@ -131,6 +137,11 @@ class _Server:
         )
         self._maker: PictureMaker
         self._target: Any = None
+
+    @property
+    def is_drawing(self) -> bool:
+        """Whether it was last busy with one certain example."""
+        return int(self._row[self._example_slot]) >= 0
 
     def serve(self, message: object) -> None:
         match message:

@@ -11,13 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_runs import (
-    BAD_INPUT,
-    DONE,
-    STOPPED,
-    run,
-    tree,
-)
+from fault_runs import BAD_INPUT, DONE, STOPPED, Tree, run, tree, write_shim
 
 from shmtext import Renderer, RunConfig, verify
 from shmtext.dataset.sealed import seal
@@ -287,3 +281,47 @@ def test_a_run_with_other_settings_is_refused_key_by_key(out: Path) -> None:
     ended = run("render", out, *OPTIONS, "--seed", 5)
     ended.expect(BAD_INPUT, "seed: 0 in the folder, 5 asked for", num_lines=1)
     assert tree(out) == before
+
+
+@pytest.mark.parametrize("engine", ["serial", "processes"])
+def test_pictures_behind_a_link_are_neither_trusted_nor_given_up(
+    out: Path, tmp_path: Path, undisturbed: Callable[..., Tree], engine: str
+) -> None:
+    options = ("--max-images", 600, "--engine", engine, "--workers", 1)
+    run("render", out, *options).expect(DONE)
+    (out / "_SUCCESS.json").unlink()
+    committed = sorted(path.name for path in out.glob("fragments/*.json"))
+    (out / "images").rename(tmp_path / "elsewhere")
+    (out / "images").symlink_to(tmp_path / "elsewhere")
+    for command in (("verify", out), ("render", out, *options)):
+        run(*command).expect(STOPPED, "a link or a file stands where a folder should", num_lines=1)
+        assert committed == sorted(path.name for path in out.glob("fragments/*.json"))
+    (out / "images").unlink()
+    (tmp_path / "elsewhere").rename(out / "images")
+    ended = run("render", out, *options).expect(DONE, num_lines=0)
+    assert "600 images were there already" in ended.stdout
+    assert tree(out) == undisturbed("--max-images", 600)
+
+
+def test_pictures_that_cannot_be_read_are_not_given_up(
+    out: Path, tmp_path: Path, undisturbed: Callable[..., Tree]
+) -> None:
+    options = ("--max-images", 600)
+    run("render", out, *options).expect(DONE)
+    shim = write_shim(
+        tmp_path / "shim",
+        """
+        real = os.scandir
+
+        def scandir(folder):
+            if isinstance(folder, int):
+                raise OSError(5, "Input/output error")
+            return real(folder)
+
+        os.scandir = scandir
+        """,
+    )
+    for command in (("verify", out), ("render", out, *options)):
+        run(*command, shims=[shim]).expect(STOPPED, "the device that holds", num_lines=1)
+    run("verify", out, "--checksums").expect(DONE)
+    assert tree(out) == undisturbed(*options)

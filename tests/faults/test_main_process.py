@@ -233,6 +233,27 @@ def test_sighup_ends_a_run_as_ctrl_c_does(out: Path) -> None:
     assert_committed_is_whole(out)
 
 
+def test_a_terminal_that_closes_ends_a_run_quietly(out: Path) -> None:
+    main = render(out)
+    until(lambda: num_committed(out) >= 1)
+    os.killpg(main.pid, signal.SIGHUP)
+    finish(main).expect(INTERRUPTED, "SIGHUP", num_lines=1)
+    until(lambda: not session_of(main), within_s=2)
+
+
+def test_a_killed_resource_tracker_goes_unnoticed(out: Path, undisturbed: Undisturbed) -> None:
+    main = render(out)
+    until(lambda: len(segments_of(main)) == 2)
+    segments = segments_of(main)
+    for each in session_of(main):
+        if "resource_tracker import main" in " ".join(each.cmdline()):
+            each.kill()
+    finish(main).expect(DONE, num_lines=0)
+    until(lambda: not session_of(main), within_s=2)
+    assert not any(segment.exists() for segment in segments)
+    assert tree(out) == undisturbed(*OPTIONS)
+
+
 def hanging_run(out: Path, tmp_path: Path) -> subprocess.Popen[str]:
     """A run that has committed something and hangs in one worker."""
     texts = write_texts(tmp_path / "texts.txt", 600, dict.fromkeys(range(300, 600), "hang ß"))

@@ -400,3 +400,23 @@ def test_a_death_between_any_two_steps_loses_nothing(
     digests = dict(line.split() for line in ended.stdout.splitlines())
     assert len(digests) > 60
     assert set(digests.values()) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("to", "code", "said"),
+    [("> /dev/full", STOPPED, "cannot write to standard output"), (">&-", DONE, "")],
+)
+def test_a_summary_that_nobody_takes_is_one_line_at_most(
+    out: Path, undisturbed: Undisturbed, to: str, code: int, said: str
+) -> None:
+    options = ("--max-images", 100)
+    ended = run("render", out, *options, prefix=("sh", "-c", f'exec "$@" {to}', "sh"))
+    ended.expect(code, said, num_lines=1 if said else 0)
+    assert tree(out) == undisturbed(*options)
+    ended = run("verify", out, prefix=("sh", "-c", f'exec "$@" {to}', "sh"))
+    ended.expect(code, said, num_lines=1 if said else 0)
+
+
+def test_a_log_on_the_full_disk_leaves_the_exit_code_right(out: Path) -> None:
+    prefix = ("prlimit", "--fsize=100", "sh", "-c", 'exec "$@" 2> /dev/full', "sh")
+    run("render", out, "--max-images", 100, prefix=prefix).expect(STOPPED)

@@ -112,6 +112,32 @@ def test_several_poisoned_examples_of_one_shard_are_all_found(out: Path, tmp_pat
     assert_all_but(out, set(poisoned), texts, tmp_path)
 
 
+@pytest.mark.parametrize("engine", ["processes", "serial", "threads"])
+def test_an_example_that_raises_is_set_aside_alone(out: Path, tmp_path: Path, engine: str) -> None:
+    texts = write_texts(tmp_path / "texts.txt", 200, {77: f"a {MARKER}"})
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        @after_import("PIL.ImageFont")
+        def poison(module):
+            real = module.FreeTypeFont.getmask2
+
+            def getmask2(self, text, *arguments, **settings):
+                if {MARKER!r} in text:
+                    raise RuntimeError("boom")
+                return real(self, text, *arguments, **settings)
+
+            module.FreeTypeFont.getmask2 = getmask2
+        """,
+    )
+    options = ("--texts", texts, "--engine", engine, "--workers", 2)
+    run("render", out, *options, shims=[shim]).expect(FAILED_EXAMPLES, num_lines=0)
+    (row,) = skipped(out)
+    assert row["example_index"] == 77
+    assert "RuntimeError: boom" in str(row["reason"])
+    assert_all_but(out, {77}, texts, tmp_path)
+
+
 def test_an_example_that_crashes_the_encoder_is_set_aside_alone(out: Path, tmp_path: Path) -> None:
     texts = write_texts(tmp_path / "texts.txt", 600, {77: "wide " * 40})
     shim = write_shim(
