@@ -1,6 +1,6 @@
 """What does a bigger corpus cost in memory?
 
-For each size of corpus and number of workers a process of its own renders a few thousand images,
+For each size of corpus and number of workers a process of its own renders the same 500 images,
 and looks at itself and its workers while they live. A worker's own memory (USS) shows whether it
 holds a corpus; the shared segment is counted once beside it, whether or not its pages were touched.
 """
@@ -24,6 +24,8 @@ NAME = "memory"
 QUESTION = "What does a bigger corpus cost?"
 
 SEGMENTS = Path("/dev/shm")
+NUM_IMAGES = 500
+"""What the smallest corpus has: the same work whatever the size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def ask(setting: Setting) -> Answer:
                 "bench.memory:trial",
                 frequency=frequency,
                 num_workers=num_workers,
-                num_images=setting.num(5_000, 500),
+                num_images=NUM_IMAGES,
             )
             num_examples = 64 * frequency * 2 // 25
             rows.append(Row(frequency, num_examples, num_workers, **found))
