@@ -48,7 +48,7 @@ PEER_STYLES = {
 }
 """What each can make; another peer is a line here and a function in ``peer_script``."""
 
-SLOW_PEERS = {"trdg": 10}
+SLOW_PEERS = {"trdg": 24}
 """Given one in so many of the texts: a hundred times slower than the others."""
 
 
@@ -82,7 +82,7 @@ class Measured:
 
 def ask(setting: Setting, peer_pythons: Sequence[Path] = ()) -> Answer:
     """Measure shmtext, the Pillow loop, and whatever else is importable."""
-    num_images = setting.num(5_000, 500)
+    num_images = setting.num(12_000, 500)
     with scratch() as home, ExitStack() as stack:
         cases: dict[str, Callable[[], Measured]] = {}
         texts: list[str] = []
