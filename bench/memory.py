@@ -1,6 +1,6 @@
 """What does a bigger corpus cost in memory?
 
-For each size of corpus and number of workers a process of its own renders the same 500 images,
+For each size of corpus and number of workers a process of its own renders the same 5,000 images,
 and looks at itself and its workers while they live. A worker's own memory (USS) shows whether it
 holds a corpus; the shared segment is counted once beside it, whether or not its pages were touched.
 """
@@ -24,8 +24,8 @@ NAME = "memory"
 QUESTION = "What does a bigger corpus cost?"
 
 SEGMENTS = Path("/dev/shm")
-NUM_IMAGES = 500
-"""What the smallest corpus has: the same work whatever the size."""
+NUM_IMAGES = 5_000
+"""What the smallest corpus has, the same work whatever the size: some for each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _segments() -> list[Path]:
 def ask(setting: Setting) -> Answer:
     """Look at every size of corpus with every number of workers."""
     cores = len(os.sched_getaffinity(0))
-    frequencies = (100, 50_000) if setting.quick else (100, 10_000, 100_000, 1_000_000)
+    frequencies = (1_000, 50_000) if setting.quick else (1_000, 10_000, 100_000, 1_000_000)
     numbers = sorted({1, cores} if setting.quick else {1, 2, 4, cores})
     rows = []
     for frequency in frequencies:

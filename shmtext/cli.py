@@ -267,7 +267,8 @@ def _corpus_options(command: Command) -> Command:
     "--engine",
     group="Run",
     metavar="auto|processes|threads|serial",
-    help="auto: small runs are rendered without starting processes. [default: auto]",
+    help="auto: small runs are rendered without starting processes, unless they were cut short "
+    "before. [default: auto]",
 )
 @_option(
     "--resume",

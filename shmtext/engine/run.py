@@ -27,7 +27,7 @@ from shmtext.dataset.manifest import (
     Manifest,
     committed_shards,
 )
-from shmtext.dataset.merge import merge_labels, read_success, remove_success
+from shmtext.dataset.merge import SUCCESS, merge_labels, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import (
     RunRecord,
@@ -91,7 +91,8 @@ class Renderer:
     """Renders a config into folders. A context manager: workers and corpus stay until its end.
 
     ``workers`` None means what cores, CPU quota and memory allow. ``engine`` ``auto`` renders
-    small runs in this process. ``observer`` is told of progress and of anything unusual.
+    small runs in this process, unless they were cut short before. ``observer`` is told of progress
+    and of anything unusual.
     """
 
     def __init__(
@@ -160,7 +161,8 @@ class Renderer:
             record = existing_record(folder, resume, self._observer)
             folder.remove_tree(STAGE)
             folder.make_folder(STAGE)
-            texts = self._prepare(Path(os.path.abspath(out)) / STAGE, stop)
+            was_cut_short = record is not None and SUCCESS not in folder.list_names()
+            texts = self._prepare(Path(os.path.abspath(out)) / STAGE, stop, was_cut_short)
             if max_images is not None:
                 texts = texts.slice(0, min(max_images, len(texts)))
             identity = self._identity(texts)
@@ -204,19 +206,19 @@ class Renderer:
 
     # -- what serves several runs --------------------------------------------------------------
 
-    def _prepare(self, spill_folder: Path, stop: StopRequest) -> RaggedTexts:
+    def _prepare(self, spill_folder: Path, stop: StopRequest, was_cut_short: bool) -> RaggedTexts:
         """Encode the corpus, read the fonts and start the workers, unless that is done already."""
         if self._texts is None:
             try:
-                self._texts = self._encode(spill_folder, stop)
+                self._texts = self._encode(spill_folder, stop, was_cut_short)
             except BaseException:
                 self.close()
                 raise
         return self._texts
 
-    def _encode(self, spill_folder: Path, stop: StopRequest) -> RaggedTexts:
+    def _encode(self, spill_folder: Path, stop: StopRequest, was_cut_short: bool) -> RaggedTexts:
         sweep_orphans()
-        if self._takes_processes():
+        if self._takes_processes(was_cut_short):
             # Workers import their libraries while this process makes the corpus.
             self._processes = self._resources.enter_context(
                 closing(Workers(self.num_workers, spill_folder, self._limits))
@@ -249,9 +251,11 @@ class Renderer:
             )
         return texts
 
-    def _takes_processes(self) -> bool:
+    def _takes_processes(self, was_cut_short: bool) -> bool:
         if self._engine != "auto":
             return self._engine == "processes"
+        if was_cut_short:
+            return True  # by an example that crashes, perhaps: it would end this process again
         most = self.config.max_images or _estimate_num_examples(self.config.corpus)
         return min(most, _estimate_num_examples(self.config.corpus)) > IN_PROCESS_EXAMPLES
 

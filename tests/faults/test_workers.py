@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,29 @@ def test_an_example_that_raises_is_set_aside_alone(out: Path, tmp_path: Path, en
     (row,) = skipped(out)
     assert row["example_index"] == 77
     assert "RuntimeError: boom" in str(row["reason"])
+    assert_all_but(out, {77}, texts, tmp_path)
+
+
+def test_a_small_run_that_crashed_is_finished_by_workers(out: Path, tmp_path: Path) -> None:
+    texts = write_texts(tmp_path / "texts.txt", 200, {77: f"a {MARKER}"})
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        @after_import("PIL.ImageFont")
+        def poison(module):
+            real = module.FreeTypeFont.getmask2
+
+            def getmask2(self, text, *arguments, **settings):
+                if {MARKER!r} in text:
+                    do("segv")
+                return real(self, text, *arguments, **settings)
+
+            module.FreeTypeFont.getmask2 = getmask2
+        """,
+    )
+    assert run("render", out, "--texts", texts, shims=[shim]).returncode == -signal.SIGSEGV
+    run("render", out, "--texts", texts, shims=[shim]).expect(FAILED_EXAMPLES, num_lines=0)
+    assert [row["example_index"] for row in skipped(out)] == [77]
     assert_all_but(out, {77}, texts, tmp_path)
 
 
