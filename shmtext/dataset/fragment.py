@@ -160,10 +160,10 @@ def label_table(plan: Plan, shard: Shard, columns: LabelColumns) -> pa.Table:
         columns.example_index,
         columns.width_px,
         columns.height_px,
-        pa.array(columns.font_names, pa.string()).take(pa.array(columns.font_id)),
+        _chosen(columns.font_names, columns.font_id),
         columns.font_size_px,
-        pa.array(font_colors, pa.string()).take(pa.array(columns.color_pair_id)),
-        pa.array(background_colors, pa.string()).take(pa.array(columns.color_pair_id)),
+        _chosen(font_colors, columns.color_pair_id),
+        _chosen(background_colors, columns.color_pair_id),
         columns.num_bytes,
         columns.crc32,
     ]
@@ -218,6 +218,11 @@ def images_digest(
     for column, dtype in ((example_index, "<i8"), (num_bytes, "<i4"), (crc32, "<u4")):
         digest.update(np.ascontiguousarray(column, dtype).data)
     return digest.hexdigest()
+
+
+def _chosen(names: Sequence[str], which: NDArray[np.integer]) -> pa.StringArray:
+    """The name that each row has. Arrow's own ``take`` would import all its functions first."""
+    return pa.array(np.array(names, np.object_).take(which), pa.string())
 
 
 def _strings(values: NDArray[np.uint8], offsets: NDArray[np.int32]) -> pa.StringArray:
