@@ -294,6 +294,8 @@ def do(deed):
         os.kill(os.getpid(), signal.SIGSEGV)
     elif deed == "abort":
         os.abort()
+    elif deed == "raise":
+        raise RuntimeError("boom")
     elif deed == "exit":
         os._exit(0)
     elif deed == "loop":
@@ -312,12 +314,12 @@ def write_shim(folder: Path, code: str) -> Path:
     return folder
 
 
-def poison_shim(folder: Path, marker: str, deed: str) -> Path:
-    """Let FreeType's caller do a deed when it is to draw ``marker``, in workers alone."""
+def poison_shim(folder: Path, marker: str, deed: str, *, where: str = "IS_WORKER") -> Path:
+    """Let FreeType's caller do a deed when it is to draw ``marker``, in workers alone as a rule."""
     return write_shim(
         folder,
         f"""
-        if IS_WORKER:
+        if {where}:
             @after_import("PIL.ImageFont")
             def poison(module):
                 real = module.FreeTypeFont.getmask2

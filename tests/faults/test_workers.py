@@ -116,21 +116,7 @@ def test_several_poisoned_examples_of_one_shard_are_all_found(out: Path, tmp_pat
 @pytest.mark.parametrize("engine", ["processes", "serial", "threads"])
 def test_an_example_that_raises_is_set_aside_alone(out: Path, tmp_path: Path, engine: str) -> None:
     texts = write_texts(tmp_path / "texts.txt", 200, {77: f"a {MARKER}"})
-    shim = write_shim(
-        tmp_path / "shim",
-        f"""
-        @after_import("PIL.ImageFont")
-        def poison(module):
-            real = module.FreeTypeFont.getmask2
-
-            def getmask2(self, text, *arguments, **settings):
-                if {MARKER!r} in text:
-                    raise RuntimeError("boom")
-                return real(self, text, *arguments, **settings)
-
-            module.FreeTypeFont.getmask2 = getmask2
-        """,
-    )
+    shim = poison_shim(tmp_path / "shim", MARKER, "raise", where="True")
     options = ("--texts", texts, "--engine", engine, "--workers", 2)
     run("render", out, *options, shims=[shim]).expect(FAILED_EXAMPLES, num_lines=0)
     (row,) = skipped(out)
@@ -141,21 +127,7 @@ def test_an_example_that_raises_is_set_aside_alone(out: Path, tmp_path: Path, en
 
 def test_a_small_run_that_crashed_is_finished_by_workers(out: Path, tmp_path: Path) -> None:
     texts = write_texts(tmp_path / "texts.txt", 200, {77: f"a {MARKER}"})
-    shim = write_shim(
-        tmp_path / "shim",
-        f"""
-        @after_import("PIL.ImageFont")
-        def poison(module):
-            real = module.FreeTypeFont.getmask2
-
-            def getmask2(self, text, *arguments, **settings):
-                if {MARKER!r} in text:
-                    do("segv")
-                return real(self, text, *arguments, **settings)
-
-            module.FreeTypeFont.getmask2 = getmask2
-        """,
-    )
+    shim = poison_shim(tmp_path / "shim", MARKER, "segv", where="True")
     assert run("render", out, "--texts", texts, shims=[shim]).returncode == -signal.SIGSEGV
     run("render", out, "--texts", texts, shims=[shim]).expect(FAILED_EXAMPLES, num_lines=0)
     assert [row["example_index"] for row in skipped(out)] == [77]
