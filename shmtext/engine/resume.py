@@ -83,8 +83,9 @@ def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> 
             "run with other settings: give the settings they were made with, or choose "
             "another folder"
         )
-    checksums_too = _take_marks(run.folder, run.observer)
-    manifests, damages = committed_shards(run.folder, run.plan, run.fingerprint)
+    marked = _take_marks(run.folder, run.observer)
+    if marked:
+        manifests, damages = committed_shards(run.folder, run.plan, run.fingerprint)
     boot_id = current_boot_id()
     is_checked = _is_checked_since_boot(run.folder, boot_id)
     other_boot = False
@@ -92,7 +93,7 @@ def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> 
         stop.check()
         is_older = manifest.boot_id != boot_id and not is_checked
         other_boot |= is_older
-        damages += check_shard(run.folder, run.plan, manifest, checksums=is_older or checksums_too)
+        damages += check_shard(run.folder, run.plan, manifest, checksums=is_older or marked is None)
     damages += check_tables(run.folder, run.plan, manifests, run.fingerprint)
     _take_back(run, damages)
     if other_boot:
@@ -124,12 +125,11 @@ def _is_checked_since_boot(folder: OutputFolder, boot_id: str | None) -> bool:
         return False
 
 
-def _take_marks(folder: OutputFolder, observer: Observer) -> bool:
-    """Take back shards that ``verify`` marked; true if the marks can't be read."""
+def _take_marks(folder: OutputFolder, observer: Observer) -> frozenset[int] | None:
+    """Take back shards that ``verify`` marked, and return them; None if that can't be read."""
     try:
-        take_damaged_marks(folder)
+        return take_damaged_marks(folder)
     except DamageError as error:
         observer.note(f"{error}: every picture is checked instead")
         folder.remove_file(DAMAGED)
-        return True
-    return False
+        return None
