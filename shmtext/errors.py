@@ -72,6 +72,12 @@ class SharedMemoryError(ShmtextError):
     exit_code = ExitCode.STOPPED
 
 
+class RendererError(ShmtextError):
+    """A ``Renderer`` is used where it can't be: from its own observer, or by a forked child."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
 class WorkersError(ShmtextError):
     """Workers die faster than they do work."""
 

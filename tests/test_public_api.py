@@ -163,6 +163,7 @@ def test_errors_have_one_base_and_each_an_exit_code() -> None:
         "StorageError": 3,
         "DamageError": 3,
         "SharedMemoryError": 3,
+        "RendererError": 2,
         "WorkersError": 3,
         "InterruptedRunError": 130,
     } == codes

@@ -8,11 +8,15 @@ folder, how many images and whether to resume belong to each run. What a run is 
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
+from multiprocessing.util import Finalize
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +32,7 @@ from shmtext.dataset.manifest import (
     committed_shards,
 )
 from shmtext.dataset.merge import SUCCESS, merge_labels, read_success, remove_success
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.plan import Plan, Shard, shard_size
 from shmtext.dataset.record import (
     RunRecord,
     refuse_difference,
@@ -44,7 +48,7 @@ from shmtext.engine.shards import RunTarget
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Limits, Workers
 from shmtext.engine.worker import Setup, Target
-from shmtext.errors import ConfigError, InputError, StorageError
+from shmtext.errors import ConfigError, InputError, RendererError, StorageError
 from shmtext.render.faces import bundled_fonts, find_font_files, read_fonts
 from shmtext.render.settings import RenderSettings
 
@@ -53,6 +57,9 @@ IN_PROCESS_EXAMPLES = 5_000
 
 BYTES_PER_EXAMPLE = 20
 """Guess for a text file whose lines have not been counted yet."""
+
+MOST_BYTES_PER_EXAMPLE = 200
+"""Likewise, on the safe side: a worker too many costs seconds of CPU."""
 
 MAX_WORKERS = 1_000
 
@@ -116,6 +123,13 @@ class Renderer:
         self._observer = observer or Silent()
         self._limits = limits
         self._resources = ExitStack()
+        # Without ``close``, too, nothing outlives this object, nor the process, daemonic or not.
+        Finalize(self, self._resources.close, exitpriority=0)
+        self._owner_pid = os.getpid()
+        self._turn = threading.Lock()
+        self._thread_id: int | None = None
+        """Of the thread whose turn it is."""
+        self._run_numbers = count(1)
         self._settings: RenderSettings | None = None
         self._texts: RaggedTexts | None = None
         self._processes: Workers | None = None
@@ -136,9 +150,35 @@ class Renderer:
         self.close()
 
     def close(self) -> None:
-        """End the workers and let go of the corpus."""
+        """End the workers and let go of the corpus, after the run under way in another thread."""
+        if self._owner_pid != os.getpid():
+            return  # a forked child's copy: all is the parent's
+        with self._my_turn():
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._texts = self._in_process = self._processes = None
         self._resources.close()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        """Wait until no other thread renders. Raises ``RendererError`` where that can't help."""
+        if self._owner_pid != os.getpid():
+            raise RendererError(
+                f"this Renderer belongs to process {self._owner_pid}, of which this one is a fork: "
+                "make another one here"
+            )
+        if self._thread_id == threading.get_ident():
+            raise RendererError(
+                "this Renderer is rendering, and was called by its own observer: call it when "
+                "the run has ended"
+            )
+        with self._turn:
+            self._thread_id = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._thread_id = None
 
     def render(
         self, out: str | os.PathLike[str], max_images: int | None = None, resume: Resume = "auto"
@@ -152,11 +192,17 @@ class Renderer:
             raise ConfigError(f"resume must be one of auto, never, must, got {resume!r}")
         if max_images is not None:
             settings.check_count("max_images", max_images)
+        with self._my_turn():
+            return self._render_into(Path(out), max_images, resume)
+
+    def _render_into(self, out: Path, max_images: int | None, resume: Resume) -> RunSummary:
         begin_s = time.monotonic()
         with (
             stop_on_signals() as stop,
-            OutputFolder.open(Path(out), create=resume != "must") as folder,
+            OutputFolder.open(out, create=resume != "must") as folder,
         ):
+            if self._processes is not None:
+                self._processes.settle()
             folder.lock()
             record = existing_record(folder, resume, self._observer)
             folder.remove_tree(STAGE)
@@ -185,9 +231,9 @@ class Renderer:
             else:
                 folder.remove_tree(STAGE)
             if self._is_spilled:
-                self.close()
+                self._let_go()
             return RunSummary(
-                folder=Path(out),
+                folder=out,
                 num_images=success.num_images,
                 num_skipped=success.num_skipped,
                 num_failed=success.num_failed,
@@ -212,7 +258,7 @@ class Renderer:
             try:
                 self._texts = self._encode(spill_folder, stop, was_cut_short)
             except BaseException:
-                self.close()
+                self._let_go()
                 raise
         return self._texts
 
@@ -223,6 +269,7 @@ class Renderer:
             self._processes = self._resources.enter_context(
                 closing(Workers(self.num_workers, spill_folder, self._limits))
             )
+            self._processes.start(_least_num_shards(self.config))
         self._settings = _render_settings(self.config)
         stop.check()
         chunks = _checked(
@@ -256,8 +303,7 @@ class Renderer:
             return self._engine == "processes"
         if was_cut_short:
             return True  # by an example that crashes, perhaps: it would end this process again
-        most = self.config.max_images or _estimate_num_examples(self.config.corpus)
-        return min(most, _estimate_num_examples(self.config.corpus)) > IN_PROCESS_EXAMPLES
+        return _estimate_num_examples(self.config) > IN_PROCESS_EXAMPLES
 
     # -- one run -------------------------------------------------------------------------------
 
@@ -271,39 +317,39 @@ class Renderer:
         num_left = sum(shard.num_examples for shard in todo)
         _check_room(run, num_left, bytes_per_image=0)
         num_rendered = 0
-        for done in self._shards_done(run, todo, stop):
-            if done is not None:
-                if num_rendered == 0 and done.num_images:
-                    _check_room(
-                        run, num_left - done.num_images, done.image_bytes // done.num_images
-                    )
-                tally.add(done)
-                num_rendered += done.num_images
-            self._observer.progress(tally.at(time.monotonic(), self._num_under_way))
+        # Closed at once if the observer raises: workers would go on as long as its traceback lives.
+        with closing(self._shards_done(run, todo, stop)) as shards_done:
+            for done in shards_done:
+                if done is not None:
+                    if num_rendered == 0 and done.num_images:
+                        _check_room(
+                            run, num_left - done.num_images, done.image_bytes // done.num_images
+                        )
+                    tally.add(done)
+                    num_rendered += done.num_images
+                self._observer.progress(tally.at(time.monotonic(), self._num_under_way))
         stop.check()
         return num_rendered
 
     def _shards_done(
         self, run: OpenRun, todo: list[Shard], stop: StopRequest
-    ) -> Iterator[ShardDone | None]:
+    ) -> Generator[ShardDone | None, None, None]:
         if not todo:
-            return iter(())
+            return
         if self._in_process is not None:
-            target = RunTarget(run.folder, run.plan, run.fingerprint, worker=0)
-            return self._in_process.run(target, todo, stop)
+            here = RunTarget(run.folder, run.plan, run.fingerprint, worker=0)
+            yield from self._in_process.run(here, todo, stop)
+            return
         assert self._processes is not None
-        return self._processes.run(
-            Target(
-                path=os.path.abspath(run.folder.path),
-                identity=run.folder.identity,
-                num_examples=run.plan.num_examples,
-                image_format=run.plan.image_format,
-                fingerprint=run.fingerprint,
-            ),
-            todo,
-            run.plan.num_examples,
-            stop,
+        target = Target(
+            run=next(self._run_numbers),
+            path=os.path.abspath(run.folder.path),
+            identity=run.folder.identity,
+            num_examples=run.plan.num_examples,
+            image_format=run.plan.image_format,
+            fingerprint=run.fingerprint,
         )
+        yield from self._processes.run(target, todo, run.plan.num_examples, stop)
 
     @property
     def _num_under_way(self) -> int:
@@ -368,10 +414,28 @@ def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChu
         yield chunk
 
 
-def _estimate_num_examples(corpus: BalancedText | TextFile) -> int:
+def _estimate_num_examples(config: RunConfig) -> int:
+    """How many examples a config comes to, more or less, before texts have been made or read."""
+    corpus = config.corpus
     if isinstance(corpus, BalancedText):
-        return 2 * corpus.num_characters // (corpus.min_example_size + corpus.max_example_size)
+        sizes = corpus.min_example_size + corpus.max_example_size
+        return min(2 * corpus.num_characters // sizes, config.max_images or sys.maxsize)
+    return min(_num_bytes(corpus) // BYTES_PER_EXAMPLE, config.max_images or sys.maxsize)
+
+
+def _least_num_shards(config: RunConfig) -> int:
+    """A number of shards that a config is hardly below: so many workers will be needed."""
+    corpus = config.corpus
+    if isinstance(corpus, BalancedText):
+        num_examples = corpus.num_characters // corpus.max_example_size
+    else:
+        num_examples = _num_bytes(corpus) // MOST_BYTES_PER_EXAMPLE
+    num_examples = max(1, min(num_examples, config.max_images or sys.maxsize))
+    return -(-num_examples // shard_size(num_examples))
+
+
+def _num_bytes(corpus: TextFile) -> int:
     try:
-        return corpus.path.stat().st_size // BYTES_PER_EXAMPLE
+        return corpus.path.stat().st_size
     except OSError:
         return 0  # what is wrong with it is said when it is read

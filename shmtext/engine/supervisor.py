@@ -3,7 +3,8 @@
 The main process owns all scheduling. Each worker has one pipe; a task is two integers; at most
 one is under way per worker. A worker that dies has its shard handed out again and is replaced. An
 example that was being drawn in two deaths is quarantined: recorded as failed, and not drawn again.
-When workers die without getting anywhere, the run is stopped with a diagnosis.
+When workers die without getting anywhere, the run is stopped with a diagnosis. However a run ends,
+no worker is left with a shard of it, and nothing that is said of it later counts in the next.
 """
 
 from __future__ import annotations
@@ -11,24 +12,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import struct
-import sys
-import threading
 import time
-import types
+import weakref
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
-from shmtext.corpus.shared import Segment, start_tracker
+from shmtext.corpus.shared import Segment
 from shmtext.dataset.plan import Shard
 from shmtext.engine import worker
+from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import (
     EXAMPLE,
     HEARTBEAT,
@@ -39,21 +35,12 @@ from shmtext.engine.progress import (
     ShardDone,
     rows,
 )
-from shmtext.engine.stop import StopRequest, signals_blocked
-from shmtext.errors import StorageError, WorkersError
-
-WORKER_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONSAFEPATH": "1",  # modules of the folder that a run is started in are none of its
-}
-"""For workers alone: numpy and OpenCV each make a pool of threads when they are imported."""
+from shmtext.engine.spawn import WorkerProcess
+from shmtext.engine.stop import StopRequest
+from shmtext.errors import RendererError, StorageError, WorkersError
 
 POLL_S = 0.2
 """How late a signal, a hang or progress is noticed; messages and deaths wake the loop at once."""
-
-SEND_TIMEOUT_S = 5
-"""A worker that does not read for so long while it waits for work is taken for dead."""
 
 ADVICE: dict[int, str] = {
     signal.SIGKILL: " (as when memory runs out: free some, or use fewer workers)",
@@ -63,8 +50,7 @@ ADVICE: dict[int, str] = {
     signal.SIGILL: " (this CPU is too old for an installed wheel)",
 }
 
-_start_lock = threading.Lock()
-"""Starting changes the environment and the main module for a moment."""
+_all_workers: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +58,10 @@ class Limits:
     """When patience ends."""
 
     start_s: float = 60
-    """For a worker to import its libraries, on a cold and crowded machine."""
+    """For a worker to import its libraries, and then to open its fonts, on a crowded machine."""
+    take_up_s: float = 5
+    """For an idle worker to take up a shard, and to let go of a folder: it only waits for that. A
+    shard is taken from one that does not, if another worker has nothing to do."""
     hang_s: float = 30
     """Without a new example. The largest picture that is allowed takes about 2 s."""
     commit_s: float = 300
@@ -104,12 +93,20 @@ class Limits:
 @dataclass(eq=False, slots=True)
 class _Worker:
     number: int
-    process: SpawnProcess
-    pipe: Connection
+    process: WorkerProcess
     since_s: float
     """When it was started, or last seen to move."""
     is_ready: bool = False
+    """It has its libraries."""
+    is_set_up: bool = False
+    """It has corpus and fonts, too, and can take a shard."""
     shard: Shard | None = None
+    """Of the run under way; None between runs."""
+    has_taken_up: bool = False
+    """It has begun with its shard."""
+    owes_release: bool = False
+    """It was told to let go of its folder, and has not said that it has."""
+    has_ended: bool = False
     unread: bytes = b""
     seen: tuple[int, int] = (NO_EXAMPLE, 0)
     error: str = ""
@@ -157,12 +154,26 @@ class Workers:
         """In a row, with no worker having become ready."""
         self._setup: worker.Setup | None = None
         self._target: worker.Target | None = None
-        try:
-            for number in range(num_workers):
+        """Of the run under way; None between runs."""
+        self._why_closed: BaseException | None = None
+        """What a run that is under way all the same ends with."""
+        _all_workers.add(self)
+
+    def start(self, num_tasks: int) -> None:
+        """Start as many workers as so many shards need; ``run`` starts those that are missing.
+
+        No more at once than the machine has cores: forty that import their libraries on two cores
+        keep one another from work for many seconds.
+        """
+        vacant = [number for number, alive in enumerate(self._workers) if alive is None]
+        if not vacant:
+            return
+        num_starting = sum(not alive.is_set_up for alive in self._alive())
+        num_idle = sum(alive.is_set_up and alive.shard is None for alive in self._alive())
+        num_missing = num_tasks - num_idle - num_starting
+        if num_missing > 0:
+            for number in vacant[: min(num_missing, max(0, default_num_workers() - num_starting))]:
                 self._start(number)
-        except BaseException:
-            self.close()
-            raise
 
     def set_up(self, setup: worker.Setup) -> None:
         """Say what to render from. Workers are told as soon as they are ready."""
@@ -191,94 +202,104 @@ class Workers:
         ``WorkersError`` when workers die without getting anywhere.
         """
         self._target = target
-        for alive in self._workers:
-            if alive is not None and alive.is_ready:
-                self._send(alive, target)
+        for alive in self._alive():
+            if alive.is_ready:
+                alive.process.send(target)
         queue = deque(_Task(shard) for shard in shards)
         deaths = _Deaths(num_examples)
         failure = ""
         looked_s = time.monotonic()
-        while not stop.overdue:
-            ending = stop.asked or bool(failure)
-            if not ending:
-                self._replace_missing(len(queue))
-                self._hand_out(queue)
-            if not any(alive.shard for alive in self._alive()) and (ending or not queue):
-                break
-            for event in self._poll():
-                match event:
-                    case ShardDone():
-                        deaths.num_fruitless = 0
-                        yield event
-                    case StorageError():
-                        failure = failure or str(event)
-                    case _Worker():
-                        redo = self._learn(event, deaths)
-                        if redo is not None:
-                            queue.appendleft(redo)
-            now_s = time.monotonic()
-            # After a pause of this very process (Ctrl-Z, a machine asleep) nobody has hung.
-            self._kill_hanging(now_s, all_moved=now_s - looked_s > 10 * POLL_S)
-            looked_s = now_s
-            yield None
-        else:
-            self._kill_all()
-        for alive in self._alive():
-            if alive.is_ready and alive.shard is None:
-                self._send(alive, worker.Release())
+        try:
+            while not stop.overdue:
+                if self._why_closed is not None:
+                    raise self._why_closed
+                ending = stop.asked or bool(failure)
+                if not ending:
+                    self.start(len(queue))
+                    self._hand_out(queue)
+                if not any(alive.shard for alive in self._alive()) and (ending or not queue):
+                    break
+                for event in self._poll():
+                    if self._why_closed is not None:
+                        break
+                    match event:
+                        case ShardDone():
+                            deaths.num_fruitless = 0
+                            yield event
+                        case StorageError():
+                            failure = failure or str(event)
+                        case _Worker():
+                            redo = self._learn(event, deaths)
+                            if redo is not None:
+                                queue.appendleft(redo)
+                now_s = time.monotonic()
+                # After a pause of this very process (Ctrl-Z, a machine asleep) nobody has hung.
+                self._kill_hanging(now_s, all_moved=now_s - looked_s > 10 * POLL_S)
+                looked_s = now_s
+                yield None
+        finally:
+            self._end_run()
         if failure:
             raise StorageError(failure)
 
+    def settle(self) -> None:
+        """See to it that no worker holds the folder of an earlier run any more."""
+        deadline_s = time.monotonic() + self._limits.take_up_s
+        while late := [alive for alive in self._alive() if alive.owes_release]:
+            if time.monotonic() > deadline_s:
+                self._drop(late)
+            else:
+                list(self._poll())  # what is said of an earlier run is no news
+
     def close(self) -> None:
-        """End every worker and remove their counters. May be called twice."""
+        """End every worker and remove their counters. May be called twice.
+
+        A run can then be under way only in a daemon thread, when Python ends: so does the thread.
+        """
+        self._why_closed = self._why_closed or SystemExit()
         alive = self._alive()
         self._workers = [None] * self.num_workers
         for each in alive:
-            each.pipe.close()  # a worker leaves at the end of its pipe, if it waits there
-            if each.shard is not None or not each.is_ready:
-                each.process.kill()
-        deadline_s = time.monotonic() + 1
+            each.process.popen.kill()
         for each in alive:
-            each.process.join(max(0, deadline_s - time.monotonic()))
-            if each.process.is_alive():
-                each.process.kill()
-                each.process.join()
-            each.process.close()
+            each.process.popen.wait()  # its pipe is closed when the last who polls it lets go
         self._slots.close()
 
-    # -- starting ------------------------------------------------------------------------------
+    def forget(self) -> None:
+        """Let go of all workers, in a forked child: they are the parent's."""
+        for alive in self._alive():
+            alive.process.forget()
+        self._workers = [None] * self.num_workers
+        self._why_closed = RendererError(
+            f"process {os.getpid()} was forked in the middle of a run: its workers are the parent's"
+        )
+
+    def _end_run(self) -> None:
+        """Leave no worker with a shard, nor with the folder."""
+        self._target = None
+        self._drop([alive for alive in self._alive() if alive.shard is not None])
+        for alive in self._alive():
+            if alive.is_ready:
+                alive.owes_release = True
+                alive.process.send(worker.Release())
+
+    def _drop(self, doomed: Iterable[_Worker]) -> None:
+        for each in doomed:
+            self._workers[each.number] = None
+            each.process.close()
 
     def _start(self, number: int) -> None:
+        self._rows[number] = 0
+        self._rows[number, EXAMPLE] = NO_EXAMPLE
         try:
-            self._workers[number] = self._start_process(number)
+            process = WorkerProcess.start()
         except OSError as error:
             raise WorkersError(
                 f"cannot start worker {number + 1} of {self.num_workers} ({error.strerror}): use "
                 "fewer workers, or raise the limits on open files and processes (ulimit -n, -u)"
             ) from error
-
-    def _start_process(self, number: int) -> _Worker:
-        context = get_context("spawn")
-        ours, theirs = context.Pipe(duplex=True)
-        self._rows[number] = 0
-        self._rows[number, EXAMPLE] = NO_EXAMPLE
-        place = worker.Place(self._slots.spec, number, self.num_workers)
-        process = context.Process(
-            target=worker.main, args=(theirs, place), name=f"shmtext-{number}", daemon=True
-        )
-        # Starting it would lift the block on signals: it is started before.
-        start_tracker()
-        with _start_lock, signals_blocked(), _worker_environment(), _without_main_module():
-            process.start()
-        theirs.close()
-        _limit_sending(ours)
-        return _Worker(number, process, ours, time.monotonic())
-
-    def _replace_missing(self, num_tasks: int) -> None:
-        for number, alive in enumerate(self._workers):
-            if alive is None and num_tasks > 0:
-                self._start(number)
-                num_tasks -= 1
+        process.send(worker.Place(self._slots.spec, number, self.num_workers))
+        self._workers[number] = _Worker(number, process, time.monotonic())
 
     # -- talking -------------------------------------------------------------------------------
 
@@ -286,98 +307,106 @@ class Workers:
         for number, alive in enumerate(self._workers):
             if not queue:
                 return
-            if alive is None or not alive.is_ready or alive.shard is not None:
+            if alive is None or not alive.is_set_up or alive.shard is not None:
                 continue
             task = queue.popleft()
             self._rows[number, [EXAMPLE, IMAGES, ON_TRIAL]] = NO_EXAMPLE, 0, 0
             alive.shard = shard = task.shard
+            alive.has_taken_up = False
+            alive.seen = self._seen(alive)
             alive.since_s = time.monotonic()
             if task.excluded or task.suspect is not None:
                 redo = worker.Redo(shard.start, shard.stop, task.excluded, task.suspect)
-                self._send(alive, redo)
+                alive.process.send(redo)
             else:
-                self._send(alive, (shard.start, shard.stop))
-
-    def _send(self, alive: _Worker, message: object) -> None:
-        try:
-            alive.pipe.send(message)
-        except OSError:
-            # Dead, or stopped while it should read: either way its end is noticed next.
-            alive.process.kill()
+                alive.process.send((shard.start, shard.stop))
 
     def _poll(self) -> Iterator[ShardDone | StorageError | _Worker]:
         """Wait a moment for reports and deaths; a dead worker comes after what it had to say."""
-        pipes: dict[object, _Worker] = {w.pipe.fileno(): w for w in self._alive()}
-        sentinels: dict[object, _Worker] = {w.process.sentinel: w for w in self._alive()}
-        ready = wait([*pipes, *sentinels], POLL_S)  # type: ignore[list-item]
-        for alive in [pipes[each] for each in ready if each in pipes]:
-            yield from self._read(alive, num_reads=1)
-        for dead in [sentinels[each] for each in ready if each in sentinels]:
-            dead.process.join()
-            yield from self._read(dead, num_reads=sys.maxsize)
-            dead.pipe.close()
-            self._workers[self._workers.index(dead)] = None
-            yield dead
+        pipes: dict[object, _Worker] = {w.process.pipe.fileno(): w for w in self._alive()}
+        for each in wait(list(pipes), POLL_S):  # type: ignore[arg-type]
+            alive = pipes[each]
+            yield from self._read(alive)
+            if alive.has_ended:
+                self._drop([alive])
+                yield alive
 
-    def _read(self, alive: _Worker, num_reads: int) -> Iterator[ShardDone | StorageError]:
+    def _read(self, alive: _Worker) -> Iterator[ShardDone | StorageError]:
         """Take whole lines of what a worker has written, and never wait for the rest of one."""
-        for _ in range(num_reads):
-            try:
-                data = os.read(alive.pipe.fileno(), 1 << 16)
-            except ConnectionResetError:
-                data = b""
-            alive.unread += data
-            if not data:
-                break
-        *lines, alive.unread = alive.unread.split(b"\n")
+        try:
+            data = os.read(alive.process.pipe.fileno(), 1 << 16)
+        except ConnectionResetError:
+            data = b""
+        alive.has_ended = not data
+        *lines, alive.unread = (alive.unread + data).split(b"\n")
         for line in lines:
-            message = json.loads(line)
             alive.since_s = time.monotonic()
-            match message.pop("kind"):
-                case "ready":
-                    alive.is_ready = True
-                    self._failed_starts = []
-                    self._send(alive, self._setup)
-                    self._send(alive, self._target)
-                case "done":
-                    alive.shard = None
-                    yield ShardDone(**message)
-                case "stopped":
-                    alive.shard = None
-                    yield StorageError(message["error"])
-                case "bug":
-                    raise RuntimeError(f"a worker met a bug in shmtext: {message['error']}")
-                case _:
-                    alive.error = message["error"]
+            yield from self._take(alive, json.loads(line))
+
+    def _take(self, alive: _Worker, message: dict[str, Any]) -> Iterator[ShardDone | StorageError]:
+        """Take one message of a worker. What it says of an earlier run changes nothing any more."""
+        kind, run = message.pop("kind"), message.pop("run", None)
+        is_current = self._target is not None and run == self._target.run
+        match kind:
+            case "ready":
+                alive.is_ready = True
+                alive.process.send(self._setup)
+                if self._target is not None:
+                    alive.process.send(self._target)
+            case "set up":
+                alive.is_set_up = True
+                self._failed_starts = []
+            case "released":
+                alive.owes_release = False
+            case "done" if is_current:
+                alive.shard = None
+                yield ShardDone(**message)
+            case "stopped" if is_current:
+                alive.shard = None
+                yield StorageError(message["error"])
+            case "done" | "stopped":
+                pass
+            case "unfit":
+                # Of whichever run: no other worker would do better.
+                alive.shard = None
+                yield StorageError(message["error"])
+            case "bug":
+                raise RuntimeError(f"a worker met a bug in shmtext: {message['error']}")
+            case _:
+                alive.error = message["error"]
+
+    def _seen(self, alive: _Worker) -> tuple[int, int]:
+        """What tells that a worker moves."""
+        row = self._rows[alive.number]
+        return int(row[EXAMPLE]), int(row[HEARTBEAT])
 
     # -- deaths --------------------------------------------------------------------------------
 
     def _kill_hanging(self, now_s: float, *, all_moved: bool) -> None:
-        for number, alive in enumerate(self._workers):
-            if alive is None:
-                continue
-            seen = int(self._rows[number, EXAMPLE]), int(self._rows[number, HEARTBEAT])
+        alive_ones = self._alive()
+        has_idle = any(alive.is_set_up and alive.shard is None for alive in alive_ones)
+        for alive in alive_ones:
+            seen = self._seen(alive)
             if all_moved or seen != alive.seen:
+                alive.has_taken_up |= seen != alive.seen
                 alive.seen, alive.since_s = seen, now_s
-            if not alive.is_ready:
+            if not alive.is_set_up:
                 limit_s = self._limits.start_s
             elif alive.shard is None:
                 continue
+            elif not alive.has_taken_up and has_idle:
+                limit_s = self._limits.take_up_s
             else:
                 limit_s = self._limits.commit_s if seen[0] < NO_EXAMPLE else self._limits.hang_s
             if now_s - alive.since_s > limit_s:
                 alive.error = f"did not get on for {limit_s:.0f} s"
-                alive.process.kill()
-
-    def _kill_all(self) -> None:
-        for alive in self._alive():
-            alive.process.kill()
+                alive.process.popen.kill()
 
     def _learn(self, dead: _Worker, deaths: _Deaths) -> _Task | None:
         """Draw conclusions from a death; return what has to be redone."""
         limits = self._limits
         how = _how_it_ended(dead)
-        if not dead.is_ready:
+        if not dead.is_set_up:
             self._failed_starts.append(dead)
             num_errors = sum(bool(each.error) for each in self._failed_starts)
             most = limits.start_kills if _was_killed(dead) else limits.start_deaths
@@ -442,12 +471,12 @@ class Workers:
 
 def _was_killed(dead: _Worker) -> bool:
     """Whether somebody else ended it: not this process, for hanging."""
-    return dead.process.exitcode == -signal.SIGKILL and not dead.error
+    return dead.process.popen.returncode == -signal.SIGKILL and not dead.error
 
 
 def _how_it_ended(dead: _Worker) -> str:
     """Say what ended a worker and, as far as that tells, what to do."""
-    code = dead.process.exitcode or 0
+    code = dead.process.popen.returncode or 0
     if dead.error:
         return dead.error
     if code >= 0:
@@ -456,36 +485,9 @@ def _how_it_ended(dead: _Worker) -> str:
     return name + ADVICE.get(-code, "")
 
 
-@contextmanager
-def _worker_environment() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
-    os.environ.update(WORKER_ENVIRONMENT)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _forget_all() -> None:
+    for workers in list(_all_workers):
+        workers.forget()
 
 
-@contextmanager
-def _without_main_module() -> Iterator[None]:
-    """Start processes that do not run the user's main module again.
-
-    Spawned processes import it by default, which fails for scripts without a main guard, from
-    standard input and from some notebooks. Workers need nothing of it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-def _limit_sending(pipe: Connection) -> None:
-    """Let writes to a pipe fail after a while, should nobody read."""
-    with socket.socket(fileno=os.dup(pipe.fileno())) as same:
-        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
+os.register_at_fork(after_in_child=_forget_all)

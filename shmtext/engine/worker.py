@@ -1,8 +1,9 @@
-"""A worker process: attach once, then for each pair of numbers a shard, until the pipe closes.
+"""What a worker process does: attach once, then for each pair of numbers a shard, until its end.
 
-From the main process come Python objects (``Setup``, ``Target``, then tasks of two integers). Back
-go lines of JSON, each written at once and shorter than a pipe's atomic write, so that a worker
-stopped at any moment never leaves half a message for the main process to wait on.
+From the main process come Python objects (``Place`` and ``Setup``, for each run a ``Target``, then
+tasks of two integers). Back go lines of JSON, each written at once, so that a worker stopped at any
+moment never leaves half a message for the main process to wait on. What is said of a run bears its
+number: a worker may be late, and the main process at the next run already.
 
 This module is imported by a bare interpreter; what takes long to import, or may fail to, is
 imported where that can be reported.
@@ -12,12 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
-import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +34,10 @@ MAX_MESSAGE_BYTES = 4_000
 NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
 FONTS_ADVICE = "put back what was there, or start anew in another folder"
 
-ORPHANED = 3
-"""Exit code of a worker whose main process died."""
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A worker's own row among the slots; passed at start."""
+    """A worker's own row among the slots; the first thing it is sent."""
 
     slots: SegmentSpec
     worker: int
@@ -60,6 +56,8 @@ class Setup:
 class Target:
     """Where the tasks that follow go."""
 
+    run: int
+    """Number of the run among those of its renderer."""
     path: str
     identity: FolderIdentity
     num_examples: int
@@ -69,7 +67,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Nothing more is written to the target: others may take its folder."""
+    """Nothing more is written to the target: others may take its folder. Is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +82,13 @@ class Redo:
     """An example to draw once before the shard, alone: does it end its worker?"""
 
 
-def main(pipe: Connection, place: Place) -> None:
+def serve(pipe: Connection) -> None:
     """Serve until the pipe closes. Runs in the worker; its only way to speak is the pipe."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         adapt_libraries()
-        server = _Server(pipe, place)
+        server = _Server(pipe, pipe.recv())
+    except (EOFError, ConnectionError):
+        os._exit(0)  # the main process is done before this one was ready
     except Exception as error:
         # The process boundary: imports fail in many ways, each of them must be told.
         _send(pipe, kind="start-up", error=f"{type(error).__name__}: {error}")
@@ -102,7 +101,7 @@ def main(pipe: Connection, place: Place) -> None:
         # The main process is done. Views of the corpus are alive: leave without closing it.
         os._exit(0)
     except (ShmtextError, MemoryError) as error:
-        _send(pipe, kind="stopped", error=str(error) or NO_MEMORY)
+        _send(pipe, kind="unfit", error=str(error) or NO_MEMORY)
         raise SystemExit(1) from None
     except Exception as error:
         # The process boundary again: a bug's traceback is for stderr, one line for the pipe.
@@ -136,6 +135,7 @@ class _Server:
             about_to_draw=progress.marker(self._row), batch_done=self._batch_done
         )
         self._maker: PictureMaker
+        self._run = 0
         self._target: Any = None
 
     @property
@@ -152,6 +152,7 @@ class _Server:
                 self._aim(message)
             case Release():
                 self._release()
+                self._say(kind="released")
             case Redo():
                 if message.suspect is not None:
                     self._try(message.suspect)
@@ -168,11 +169,13 @@ class _Server:
         except OSError as error:
             raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
         self._corpus = self._attach_corpus(setup.corpus)
+        self._say(kind="set up")
 
     def _aim(self, target: Target) -> None:
         from shmtext.dataset.folder import OutputFolder  # noqa: PLC0415
         from shmtext.dataset.plan import Plan  # noqa: PLC0415
 
+        self._run = target.run
         # The main process holds the folder open: a worker that does not find it is told too late.
         gone = StorageError(
             f"{target.path} was removed or replaced during the run: put it back, or choose "
@@ -213,7 +216,7 @@ class _Server:
         except ShmtextError as error:
             self._report_stopped(error)
         else:
-            _send(self._pipe, kind="done", **asdict(self._shard_done(manifest)))
+            self._say(kind="done", **asdict(self._shard_done(manifest)))
 
     def _try(self, suspect: int) -> None:
         from shmtext.engine.progress import NO_EXAMPLE, ON_TRIAL  # noqa: PLC0415
@@ -230,7 +233,10 @@ class _Server:
         self._row[IMAGES] = num_images
 
     def _report_stopped(self, error: ShmtextError) -> None:
-        _send(self._pipe, kind="stopped", error=str(error))
+        self._say(kind="stopped", error=str(error))
+
+    def _say(self, **message: object) -> None:
+        _send(self._pipe, run=self._run, **message)
 
 
 def _send(pipe: Connection, **message: object) -> None:
@@ -241,14 +247,6 @@ def _send(pipe: Connection, **message: object) -> None:
         line = json.dumps({**message, "error": "(too long)"}).encode() + b"\n"
     with suppress(ConnectionError):  # nobody is left to be told: the pipe's end is read next
         os.write(pipe.fileno(), line)
-
-
-def _end_with_parent() -> None:
-    """End this process, in the middle of whatever it does, when the main process has died."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(ORPHANED)
 
 
 def adapt_libraries() -> None:
