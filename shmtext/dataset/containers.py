@@ -25,6 +25,9 @@ from shmtext.dataset.folder import (
 from shmtext.dataset.plan import IMAGES, Plan, Shard
 from shmtext.errors import StorageError
 
+BESIDE = "."
+"""Begins the name of a copy that is not whole yet, beside the folder that it will be."""
+
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -101,16 +104,26 @@ class FilesShard:
         """Rename the staged folder to where readers look."""
         with self._folder.errors_of("rename to", self._target):
             self._folder.make_folder(IMAGES)
-            above, _, base = self._target.rpartition("/")
-            with self._folder.opened(self._stage) as stage_fd, self._folder.opened(above) as fd:
-                try:
-                    os.rename("images", base, src_dir_fd=stage_fd, dst_dir_fd=fd)
-                except OSError as error:
-                    if error.errno not in _IN_THE_WAY:
-                        raise
-                    # Left by a shard that was never committed; goes with the stage.
-                    os.rename(base, "leftover", src_dir_fd=fd, dst_dir_fd=stage_fd)
-                    os.rename("images", base, src_dir_fd=stage_fd, dst_dir_fd=fd)
+            try:
+                self._move(f"{self._stage}/images")
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                # ``images`` is a mount of its own: from the stage nothing can be renamed to there.
+                near = f"{IMAGES}/{BESIDE}{self._target.rpartition('/')[2]}"
+                self._folder.copy_folder(f"{self._stage}/images", near)
+                self._move(near)
+
+    def _move(self, source: str) -> None:
+        """Rename a folder to the target, over what a shard left there that was never committed."""
+        try:
+            self._folder.rename_folder(source, self._target)
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY:
+                raise
+            # Not renamed out of the way: overlayfs can't do that with a folder of a lower layer.
+            self._folder.remove_tree(self._target)
+            self._folder.rename_folder(source, self._target)
 
     def _make_stage(self) -> None:
         self._folder.make_folder(self._stage)

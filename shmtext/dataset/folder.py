@@ -64,6 +64,7 @@ _ADVICE = {
     errno.ENOENT: _GONE,
     errno.ESTALE: _GONE,
     errno.ENOTDIR: "a link or a file stands where a folder should: remove it {again}",
+    errno.EXDEV: "a folder within {out} is a mount of its own: unmount it {again}",
     errno.ELOOP: "a link stands where none should: remove it {again}",
 }
 _AGAIN = "and run the same command again; everything committed is kept"
@@ -217,6 +218,22 @@ class OutputFolder:
             else:
                 os.unlink(base, dir_fd=fd)
 
+    def rename_folder(self, source: str, target: str) -> None:
+        """Rename a folder; an empty one that has the name is replaced. Raises bare ``OSError``."""
+        (source_above, source_base), (above, base) = self._split(source), self._split(target)
+        with self.opened(source_above) as source_fd, self.opened(above) as fd:
+            os.rename(source_base, base, src_dir_fd=source_fd, dst_dir_fd=fd)
+
+    def copy_folder(self, source: str, target: str) -> None:
+        """Copy a folder of files; whatever has the name goes. Raises bare ``OSError``."""
+        self.remove_tree(target)
+        self.make_folder(target)
+        with self.opened(source) as source_fd, self.opened(target) as fd:
+            for name in os.listdir(source_fd):
+                data = read_at(source_fd, name)
+                with closing_fd(os.open(name, NEW_FILE_FLAGS, FILE_MODE, dir_fd=fd)) as copy_fd:
+                    write_all(copy_fd, data)
+
     def sync_folder(self, name: str = "") -> None:
         """Make the names in a folder survive a power cut."""
         with self.errors_of("flush", name), self.opened(name) as fd:
@@ -276,16 +293,6 @@ class OutputFolder:
             except FileNotFoundError:
                 return False
         return True
-
-    def rename(self, source: str, target: str) -> None:
-        """Rename within the folder; an existing file or empty folder is replaced."""
-        (source_above, source_base), (above, base) = self._split(source), self._split(target)
-        with (
-            self.errors_of("rename to", target),
-            self.opened(source_above) as source_fd,
-            self.opened(above) as fd,
-        ):
-            os.rename(source_base, base, src_dir_fd=source_fd, dst_dir_fd=fd)
 
     def free_space(self) -> FreeSpace:
         """Bytes and inodes left for this user."""
@@ -409,10 +416,10 @@ def opened_at(folder_fd: int, name: str | bytes) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def closing_fd(fd: int) -> Iterator[None]:
+def closing_fd(fd: int) -> Iterator[int]:
     """Close ``fd`` at the end; a failing close is a failed write (quotas and NFS report there)."""
     try:
-        yield
+        yield fd
     finally:
         os.close(fd)
 

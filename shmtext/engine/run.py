@@ -152,7 +152,8 @@ class Renderer:
     def close(self) -> None:
         """End the workers and let go of the corpus, after the run under way in another thread."""
         if self._owner_pid != os.getpid():
-            return  # a forked child's copy: all is the parent's
+            self._let_go()  # of the copies that a forked child has
+            return
         with self._my_turn():
             self._let_go()
 
@@ -163,16 +164,19 @@ class Renderer:
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
         """Wait until no other thread renders. Raises ``RendererError`` where that can't help."""
-        if self._owner_pid != os.getpid():
-            raise RendererError(
-                f"this Renderer belongs to process {self._owner_pid}, of which this one is a fork: "
-                "make another one here"
-            )
         if self._thread_id == threading.get_ident():
             raise RendererError(
                 "this Renderer is rendering, and was called by its own observer: call it when "
                 "the run has ended"
             )
+        if self._owner_pid != os.getpid():
+            if self._processes is not None:
+                raise RendererError(
+                    f"the workers of this Renderer belong to process {self._owner_pid}, of which "
+                    "this one is a fork: make a Renderer here"
+                )
+            # The lock may have been held as this process was forked, by a thread that is not here.
+            self._owner_pid, self._turn = os.getpid(), threading.Lock()
         with self._turn:
             self._thread_id = threading.get_ident()
             try:

@@ -262,7 +262,7 @@ def test_a_forked_child_is_refused_its_parents_renderer(out: Path) -> None:
             try:
                 renderer.render(out + "2")
             except ShmtextError as error:
-                assert "make another one here" in str(error)
+                assert "make a Renderer here" in str(error)
                 with Renderer(config, 2, "processes") as own:
                     assert own.render(out + "3").num_images == 300
                 os._exit(7)

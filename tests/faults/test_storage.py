@@ -149,6 +149,55 @@ def test_a_folder_made_unchangeable_during_the_run_stops_it(
     assert tree(out) == undisturbed(*options)
 
 
+def unfinished(out: Path) -> None:
+    """Make a folder of a run that was killed when some of its shards were committed."""
+    run("render", out, *OPTIONS, "--engine", "serial").expect(DONE)
+    (out / "_SUCCESS.json").unlink()
+    for name in ("00001.json", "00003.json"):
+        (out / "fragments" / name).unlink()
+    (out / "_stage").mkdir()
+    (out / "_stage" / "left").touch()
+
+
+@is_root
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_unfinished_run_in_a_lower_layer_is_finished(
+    small: Callable[[str], Path], undisturbed: Undisturbed, engine: str
+) -> None:
+    # As ``docker commit`` or ``COPY out/`` leave it: overlayfs can't rename what lies below it.
+    top = small("size=64m")
+    lower, upper, work, merged = (top / name for name in ("lower", "upper", "work", "merged"))
+    for folder in (lower, upper, work, merged):
+        folder.mkdir()
+    unfinished(lower / "out")
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "shmtext", merged], check=True)
+    try:
+        run("render", merged / "out", *OPTIONS, *ENGINES[engine]).expect(DONE, num_lines=0)
+        assert tree(merged / "out") == undisturbed(*OPTIONS)
+    finally:
+        subprocess.run(["umount", "-l", merged], check=True)
+
+
+@is_root
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_whose_pictures_are_on_a_mount_is_finished(
+    out: Path, small: Callable[[str], Path], undisturbed: Undisturbed, engine: str
+) -> None:
+    unfinished(out)
+    pictures = small("size=64m")
+    shutil.copytree(out / "images", pictures, dirs_exist_ok=True)
+    (pictures / ".00001").mkdir()  # what a start leaves that is killed while it copies
+    (pictures / ".00001" / "left").touch()
+    subprocess.run(["mount", "--bind", pictures, out / "images"], check=True)
+    try:
+        run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE, num_lines=0)
+        assert tree(out) == undisturbed(*OPTIONS)
+        assert not (pictures / ".00001").exists()
+    finally:
+        subprocess.run(["umount", "-l", out / "images"], check=True)
+
+
 @contextmanager
 def immutable(folder: Path) -> Iterator[None]:
     """What ``chattr +i`` does: not even root may change the folder."""
