@@ -8,10 +8,13 @@ when all is done and said, changes nothing.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from types import FrameType
 
-INTERRUPTED = 130
+STOPPED, INTERRUPTED = 3, 130
+MIN_STACK_BYTES = 128 << 10
+"""Of which the imports of the libraries take more than half."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -19,10 +22,22 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
     os._exit(INTERRUPTED)
 
 
+def _check_stack() -> None:
+    """End with one line where the libraries would end this process with a silent SIGSEGV.
+
+    Python itself needs some 70 KiB, and gets as far as this with little more.
+    """
+    limit_bytes, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    if limit_bytes != resource.RLIM_INFINITY and limit_bytes < MIN_STACK_BYTES:
+        os.write(2, b"shmtext: the stack is too small: raise its limit to 1 MB (ulimit -s 1024)\n")
+        os._exit(STOPPED)
+
+
 def main() -> None:
     """Run the command line."""
     for number in SIGNALS:
         signal.signal(number, _leave)
+    _check_stack()
     # Nothing here multiplies matrices. OpenBLAS reserves memory for each core when numpy or OpenCV
     # is imported, and under a limit on address space it hangs or crashes there for want of it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

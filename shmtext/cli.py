@@ -6,6 +6,7 @@ to ``config.py``. What takes long to import is imported by the command that need
 
 from __future__ import annotations
 
+import io
 import resource
 import sys
 import time
@@ -45,8 +46,9 @@ NO_MEMORY = (
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
-RUN_ONLY = ("workers", "engine", "resume")
-"""Options of a run that are no part of its config: they never change a byte of the output."""
+MOST_REASONS = 5
+MANY_SKIPPED = 0.1
+"""Share of examples from which on it is said why they were skipped."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,7 +67,9 @@ def main() -> None:
         _complain(str(error))
         code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo("\n".join(map(_shown, said.getvalue().splitlines())), err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
@@ -91,11 +95,16 @@ class _OutputError(Exception):
 
 def _say(line: str) -> None:
     try:
-        click.echo(line)
+        click.echo(_shown(line))
     except BrokenPipeError:
         raise
     except OSError as error:
         raise _OutputError(error.strerror) from error
+
+
+def _shown(line: str) -> str:
+    """One line, whatever a file is called and a text says: nothing in it moves the cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _close_output() -> None:
@@ -119,6 +128,15 @@ class _GroupedOption(click.Option):
     def __init__(self, *args: Any, group: str, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.group = group
+
+
+class _FolderName(click.Path):
+    """A path that names a folder: no name at all would be the current folder to ``Path``."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value == "":
+            self.fail("expected the name of a folder, got an empty one ('.' is the current one)")
+        return super().convert(value, param, ctx)
 
 
 class _GroupedCommand(click.Command):
@@ -254,7 +272,7 @@ def _corpus_options(command: Command) -> Command:
 
 
 @cli.command(cls=_GroupedCommand)
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=_FolderName(path_type=Path))
 @_corpus_options
 @_option(
     "--workers",
@@ -292,28 +310,30 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     Face's imagefolder), labels.csv and, while it runs, what it takes to resume.
 
     \b
-    Exit codes: 0 done, 2 bad settings or input, 3 stopped by storage or memory (resumable),
-    4 finished but some examples failed, 130 interrupted (resumable).
+    Exit codes: 0 done, 2 bad settings or input, 3 stopped by storage, memory or dying workers
+    (resumable), 4 finished but some examples failed or nothing could be drawn, 130 interrupted
+    (resumable).
     """
     _check_address_space()
-    from shmtext.config import config_from_options, load_toml  # noqa: PLC0415 - see the top
+    from shmtext.config import START_OPTIONS, config_from_options, load_toml  # noqa: PLC0415
 
     options = load_toml(config) if config is not None else {}
     options.update({name: value for name, value in given.items() if value not in (None, ())})
-    run = {name: options.pop(name) for name in RUN_ONLY if name in options}
+    run = {name: options.pop(name) for name in START_OPTIONS if name in options}
     run_config = config_from_options(options)
 
-    from shmtext.engine.run import Renderer  # noqa: PLC0415
+    from shmtext.engine.run import Renderer  # noqa: PLC0415 - see the top
 
     resume = run.pop("resume", "auto")
     with _Screen() as screen, Renderer(run_config, observer=screen, **run) as renderer:
         summary = renderer.render(out, resume=resume)
     _print_summary(summary, run_config.output.csv)
-    return ExitCode.FAILED_EXAMPLES if summary.num_failed else ExitCode.DONE
+    is_all_well = summary.num_images and not summary.num_failed
+    return ExitCode.DONE if is_all_well else ExitCode.FAILED_EXAMPLES
 
 
 @cli.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=_FolderName(path_type=Path))
 def status(out: Path) -> int:
     """Tell how far the run in OUT is, whether it is running, interrupted or finished."""
     from shmtext.engine.inspect import run_status  # noqa: PLC0415
@@ -323,7 +343,7 @@ def status(out: Path) -> int:
 
 
 @cli.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=_FolderName(path_type=Path))
 @click.option("--checksums", is_flag=True, help="Read every byte, not sizes alone.")
 def verify(out: Path, checksums: bool) -> int:
     """Check that every picture in OUT is whole and every label row right.
@@ -356,6 +376,7 @@ class _Screen:
                 TextColumn("{task.fields[trouble]}"),
                 console=self._console,
                 transient=True,
+                auto_refresh=False,  # no thread: there may be none to be had
             )
             self._bar.start()
         return self
@@ -366,14 +387,14 @@ class _Screen:
 
     def note(self, line: str) -> None:
         with suppress(OSError):  # a full disk that takes no log must not end the run
-            self._console.print(line, soft_wrap=True, markup=False)
+            self._console.print(_shown(line), soft_wrap=True, markup=False)
 
     def progress(self, progress: Progress) -> None:
         if self._bar is not None:
             fields: dict[str, Any] = {"rate": progress.images_per_s, "trouble": _trouble(progress)}
             if self._task is None:
                 self._task = self._bar.add_task("", total=progress.num_examples, **fields)
-            self._bar.update(self._task, completed=progress.num_done, **fields)
+            self._bar.update(self._task, completed=progress.num_done, refresh=True, **fields)
             return
         now_s = time.monotonic()
         if now_s - self._line_s >= LINE_EVERY_S:
@@ -404,8 +425,25 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
         _say(f"{summary.num_skipped:,} skipped: see {summary.folder / 'skipped.parquet'}")
     if summary.num_failed:
         _say(f"{summary.num_failed:,} failed: see {summary.folder / 'skipped.parquet'}")
+    num_lost = summary.num_skipped + summary.num_failed
+    if num_lost > MANY_SKIPPED * (summary.num_images + num_lost):
+        _print_reasons(summary.folder)
+    if summary.num_images == 0:
+        _complain("nothing could be drawn: give other fonts, or other texts")
+        return
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: datasets.load_dataset('imagefolder', data_dir='{summary.folder}')")
+
+
+def _print_reasons(folder: Path) -> None:
+    from shmtext.engine.inspect import skip_reasons  # noqa: PLC0415 - see the top
+
+    reasons = skip_reasons(folder)
+    for reason in reasons[:MOST_REASONS]:
+        _say(f"  {reason.num_examples:,} of them: {reason}")
+    if len(reasons) > MOST_REASONS:
+        num_others = sum(reason.num_examples for reason in reasons[MOST_REASONS:])
+        _say(f"  {num_others:,} of them: {len(reasons) - MOST_REASONS:,} other reasons")
 
 
 def _print_status(status: RunStatus) -> None:
@@ -462,7 +500,5 @@ def _complain_of_library(error: ImportError) -> ExitCode:
 
 
 def _complain(line: str) -> None:
-    # One line, whatever a file is called.
-    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     with suppress(OSError):  # the exit code says it, too
-        click.echo(f"shmtext: {shown}", err=True)
+        click.echo(f"shmtext: {_shown(line)}", err=True)

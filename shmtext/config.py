@@ -6,15 +6,18 @@ opens no text and no font; ``engine/run.py`` does.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 import string
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeGuard, assert_never, cast, get_args
 
 from PIL import ImageColor
 
@@ -24,6 +27,10 @@ ImageFormat = Literal["jpg", "png"]
 Mode = Literal["auto", "gray", "rgb"]
 Engine = Literal["auto", "processes", "threads", "serial"]
 Resume = Literal["auto", "never", "must"]
+
+MIN_CONTRAST = 16
+"""Of 255 levels, in at least one channel, between a text and its background. JPEG alone moves a
+level by several, and a person hardly sees a text that differs less."""
 
 MAX_SEED = 2**64 - 1
 MAX_FONT_SIZE_PX = 1_000
@@ -53,7 +60,7 @@ class BalancedText:
     def __post_init__(self) -> None:
         _check_type("letters", self.letters, str, "text")
         _check_type("numbers", self.numbers, str, "text")
-        _check_type("space_freq", self.space_freq, (int, float), "a number")
+        object.__setattr__(self, "space_freq", _number("space_freq", self.space_freq))
         _check_type("split_letters", self.split_letters, bool, "true or false")
         characters = self.letters + self.numbers
         if not characters:
@@ -70,9 +77,8 @@ class BalancedText:
                 "letters and numbers must hold no spaces, control characters or surrogates "
                 f"(set spaces with space_freq), got {characters!r}"
             )
-        check_count("character_frequency", self.character_frequency)
-        check_count("min_example_size", self.min_example_size)
-        check_count("max_example_size", self.max_example_size)
+        for name in ("character_frequency", "min_example_size", "max_example_size"):
+            object.__setattr__(self, name, count(name, getattr(self, name)))
         if self.min_example_size > self.max_example_size:
             raise ConfigError(
                 f"min_example_size ({self.min_example_size}) must be at most "
@@ -140,7 +146,7 @@ class Style:
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
 
         normalise("fonts", map(Path, _as_list("fonts", self.fonts)))
-        normalise("font_sizes", _as_list("font_sizes", self.font_sizes))
+        normalise("font_sizes", map(_hashable, _as_list("font_sizes", self.font_sizes)))
         normalise("font_colors", map(parse_color, _as_list("font_colors", self.font_colors)))
         normalise(
             "background_colors",
@@ -149,10 +155,12 @@ class Style:
         for name in ("font_sizes", "font_colors", "background_colors"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} must hold at least one value, got none")
-        for size in self.font_sizes:
-            check_count("font_sizes", size, MAX_FONT_SIZE_PX)
+        normalise(
+            "font_sizes", [count("font_sizes", size, MAX_FONT_SIZE_PX) for size in self.font_sizes]
+        )
         if self.max_chars_per_line is not None:
-            check_count("max_chars_per_line", self.max_chars_per_line)
+            width = count("max_chars_per_line", self.max_chars_per_line)
+            object.__setattr__(self, "max_chars_per_line", width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +175,9 @@ class Output:
     """Also write ``labels.csv``."""
 
     def __post_init__(self) -> None:
-        _check_choice("image_format", self.image_format, ("jpg", "png"))
-        _check_choice("mode", self.mode, ("auto", "gray", "rgb"))
-        check_count("jpeg_quality", self.jpeg_quality, 100)
+        check_choice("image_format", self.image_format, get_args(ImageFormat))
+        check_choice("mode", self.mode, get_args(Mode))
+        object.__setattr__(self, "jpeg_quality", count("jpeg_quality", self.jpeg_quality, 100))
         _check_type("csv", self.csv, bool, "true or false")
 
 
@@ -190,14 +198,18 @@ class RunConfig:
     """0 to 2**64 - 1."""
 
     def __post_init__(self) -> None:
+        _check_type("corpus", self.corpus, (BalancedText, TextFile), "a BalancedText or TextFile")
+        _check_type("style", self.style, Style, "a Style")
+        _check_type("output", self.output, Output, "an Output")
         if self.max_images is not None:
-            check_count("max_images", self.max_images)
+            object.__setattr__(self, "max_images", count("max_images", self.max_images))
         if not _is_whole(self.seed) or not 0 <= self.seed <= MAX_SEED:
             raise ConfigError(f"seed must be a whole number from 0 to 2**64 - 1, got {self.seed!r}")
+        object.__setattr__(self, "seed", int(self.seed))
         if not self.color_pairs:
             raise ConfigError(
-                "no font colour differs from a background colour "
-                f"(in {self.picture_mode} pictures): the text could not be seen"
+                f"no font colour differs from a background colour by {MIN_CONTRAST} of 255 levels "
+                f"(in {self.picture_mode} pictures): the text could not be read"
             )
 
     @property
@@ -210,16 +222,15 @@ class RunConfig:
 
     @property
     def color_pairs(self) -> tuple[tuple[str, str], ...]:
-        """``(font_color, background_color)`` pairs that can be told apart in a picture."""
-        if self.picture_mode == "gray":
-            seen: Any = lambda color: ImageColor.getcolor(color, "L")  # noqa: E731
-        else:
-            seen = str
+        """``(font_color, background_color)`` pairs that can be told apart in a picture.
+
+        Others, nearer than ``MIN_CONTRAST``, are never drawn.
+        """
         return tuple(
             (font_color, background_color)
             for font_color in self.style.font_colors
             for background_color in self.style.background_colors
-            if seen(font_color) != seen(background_color)
+            if _contrast(font_color, background_color, self.picture_mode) >= MIN_CONTRAST
         )
 
 
@@ -230,7 +241,7 @@ def parse_color(color: str) -> str:
     ('#ff0080', '#000080')
     """
     parts = str(color).split(",")
-    if len(parts) == 3 and all(part.strip().isdecimal() for part in parts):
+    if len(parts) == 3 and all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
         channels = tuple(int(part) for part in parts)
         known = max(channels) <= 255
     else:
@@ -247,6 +258,26 @@ def parse_color(color: str) -> str:
     return "#{:02x}{:02x}{:02x}".format(*channels)
 
 
+def _contrast(color: str, other: str, mode: Literal["gray", "rgb"]) -> int:
+    """Levels between two colours, in the channel in which they differ most.
+
+    >>> _contrast("#ff0000", "#ffff00", "rgb"), _contrast("#fefefe", "#ffffff", "gray")
+    (255, 1)
+    """
+    pairs = zip(_levels(color, mode), _levels(other, mode), strict=True)
+    return max(abs(level - level_of_other) for level, level_of_other in pairs)
+
+
+def _levels(color: str, mode: Literal["gray", "rgb"]) -> tuple[int, ...]:
+    match mode:
+        case "gray":
+            return (cast("int", ImageColor.getcolor(color, "L")),)
+        case "rgb":
+            return ImageColor.getrgb(color)
+        case _:
+            assert_never(mode)
+
+
 CORPUS_OPTIONS = (
     *("letters", "numbers", "space_freq", "character_frequency"),
     *("min_example_size", "max_example_size", "split_letters"),
@@ -254,6 +285,8 @@ CORPUS_OPTIONS = (
 STYLE_OPTIONS = ("fonts", "font_sizes", "font_colors", "background_colors", "max_chars_per_line")
 OUTPUT_OPTIONS = ("image_format", "jpeg_quality", "mode", "csv")
 RUN_OPTIONS = ("max_images", "seed")
+START_OPTIONS = ("workers", "engine", "resume")
+"""Of a start alone, no part of a config: they never change a byte of the output."""
 CONFIG_OPTIONS = (*CORPUS_OPTIONS, "texts", *STYLE_OPTIONS, *OUTPUT_OPTIONS, *RUN_OPTIONS)
 
 
@@ -264,7 +297,10 @@ def config_from_options(options: Mapping[str, Any]) -> RunConfig:
     """
     unknown = sorted(set(options) - set(CONFIG_OPTIONS))
     if unknown:
-        raise ConfigError(f"unknown option {unknown[0]!r}; known are: {', '.join(CONFIG_OPTIONS)}")
+        known = (*CONFIG_OPTIONS, *START_OPTIONS)
+        nearest = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f" (did you mean {nearest[0]}?)" if nearest else ""
+        raise ConfigError(f"unknown option {unknown[0]!r}{meant}; known are: {', '.join(known)}")
 
     def part(names: Iterable[str]) -> dict[str, Any]:
         return {name: options[name] for name in names if name in options}
@@ -299,7 +335,14 @@ def load_toml(path: Path) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a TOML file: {error}") from error
-    options = {name.replace("-", "_"): value for name, value in table.items()}
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
+    options: dict[str, Any] = {}
+    for name, value in table.items():
+        option = name.replace("-", "_")
+        if option in options:
+            raise ConfigError(f"{path} sets {option} twice, with _ and with -: keep one of them")
+        options[option] = value
     if "fonts" in options:
         fonts = _as_list("fonts", options["fonts"])
         options["fonts"] = [str(path.parent / str(font)) for font in fonts]
@@ -330,14 +373,15 @@ def differences(wanted: object, found: object, prefix: str = "") -> list[str]:
             for key in sorted({*wanted, *found})
             for line in differences(wanted.get(key), found.get(key), f"{prefix}{key}.")
         ]
-    if wanted == found:
+    # By their JSON, which is hashed: 1 and 1.0 are equal, and hashed differently.
+    if canonical_json(wanted) == canonical_json(found):
         return []
     return [f"{prefix[:-1]}: {json.dumps(found)} in the folder, {json.dumps(wanted)} asked for"]
 
 
 def _as_list(name: str, value: object) -> list[Any]:
     """Accept one value in place of a list of one."""
-    if isinstance(value, (str, int, Path)):
+    if isinstance(value, (str, Integral, Path)):
         return [value]
     try:
         return list(cast("Iterable[Any]", value))
@@ -345,25 +389,41 @@ def _as_list(name: str, value: object) -> list[Any]:
         raise ConfigError(f"{name} must be a list, got {value!r}") from None
 
 
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _hashable(value: Any) -> Any:
+    """A value that a set takes; what it is is checked afterwards."""
+    return value if isinstance(value, Hashable) else repr(value)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    # NumPy's integers count as whole numbers, too. True and False do to Python, and are never
+    # meant as such.
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _number(name: str, value: object) -> float:
+    """A number as Python's own; a whole one without decimals, however it was written."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise ConfigError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    return int(number) if number.is_integer() else number
 
 
 def _check_type(
     name: str, value: object, wanted: type | tuple[type, ...], description: str
 ) -> None:
-    # True and False are whole numbers to Python, and never meant as such.
-    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+    if not isinstance(value, wanted):
         raise ConfigError(f"{name} must be {description}, got {value!r}")
 
 
-def check_count(name: str, value: object, at_most: int = 2**62) -> None:
-    """Raise ``ConfigError`` unless ``value`` is a whole number from 1 to ``at_most``."""
-    if not _is_whole(value) or not 1 <= cast("int", value) <= at_most:
+def count(name: str, value: object, at_most: int = 2**62) -> int:
+    """``value`` as an int; ``ConfigError`` unless it is a whole number from 1 to ``at_most``."""
+    if not _is_whole(value) or not 1 <= value <= at_most:
         limit = f" to {at_most:,}" if at_most < 2**62 else " or more"
         raise ConfigError(f"{name} must be a whole number, 1{limit}, got {value!r}")
+    return int(value)
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise ``ConfigError`` unless ``value`` is one of ``choices``."""
     if value not in choices:
         raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")

@@ -7,6 +7,7 @@ to do, in one line. Anything else that is raised is a bug and keeps its tracebac
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -19,7 +20,7 @@ class ExitCode(IntEnum):
     STOPPED = 3
     """Storage, memory or workers failed. What was committed is kept: run the same again."""
     FAILED_EXAMPLES = 4
-    """Finished, but some examples could not be rendered: see ``skipped.parquet``."""
+    """Finished, but some examples failed, or nothing could be drawn: see ``skipped.parquet``."""
     INTERRUPTED = 130
     """Ctrl-C or a signal. What was committed is kept: run the same again."""
 
@@ -79,9 +80,17 @@ class RendererError(ShmtextError):
 
 
 class WorkersError(ShmtextError):
-    """Workers die faster than they do work."""
+    """Workers die faster than they do work, or can't be started."""
 
     exit_code = ExitCode.STOPPED
+
+    @classmethod
+    def cannot_start(cls, what: str, why: object) -> Self:
+        """The error for a process or thread that the system did not give, for the reason given."""
+        return cls(
+            f"cannot start {what} ({why}): use fewer workers, or raise the limits on open files, "
+            "processes and threads (ulimit -n, -u)"
+        )
 
 
 class InterruptedRunError(ShmtextError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import string
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -20,8 +22,9 @@ from fault_runs import environment, run
 from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
-from shmtext.config import CONFIG_OPTIONS
+from shmtext.config import CONFIG_OPTIONS, START_OPTIONS
 from shmtext.engine import run as engine_run
+from shmtext.engine.inspect import skip_reasons
 from shmtext.engine.run import Renderer, RunSummary
 from shmtext.errors import ExitCode
 
@@ -389,6 +392,24 @@ def test_a_missing_column_is_refused_and_those_there_are_named(
     )
 
 
+@pytest.mark.parametrize("command", ["render", "status", "verify"])
+def test_a_folder_without_a_name_is_not_the_current_one(
+    shmtext: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = shmtext(command, "")
+
+    assert ExitCode.BAD_INPUT == ended.code
+    assert "expected the name of a folder, got an empty one" in ended.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["render", "status", "verify"])
+def test_a_name_that_is_too_long_is_refused(shmtext: Shell, tmp_path: Path, command: str) -> None:
+    for name in ("x" * 256, "/".join(["x" * 200] * 25)):
+        shmtext(command, tmp_path / name).refuses("is too long: most file systems take 255 bytes")
+
+
 def test_a_folder_with_other_files_is_refused(shmtext: Shell, tmp_path: Path) -> None:
     (tmp_path / "theirs.txt").touch()
 
@@ -466,6 +487,51 @@ def test_skipped_texts_are_counted_and_are_no_failure(shmtext: Shell, tmp_path: 
 
     assert ExitCode.DONE == ended.code
     assert f"1 skipped: see {tmp_path}/out/skipped.parquet" in ended.out
+
+
+def test_a_run_that_comes_to_nothing_says_why_and_is_no_success(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "texts.txt").write_text("中文\n你好\n   \n", encoding="utf-8")
+    asked = ("render", tmp_path / "out", "--texts", tmp_path / "texts.txt")
+    ended = shmtext(*asked)
+    again = shmtext(*asked)
+
+    for each in (ended, again):
+        assert ExitCode.FAILED_EXAMPLES == each.code
+        assert "2 of them: no font covers U+4E2D 中, U+6587 文 (or the like)" in each.out
+        assert "1 of them: blank" in each.out
+        assert "shmtext: nothing could be drawn" in each.err
+        assert "load" not in each.out
+
+
+@pytest.mark.parametrize(("num_good", "is_told"), [(8, True), (9, False)])
+def test_it_is_said_why_where_more_than_a_tenth_is_skipped(
+    shmtext: Shell, tmp_path: Path, num_good: int, is_told: bool
+) -> None:
+    lines = [*["good"] * num_good, "中"]
+    (tmp_path / "texts.txt").write_text("\n".join(lines), encoding="utf-8")
+    ended = shmtext("render", tmp_path / "out", "--texts", tmp_path / "texts.txt")
+
+    assert ExitCode.DONE == ended.code
+    assert is_told == ("1 of them: no font covers U+4E2D 中\n" in ended.out)
+    assert "load" in ended.out
+
+
+def test_the_commonest_reasons_come_first_and_the_rest_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = ["g", "c", *["bb"] * 2, "d", *["aaa"] * 3, "e", "f"]
+    pq.write_table(pa.table({"reason": reasons}), tmp_path / "skipped.parquet")
+    cli._print_reasons(tmp_path)
+
+    assert [("aaa", 3), ("bb", 2), ("g", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 1)] == [
+        (each.reason, each.num_examples) for each in skip_reasons(tmp_path)
+    ]
+    assert [
+        *("  3 of them: aaa", "  2 of them: bb"),
+        *("  1 of them: g", "  1 of them: c", "  1 of them: d", "  2 of them: 2 other reasons"),
+    ] == capsys.readouterr().out.splitlines()
 
 
 def test_failed_examples_end_with_code_4(
@@ -565,6 +631,29 @@ def test_verify_names_what_is_damaged_and_the_next_run_mends_it(
     assert ExitCode.DONE == shmtext("verify", tmp_path, "--checksums").code
 
 
+def test_nothing_in_a_name_or_a_text_moves_the_cursor(shmtext: Shell, tmp_path: Path) -> None:
+    out = tmp_path / "out\x1b[2J\u202e"
+    (tmp_path / "texts.txt").write_text("good\n\x1b[31m\nmore\n", encoding="utf-8")
+    rendered = shmtext("render", out, "--texts", tmp_path / "texts.txt")
+    (out / "images" / "00000" / "x\nshmtext: all is fine\x1b[1A\r").touch()
+    (out / "images" / "00000" / "000000000.jpg").unlink()
+    (out / "fragments" / "00001\n.json").touch()
+    (out / ".lock").write_text("nobody\x1b[2J")
+    verified, told = shmtext("verify", out), shmtext("status", out)
+    with (out / ".lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        running = shmtext("status", out)
+        refused = shmtext("render", out, "--texts", tmp_path / "texts.txt")
+
+    for ended in (rendered, verified, told, running, refused):
+        lines = (ended.out + ended.err).splitlines()
+        assert lines
+        assert all(line.isprintable() for line in lines), lines
+        assert "shmtext: all is fine" not in [line.strip() for line in lines]
+    assert "\\x1b[2J\\u202e" in rendered.out
+    assert "x\\nshmtext: all is fine\\x1b[1A\\r: is there, none was committed" in verified.out
+
+
 def test_verify_of_an_unfinished_run_says_what_is_missing(shmtext: Shell, tmp_path: Path) -> None:
     shmtext("render", tmp_path, *TINY)
     (tmp_path / "_SUCCESS.json").unlink()
@@ -589,7 +678,7 @@ def test_help_mentions_every_option_with_its_default() -> None:
     text = help_of("render")
     words = text.replace("/", " ").replace(",", " ").split()
 
-    for name in (*CONFIG_OPTIONS, *cli.RUN_ONLY, "config"):
+    for name in (*CONFIG_OPTIONS, *START_OPTIONS, "config"):
         assert f"--{name.replace('_', '-')}" in words
     for default in ("a-z A-Z", "1000", "#000000", "#ffffff", "jpg", "95", "auto", "32"):
         assert default in text
@@ -614,7 +703,7 @@ def test_every_command_and_option_has_a_help() -> None:
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
     names = {parameter.name for parameter in cli.cli.commands["render"].params}
 
-    assert {*CONFIG_OPTIONS, *cli.RUN_ONLY, "config", "out"} == names
+    assert {*CONFIG_OPTIONS, *START_OPTIONS, "config", "out"} == names
 
 
 # -- as a process ----------------------------------------------------------------------------

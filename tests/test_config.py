@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,8 +113,34 @@ def test_colours_that_are_one_gray_are_not_paired() -> None:
             style=Style(font_colors=["#ff0000"], background_colors=["#4c4c4c"]),
             output=Output(mode="gray"),
         ),
-        "no font colour differs from a background colour (in gray pictures)",
+        "no font colour differs from a background colour by 16 of 255 levels (in gray pictures)",
     )
+
+
+@pytest.mark.parametrize(
+    ("color", "background", "mode"),
+    [
+        ("#fefefe", "white", "auto"),
+        ("#f0f0f0", "white", "auto"),
+        ("#0f0f0f", "#000000", "rgb"),
+        ("#0f000f", "#000f00", "rgb"),
+        ("#12345f", "#123450", "auto"),
+    ],
+)
+def test_colours_too_near_to_be_read_are_refused(color: str, background: str, mode: Any) -> None:
+    refuses(
+        lambda: RunConfig(
+            style=Style(font_colors=[color], background_colors=[background]),
+            output=Output(mode=mode),
+        ),
+        "no font colour differs from a background colour by 16 of 255 levels",
+    )
+
+
+def test_of_several_colours_those_too_near_are_not_paired() -> None:
+    style = Style(font_colors=["black", "#fefefe", "#efefef"], background_colors=["white"])
+
+    assert (("#000000", "#ffffff"), ("#efefef", "#ffffff")) == RunConfig(style=style).color_pairs
 
 
 # -- lists ---------------------------------------------------------------------------------------
@@ -247,7 +274,9 @@ def test_texts_take_the_place_of_balanced_text() -> None:
 
 def test_an_unknown_option_is_refused_and_the_known_ones_are_named() -> None:
     refuses(
-        lambda: config_from_options({"font_size": 3}), "unknown option 'font_size'", "font_sizes"
+        lambda: config_from_options({"font_size": 3}),
+        "unknown option 'font_size' (did you mean font_sizes?)",
+        *("fonts", "workers", "engine", "resume"),
     )
 
 
@@ -263,10 +292,66 @@ def test_an_unknown_option_is_refused_and_the_known_ones_are_named() -> None:
         ("split_letters", 1),
         ("texts", 3),
         ("csv", "no"),
+        ("font_sizes", [[8]]),
+        ("image_format", ["jpg"]),
+        ("mode", {}),
+        ("seed", None),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_by_the_option_s_name(name: str, value: Any) -> None:
     refuses(lambda: config_from_options({name: value}), name)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("corpus", "x"), ("corpus", None), ("style", None), ("style", {}), ("output", 3)],
+)
+def test_a_part_of_the_wrong_type_is_refused(part: str, value: Any) -> None:
+    refuses(lambda: RunConfig(**{part: value}), f"{part} must be a", repr(value))
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    config = RunConfig(
+        corpus=BalancedText(
+            character_frequency=np.int64(3),  # type: ignore[arg-type]
+            space_freq=np.float32(0.5),  # type: ignore[arg-type]
+        ),
+        style=Style(font_sizes=np.array([24, 32], np.uint8), max_chars_per_line=np.int16(9)),  # type: ignore[arg-type]
+        output=Output(jpeg_quality=np.int32(80)),  # type: ignore[arg-type]
+        max_images=np.int64(5),  # type: ignore[arg-type]
+        seed=np.uint64(2**64 - 1),  # type: ignore[arg-type]
+    )
+
+    assert config == RunConfig(
+        corpus=BalancedText(character_frequency=3, space_freq=0.5),
+        style=Style(font_sizes=(24, 32), max_chars_per_line=9),
+        output=Output(jpeg_quality=80),
+        max_images=5,
+        seed=2**64 - 1,
+    )
+    assert config.seed == json.loads(json.dumps(config.seed))
+    assert Style(font_sizes=np.int64(8)).font_sizes == (8,)  # type: ignore[arg-type]
+    refuses(lambda: RunConfig(max_images=np.bool_(True)), "max_images must be a whole number")  # type: ignore[arg-type]
+    refuses(lambda: RunConfig(max_images=np.float64(3)), "max_images must be a whole number")  # type: ignore[arg-type]
+
+
+def test_a_number_is_the_same_however_it_is_written() -> None:
+    one, other = BalancedText(space_freq=1), BalancedText(space_freq=1.0)
+
+    assert canonical_json(asdict(one)) == canonical_json(asdict(other))
+
+
+def test_toml_that_names_an_option_in_both_spellings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("font-sizes = [8]\nfont_sizes = [9]\n")
+
+    refuses(lambda: load_toml(tmp_path / "run.toml"), "sets font_sizes twice, with _ and with -")
+
+
+@pytest.mark.parametrize("content", ["a = " + "[" * 100_000, "a = " + "{b=" * 100_000])
+def test_toml_without_an_end_to_its_brackets_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.toml").write_text(content)
+
+    refuses(lambda: load_toml(tmp_path / "run.toml"), f"{tmp_path}/run.toml is")
 
 
 def test_toml_names_may_have_hyphens(tmp_path: Path) -> None:
@@ -337,6 +422,10 @@ def test_a_fingerprint_is_the_hash_of_canonical_json() -> None:
 
     assert text.decode() == canonical_json(identity)
     assert hashlib.sha256(text).hexdigest() == fingerprint(identity)
+
+
+def test_what_is_hashed_differently_differs() -> None:
+    assert ["a: 1 in the folder, 1.0 asked for"] == differences({"a": 1.0}, {"a": 1})
 
 
 def test_configs_that_say_the_same_are_equal() -> None:

@@ -155,7 +155,12 @@ class Segment:
         _check_folder()
         name = SEGMENT_PREFIX + secrets.token_hex(8)
         # The resource tracker is told before: whatever kills this process, it cleans up.
-        _track(name)
+        try:
+            _track(name)
+        except OSError as error:
+            raise _NoRoomError(
+                f"Python's resource tracker cannot be started ({error.strerror})"
+            ) from error
         for _ in range(_MAX_TRIES):
             try:
                 # One byte, and its own map is not used: then making that map cannot fail for want

@@ -127,6 +127,11 @@ class OutputFolder:
                     os.mkdir(path, FOLDER_MODE)
             return cls(path, os.open(path, FOLDER_FLAGS))
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise FolderError(
+                    f"the name of {path} is too long: most file systems take 255 bytes a name, and "
+                    "4,096 a path"
+                ) from error
             if path.is_symlink():
                 raise FolderError(
                     f"{path} is a link, expected a folder: name the folder it leads to"
@@ -375,6 +380,17 @@ class OutputFolder:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         with self.errors_of("open", name):
             return os.open(name, flags, FILE_MODE, dir_fd=self._fd)
+
+
+def folder_path(out: str | os.PathLike[str]) -> Path:
+    """The path of an output folder, as a caller names it; ``FolderError`` if it names none."""
+    try:
+        name = os.fspath(out)
+    except TypeError:
+        name = None
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise FolderError(f"the output folder must be a path without NUL, got {out!r}")
+    return Path(name)
 
 
 def write_all(fd: int, data: FileBytes) -> None:

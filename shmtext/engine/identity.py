@@ -1,22 +1,26 @@
-"""What decides a run's bytes: its identity, kept in ``run.json`` and hashed to the fingerprint."""
+"""What decides a run's bytes: its identity, kept in ``run.json`` and hashed to the fingerprint.
+
+Every field of the config is part of it, but for those that ``LEFT_OUT`` names, with the reason: a
+field that nobody thought of must not let two runs mix in one folder.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from importlib.metadata import version
 from typing import Any
 from unicodedata import unidata_version
 
 from PIL import features
 
-from shmtext.config import BalancedText, RunConfig
+from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.render.encode import deflate_version, opencv_version
 from shmtext.render.faces import can_shape
 
-OUTPUT_FORMAT = 1
+OUTPUT_FORMAT = 2
 """Goes up when the same settings and versions of libraries come to other bytes."""
 
 
@@ -27,27 +31,40 @@ def corpus_digest(texts: RaggedTexts) -> str:
     return digest.hexdigest()
 
 
+LEFT_OUT: dict[type, frozenset[str]] = {
+    # In its place stands what a text file says: ``corpus_sha256``. Where it lies does not matter.
+    TextFile: frozenset({"path", "column"}),
+    # Likewise: the fonts' content.
+    Style: frozenset({"fonts"}),
+    # The parts stand for themselves; ``num_examples`` is what ``max_images`` comes to.
+    RunConfig: frozenset({"corpus", "style", "output", "max_images"}),
+}
+"""Fields of settings that do not decide a byte by themselves."""
+
+
 def identity_of(
     config: RunConfig, fonts: Mapping[str, str], corpus_sha256: str, num_examples: int
 ) -> dict[str, Any]:
     """Everything that decides a run's bytes, as JSON. ``fonts`` are digests by name."""
-    style, source = config.style, config.corpus
-    return {
+    parts = {**_deciding(config), **_deciding(config.style), **_deciding(config.output)}
+    return parts | {
         "format": OUTPUT_FORMAT,
-        # Where a file of texts lies does not matter, only what it says.
-        "corpus": asdict(source) if isinstance(source, BalancedText) else {"kind": "texts"},
+        "corpus": {"kind": type(config.corpus).__name__, **_deciding(config.corpus)},
         "corpus_sha256": corpus_sha256,
         "num_examples": num_examples,
         "fonts": fonts,
-        "font_sizes": style.font_sizes,
-        "font_colors": style.font_colors,
-        "background_colors": style.background_colors,
-        "max_chars_per_line": style.max_chars_per_line,
-        **asdict(config.output),
+        # What it comes to: ``auto`` and ``gray`` may be the same.
         "mode": config.picture_mode,
-        "seed": config.seed,
         "versions": _versions(config.output.image_format),
     }
+
+
+def _deciding(settings: BalancedText | TextFile | Style | Output | RunConfig) -> dict[str, Any]:
+    left_out = {
+        name for kind, names in LEFT_OUT.items() if isinstance(settings, kind) for name in names
+    }
+    names = [each.name for each in fields(settings) if each.name not in left_out]
+    return {name: getattr(settings, name) for name in names}
 
 
 def _versions(image_format: str) -> dict[str, str | None]:

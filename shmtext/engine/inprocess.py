@@ -28,7 +28,7 @@ from shmtext.engine.progress import (
 from shmtext.engine.shards import RunTarget, Watch, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S, Limits
-from shmtext.errors import ShmtextError
+from shmtext.errors import ShmtextError, WorkersError
 from shmtext.render.pictures import PictureMaker
 from shmtext.render.settings import RenderSettings
 
@@ -72,7 +72,11 @@ class InProcess:
                     following = next(waiting, None)
                     if following is None:
                         break
-                    running.add(pool.submit(self._render, target, following, stop))
+                    try:
+                        running.add(pool.submit(self._render, target, following, stop))
+                    except RuntimeError as error:  # what threading makes of EAGAIN
+                        what = f"thread {len(running) + 1} of {self.num_threads}"
+                        raise WorkersError.cannot_start(what, error) from error
                 if not running:
                     return
                 done, running = wait(running, POLL_S, FIRST_COMPLETED)

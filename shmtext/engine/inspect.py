@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shmtext.dataset.check import Report, check_run, mark_damaged
-from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.manifest import Damage, committed_shards
 from shmtext.dataset.merge import read_success
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RECORD, RunRecord, read_record
+from shmtext.dataset.skipped import SkipReason, read_skip_reasons
 from shmtext.errors import DamageError, FolderError
 
 
@@ -44,7 +45,7 @@ class RunStatus:
 
 def run_status(out: str | os.PathLike[str]) -> RunStatus:
     """Tell how far the run in ``out`` is; works on a running, interrupted or finished one."""
-    with OutputFolder.open(Path(out), create=False) as folder:
+    with OutputFolder.open(folder_path(out), create=False) as folder:
         record = _record(folder)
         plan = _plan(record)
         manifests, damages = committed_shards(folder, plan, record.fingerprint)
@@ -57,7 +58,7 @@ def run_status(out: str | os.PathLike[str]) -> RunStatus:
         end_s = max((m.finished_at for m in committed), default=0.0)
         num_images = sum(m.num_rows for m in committed)
         return RunStatus(
-            folder=Path(out),
+            folder=folder.path,
             holder=folder.holder(),
             finished=finished,
             num_examples=plan.num_examples,
@@ -72,12 +73,18 @@ def run_status(out: str | os.PathLike[str]) -> RunStatus:
         )
 
 
+def skip_reasons(out: str | os.PathLike[str]) -> list[SkipReason]:
+    """Why examples of the finished run in ``out`` have no picture, the commonest reason first."""
+    with OutputFolder.open(folder_path(out), create=False) as folder:
+        return read_skip_reasons(folder)
+
+
 def verify(out: str | os.PathLike[str], *, checksums: bool = False) -> Report:
     """Check every file that was committed: sizes, and with ``checksums`` every byte.
 
     Shards found damaged are marked: the next run of the same config renders them again.
     """
-    with OutputFolder.open(Path(out), create=False) as folder:
+    with OutputFolder.open(folder_path(out), create=False) as folder:
         record = _record(folder)
         report = check_run(folder, _plan(record), record.fingerprint, checksums)
         if report.damages:

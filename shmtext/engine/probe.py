@@ -7,20 +7,24 @@ a new child goes on with those after it. Fonts that come with the package are no
 from __future__ import annotations
 
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
+from shmtext.engine.spawn import search_path
+from shmtext.errors import WorkersError
 from shmtext.render.faces import FontFile, draw_probe
 
 TIMEOUT_S = 20
 """For one font at all sizes; DejaVu Sans takes 5 ms a size."""
 
 TOO_SLOW = f"takes more than {TIMEOUT_S} s to draw"
-CHILD = "from shmtext.engine.probe import serve; serve()"
+CHILD = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from shmtext.engine.probe import serve; serve()"
+)
 
 
 def find_faults(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[str]:
@@ -38,17 +42,18 @@ def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> tuple[list[str
     """Run one child; return the faults it found and how many fonts it has dealt with."""
     paths = [font.path for font in fonts]
     task = json.dumps({"paths": paths, "sizes_px": list(sizes_px), "timeout_s": TIMEOUT_S})
-    # The child finds the package where this process found it.
-    path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
-    environment = {**os.environ, "PYTHONPATH": path}
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD],  # nothing from the working folder
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for this process, which ends the child in time
-    )
+    try:
+        child = subprocess.Popen(
+            # -P: nothing from the working folder. The child finds the package where this does.
+            [sys.executable, "-P", "-c", CHILD, search_path()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process, which ends the child in time
+        )
+    except OSError as error:
+        what = "a process to try the fonts in"
+        raise WorkersError.cannot_start(what, error.strerror) from error
     try:
         # Its own alarm ends it first, unless it was stopped or its storage does not answer.
         output, _ = child.communicate(task.encode(), timeout=TIMEOUT_S * (len(fonts) + 1))

@@ -19,14 +19,14 @@ from itertools import count
 from multiprocessing.util import Finalize
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self, assert_never, get_args
 
 from shmtext import config as settings
 from shmtext.config import BalancedText, Engine, Resume, RunConfig, TextFile
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
 from shmtext.corpus.shared import SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
-from shmtext.dataset.folder import STAGE, OutputFolder
+from shmtext.dataset.folder import STAGE, OutputFolder, folder_path
 from shmtext.dataset.manifest import (
     Manifest,
     committed_shards,
@@ -111,14 +111,15 @@ class Renderer:
         observer: Observer | None = None,
         limits: Limits | None = None,
     ) -> None:
-        if engine not in ("auto", "processes", "threads", "serial"):
-            raise ConfigError(
-                f"engine must be one of auto, processes, threads, serial, got {engine!r}"
-            )
-        if workers is not None:
-            settings.check_count("workers", workers, MAX_WORKERS)
+        if not isinstance(config, RunConfig):
+            raise ConfigError(f"config must be a RunConfig, got {config!r}")
+        settings.check_choice("engine", engine, get_args(Engine))
         self.config = config
-        self.num_workers = workers or default_num_workers()
+        self.num_workers = (
+            default_num_workers()
+            if workers is None
+            else settings.count("workers", workers, MAX_WORKERS)
+        )
         self._engine = engine
         self._observer = observer or Silent()
         self._limits = limits
@@ -192,12 +193,11 @@ class Renderer:
         ``max_images`` takes the first so many of what the config comes to. ``resume`` ``never``
         refuses a folder that holds a run, ``must`` one that holds none. Raises ``ShmtextError``.
         """
-        if resume not in ("auto", "never", "must"):
-            raise ConfigError(f"resume must be one of auto, never, must, got {resume!r}")
+        settings.check_choice("resume", resume, get_args(Resume))
         if max_images is not None:
-            settings.check_count("max_images", max_images)
+            max_images = settings.count("max_images", max_images)
         with self._my_turn():
-            return self._render_into(Path(out), max_images, resume)
+            return self._render_into(folder_path(out), max_images, resume)
 
     def _render_into(self, out: Path, max_images: int | None, resume: Resume) -> RunSummary:
         begin_s = time.monotonic()
@@ -268,7 +268,8 @@ class Renderer:
 
     def _encode(self, spill_folder: Path, stop: StopRequest, was_cut_short: bool) -> RaggedTexts:
         sweep_orphans()
-        if self._takes_processes(was_cut_short):
+        engine = self._chosen_engine(was_cut_short)
+        if engine == "processes":
             # Workers import their libraries while this process makes the corpus.
             self._processes = self._resources.enter_context(
                 closing(Workers(self.num_workers, spill_folder, self._limits))
@@ -285,7 +286,7 @@ class Renderer:
         chunks = take_texts(chunks, self.config.max_images)
         if self._processes is None:
             texts = gather_chunks(chunks)
-            num_threads = 1 if self._engine in ("auto", "serial") else self.num_workers
+            num_threads = self.num_workers if engine == "threads" else 1
             self._in_process = InProcess(self._settings, texts, num_threads)
         else:
             corpus = self._resources.enter_context(SharedCorpus.create(chunks, spill_folder))
@@ -302,12 +303,17 @@ class Renderer:
             )
         return texts
 
-    def _takes_processes(self, was_cut_short: bool) -> bool:
-        if self._engine != "auto":
-            return self._engine == "processes"
-        if was_cut_short:
-            return True  # by an example that crashes, perhaps: it would end this process again
-        return _estimate_num_examples(self.config) > IN_PROCESS_EXAMPLES
+    def _chosen_engine(self, was_cut_short: bool) -> Literal["processes", "threads", "serial"]:
+        """What the engine asked for comes to."""
+        match self._engine:
+            case "auto":
+                # An example that crashes, perhaps: it would end this process again.
+                is_large = _estimate_num_examples(self.config) > IN_PROCESS_EXAMPLES
+                return "processes" if was_cut_short or is_large else "serial"
+            case "processes" | "threads" | "serial":
+                return self._engine
+            case _:
+                assert_never(self._engine)
 
     # -- one run -------------------------------------------------------------------------------
 

@@ -13,12 +13,10 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import struct
 import subprocess
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -36,9 +34,6 @@ CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from shmtext.engine.spawn import spawn_main; spawn_main()"
 )
-
-ORPHANED = 3
-"""Exit code of a worker whose main process died."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +55,7 @@ class WorkerProcess:
             with signals_blocked():
                 popen = subprocess.Popen(
                     # -P: modules of the folder that a run is started in are none of its.
-                    [sys.executable, "-P", "-c", CHILD, _search_path(), str(theirs.fileno())],
+                    [sys.executable, "-P", "-c", CHILD, search_path(), str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     env={**os.environ, **WORKER_ENVIRONMENT},
                     pass_fds=[theirs.fileno()],
@@ -91,22 +86,12 @@ class WorkerProcess:
 
 def spawn_main() -> None:
     """Be a worker, in the process that ``WorkerProcess.start`` started."""
-    pipe = Connection(int(sys.argv[2]))
-    threading.Thread(target=_end_with_main, args=(pipe.fileno(),), daemon=True).start()
-    from shmtext.engine import worker  # noqa: PLC0415 - its main process has no use for it
+    from shmtext.engine.worker import serve  # noqa: PLC0415 - the main process has no use for it
 
-    worker.serve(pipe)
+    serve(Connection(int(sys.argv[2])))
 
 
-def _end_with_main(pipe_fd: int) -> None:
-    """End this process, in the middle of whatever it does, when the main process has died."""
-    poll = select.poll()
-    poll.register(pipe_fd, select.POLLRDHUP)
-    poll.poll()
-    os._exit(ORPHANED)
-
-
-def _search_path() -> str:
+def search_path() -> str:
     """Where this process finds modules, as JSON: workers must find the same ones."""
     folders = [folder for folder in sys.path if isinstance(folder, str)]
     with suppress(FileNotFoundError):  # the working folder was removed: nothing is found there

@@ -294,10 +294,8 @@ class Workers:
         try:
             process = WorkerProcess.start()
         except OSError as error:
-            raise WorkersError(
-                f"cannot start worker {number + 1} of {self.num_workers} ({error.strerror}): use "
-                "fewer workers, or raise the limits on open files and processes (ulimit -n, -u)"
-            ) from error
+            what = f"worker {number + 1} of {self.num_workers}"
+            raise WorkersError.cannot_start(what, error.strerror) from error
         process.send(worker.Place(self._slots.spec, number, self.num_workers))
         self._workers[number] = _Worker(number, process, time.monotonic())
 

@@ -14,13 +14,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import select
+import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shmtext.errors import FolderError, FontError, ShmtextError, StorageError
+from shmtext.errors import FolderError, FontError, ShmtextError, StorageError, WorkersError
 
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
@@ -33,6 +35,9 @@ MAX_MESSAGE_BYTES = 4_000
 
 NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
 FONTS_ADVICE = "put back what was there, or start anew in another folder"
+
+ORPHANED = 3
+"""Exit code of a worker whose main process died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +90,15 @@ class Redo:
 def serve(pipe: Connection) -> None:
     """Serve until the pipe closes. Runs in the worker; its only way to speak is the pipe."""
     try:
+        _watch_main(pipe)
         adapt_libraries()
         server = _Server(pipe, pipe.recv())
     except (EOFError, ConnectionError):
         os._exit(0)  # the main process is done before this one was ready
     except Exception as error:
         # The process boundary: imports fail in many ways, each of them must be told.
-        _send(pipe, kind="start-up", error=f"{type(error).__name__}: {error}")
+        kind = "" if isinstance(error, ShmtextError) else f"{type(error).__name__}: "
+        _send(pipe, kind="start-up", error=f"{kind}{error}")
         raise SystemExit(1) from None
     _send(pipe, kind="ready")
     try:
@@ -247,6 +254,21 @@ def _send(pipe: Connection, **message: object) -> None:
         line = json.dumps({**message, "error": "(too long)"}).encode() + b"\n"
     with suppress(ConnectionError):  # nobody is left to be told: the pipe's end is read next
         os.write(pipe.fileno(), line)
+
+
+def _watch_main(pipe: Connection) -> None:
+    """From now on end this process, whatever it is about, as soon as the main process has died."""
+    poll = select.poll()
+    poll.register(pipe.fileno(), select.POLLRDHUP)
+
+    def end_with_main() -> None:
+        poll.poll()
+        os._exit(ORPHANED)
+
+    try:
+        threading.Thread(target=end_with_main, daemon=True).start()
+    except RuntimeError as error:  # what threading makes of EAGAIN
+        raise WorkersError.cannot_start("a thread", error) from error
 
 
 def adapt_libraries() -> None:

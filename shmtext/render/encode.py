@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import assert_never
 
 import cv2
 import numpy as np
@@ -55,9 +56,28 @@ def encoder(output: Output) -> Encoder:
     It takes shape ``(height, width)``, or ``(height, width, 3)`` with channels in the order that
     ``takes_bgr`` tells, and returns bytes or a flat uint8 array.
     """
-    if output.image_format == "png":
-        return encode_png
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, output.jpeg_quality]
+    match output.image_format:
+        case "png":
+            return encode_png
+        case "jpg":
+            return _jpeg_encoder(output.jpeg_quality)
+        case _:
+            assert_never(output.image_format)
+
+
+def takes_bgr(output: Output) -> bool:
+    """Whether the encoder wants blue, green, red (OpenCV's order)."""
+    match output.image_format:
+        case "png":
+            return False
+        case "jpg":
+            return True
+        case _:
+            assert_never(output.image_format)
+
+
+def _jpeg_encoder(quality: int) -> Encoder:
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
 
     def encode_jpeg(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         done, data = cv2.imencode(".jpg", picture, parameters)
@@ -66,11 +86,6 @@ def encoder(output: Output) -> Encoder:
         return data
 
     return encode_jpeg
-
-
-def takes_bgr(output: Output) -> bool:
-    """Whether the encoder wants blue, green, red (OpenCV's order)."""
-    return output.image_format == "jpg"
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:

@@ -18,6 +18,7 @@ from fault_runs import (
     Tree,
     finish,
     is_at_work,
+    is_root,
     num_committed,
     poison_shim,
     run,
@@ -339,6 +340,45 @@ def test_a_killed_idle_worker_is_replaced_when_there_is_work(
     assert first.digest == second.digest
     assert tree(tmp_path / "second") == undisturbed("--max-images", 2000)
     assert not workers_of(os.getpid())
+
+
+def limited_to(num_processes: int) -> list[str]:
+    """A prefix: the limit on processes holds for nobody who is root, and for no one's first user.
+
+    What lies in root's own folders can be read all the same.
+    """
+    user = 60_000 + os.getpid() % 5_000
+    rights = "+dac_override,+dac_read_search"
+    return [
+        *("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"),
+        *(f"--inh-caps={rights}", f"--ambient-caps={rights}"),
+        *("prlimit", f"--nproc={num_processes}"),
+    ]
+
+
+@is_root
+@pytest.mark.parametrize("engine", ["threads", "processes", "processes, font probed", "serial"])
+@pytest.mark.parametrize("num_processes", [1, 2, 4, 6])
+def test_a_limit_on_processes_is_kept_or_named(
+    out: Path, undisturbed: Undisturbed, engine: str, num_processes: int
+) -> None:
+    engine, _, has_font = engine.partition(", ")
+    options = ("--max-images", 1_000, *(("--fonts", FONT) if has_font else ()))
+    asked = ("render", out, *options, "--engine", engine, "--workers", 5)
+    ended = run(*asked, prefix=limited_to(num_processes))
+    # Libraries say on their own account that they get no threads.
+    said = [line for line in ended.stderr.splitlines() if "jemalloc" not in line]
+    if ended.returncode:
+        ended.expect(STOPPED, "use fewer workers", "ulimit", "-u")
+        assert len(said) == 1
+    run(*asked).expect(DONE)
+    assert tree(out) == undisturbed(*options)
+
+
+@pytest.mark.parametrize("limit_kib", [100, 127])
+def test_a_stack_that_is_too_small_is_one_line(out: Path, limit_kib: int) -> None:
+    prefix = ("prlimit", f"--stack={limit_kib << 10}")
+    run("render", out, prefix=prefix).expect(STOPPED, "the stack is too small", num_lines=1)
 
 
 SCRIPT = """

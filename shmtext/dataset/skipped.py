@@ -1,0 +1,77 @@
+"""Why a run's examples have no picture: the reasons in ``skipped.parquet``, counted by kind.
+
+What the reasons are is not known here, but that they name characters and numbers.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shmtext.dataset.folder import OutputFolder, opened_at
+from shmtext.dataset.merge import SKIPPED_TABLE
+from shmtext.errors import DamageError
+
+_CHARACTER = r"U\+[0-9A-F]{4,6}(?: \S(?![^,\s]))?"
+_CHARACTERS = re.compile(rf"{_CHARACTER}(?:, {_CHARACTER})*(?: and [\d,]+ more)?")
+_NUMBER = re.compile(r"\d[\d,.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class SkipReason:
+    """Why some examples have no picture."""
+
+    reason: str
+    """As it stands in ``skipped.parquet`` for the first of them."""
+    num_examples: int
+    differs: bool
+    """Others' reasons are the same but for characters or numbers."""
+
+    def __str__(self) -> str:
+        return self.reason + (" (or the like)" if self.differs else "")
+
+
+def kind_of(reason: str) -> str:
+    """A reason without what differs from text to text.
+
+    >>> kind_of("no font covers U+4E2D 中, U+6587 文 and 3 more")
+    'no font covers U+'
+    >>> kind_of("makes a picture of 70,000 x 38 px")
+    'makes a picture of # x # px'
+    """
+    return _NUMBER.sub("#", _CHARACTERS.sub("U+", reason))
+
+
+def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
+    """Count what kept examples from having a picture, the commonest first; empty if nothing did."""
+    num_of_kind: Counter[str] = Counter()
+    first_of_kind: dict[str, str] = {}
+    differing: set[str] = set()
+    if SKIPPED_TABLE not in folder.list_names():
+        return []
+    try:
+        with (
+            folder.errors_of("read", SKIPPED_TABLE),
+            folder.opened() as folder_fd,
+            opened_at(folder_fd, SKIPPED_TABLE) as (fd, _),
+            os.fdopen(os.dup(fd), "rb") as file,
+            pq.ParquetFile(file) as table,
+        ):
+            for batch in table.iter_batches(columns=["reason"], use_threads=False):
+                for each in pc.value_counts(batch.column(0)).to_pylist():
+                    kind = kind_of(each["values"])
+                    num_of_kind[kind] += each["counts"]
+                    if first_of_kind.setdefault(kind, each["values"]) != each["values"]:
+                        differing.add(kind)
+    except pa.ArrowException as error:
+        raise DamageError(f"{folder.path / SKIPPED_TABLE} is damaged: {error}") from error
+    return [
+        SkipReason(first_of_kind[kind], count, kind in differing)
+        for kind, count in num_of_kind.most_common()
+    ]
