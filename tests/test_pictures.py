@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont, features
 
-from shmtext.config import Output
+from shmtext.config import MIN_CONTRAST, Output
 from shmtext.corpus.ragged import pack_texts
 from shmtext.render import compose, glyphs, kerning, pictures
 from shmtext.render.faces import FontFile
@@ -231,8 +231,9 @@ def test_one_pair_of_grays_is_blended_as_pillow_blends_it(font: str, background:
 @given(st.integers(0, 0xFFFFFF), st.integers(0, 0xFFFFFF))
 @settings(deadline=None, max_examples=40)
 def test_any_two_colours_are_blended_as_pillow_blends_them(font: int, background: int) -> None:
-    if font == background:
-        background ^= 1
+    levels = zip(font.to_bytes(3), background.to_bytes(3), strict=True)
+    if max(abs(one - other) for one, other in levels) < MIN_CONTRAST:
+        background ^= 0x808080  # 128 levels away
     maker = picture_maker(font_colors=[f"#{font:06x}"], background_colors=[f"#{background:06x}"])
 
     assert 1 == check_equality(draw(maker, ["Affgj%"]))
