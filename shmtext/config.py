@@ -107,24 +107,34 @@ class BalancedText:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """One example a line of a UTF-8 text file (plain or ``.gz``), or a CSV or Parquet column."""
+    """One example a line of a UTF-8 text file, a cell of a CSV, TSV or Parquet column, or an object
+    of a JSONL file, whose field ``column`` names. All but Parquet may be packed (``.gz``).
+    """
 
     path: Path
     column: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", _path("texts", self.path))
+        if self.column is not None:
+            _check_type("the column of texts", self.column, str, "text")
 
     @classmethod
     def parse(cls, texts: str) -> TextFile:
         """Read the command line's ``PATH`` or ``PATH::COLUMN``.
+
+        A file whose own name has ``::`` in it is named by that, if it is there.
 
         >>> TextFile.parse("words.csv::word").column
         'word'
         """
         _check_type("texts", texts, str, "text")
         path, separator, column = texts.rpartition("::")
-        return cls(Path(path), column) if separator else cls(Path(texts))
+        if not separator or _path("texts", texts).exists():
+            return cls(Path(texts))
+        if not path or not column:
+            raise ConfigError(f"texts must be PATH or PATH::COLUMN, got {texts!r}")
+        return cls(Path(path), column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +397,12 @@ def _as_list(name: str, value: object) -> list[Any]:
         return list(cast("Iterable[Any]", value))
     except TypeError:
         raise ConfigError(f"{name} must be a list, got {value!r}") from None
+
+
+def _path(name: str, value: object) -> Path:
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
+        raise ConfigError(f"{name} must be a path without NUL, got {value!r}")
+    return Path(value)
 
 
 def _hashable(value: Any) -> Any:

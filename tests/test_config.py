@@ -272,6 +272,29 @@ def test_texts_take_the_place_of_balanced_text() -> None:
     )
 
 
+def test_a_file_whose_name_has_two_colons_is_found(tmp_path: Path) -> None:
+    name = str(tmp_path / "we::ird.csv")
+    assert TextFile(tmp_path / "we", "ird.csv") == TextFile.parse(name)
+    Path(name).touch()
+
+    assert TextFile(Path(name)) == TextFile.parse(name)
+    assert TextFile(Path(name), "col") == TextFile.parse(f"{name}::col")
+
+
+@pytest.mark.parametrize("texts", ["w.csv::", "::col", "::"])
+def test_texts_without_path_or_column_are_refused(texts: str) -> None:
+    refuses(lambda: TextFile.parse(texts), "texts must be PATH or PATH::COLUMN", repr(texts))
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", None, 5, b"a"])
+def test_texts_that_are_no_path_are_refused(path: Any) -> None:
+    refuses(lambda: TextFile(path), "texts must be a path without NUL", repr(path))
+
+
+def test_a_column_that_is_no_text_is_refused() -> None:
+    refuses(lambda: TextFile(Path("a"), 3), "the column of texts must be text, got 3")  # type: ignore[arg-type]
+
+
 def test_an_unknown_option_is_refused_and_the_known_ones_are_named() -> None:
     refuses(
         lambda: config_from_options({"font_size": 3}),

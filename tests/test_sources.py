@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -275,3 +277,214 @@ def test_either_kind_of_corpus_is_a_stream_of_chunks(tmp_path: Path) -> None:
 
     assert ["a", "b"] == list(gather_chunks(corpus_chunks(TextFile(path), 0, None)))
     assert "a" * 7 == "".join(gather_chunks(corpus_chunks(balanced, 0, None)))
+
+
+# Line ends
+
+
+CR_ONLY = b"alpha\rbeta\r"
+
+
+@pytest.mark.parametrize("read_bytes", [1, 2, 5, 2**20])
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        (CR_ONLY, ["alpha", "beta"]),
+        (b"alpha\rbeta", ["alpha", "beta"]),
+        (b"\ralpha\r\rbeta\r", ["", "alpha", "", "beta"]),
+        ("\ufeffä\rß\r".encode(), ["ä", "ß"]),
+        (b"alpha\r", ["alpha"]),
+    ],
+)
+def test_a_file_with_returns_alone_is_read_as_lines(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    read_bytes: int,
+    content: bytes,
+    texts: list[str],
+) -> None:
+    small_blocks(monkeypatch, read_bytes)
+
+    assert texts == read(written(tmp_path, content))
+    assert texts == read(written(tmp_path, gzip.compress(content), "words.txt.gz"))
+
+
+def test_a_file_of_returns_that_turns_to_newlines_has_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_blocks(monkeypatch, 4)
+
+    assert list("abcdef") == read(written(tmp_path, b"a\rb\rc\rd\r\ne\nf"))
+
+
+def test_a_table_with_returns_alone_is_read_as_rows(tmp_path: Path) -> None:
+    content = b'text,n\r"a ""b""",1\rc,2\r'
+
+    assert ['a "b"', "c"] == read(written(tmp_path, content, "w.csv"), "text")
+    assert ["x"] == read(written(tmp_path, b'{"t": "x"}\r', "w.jsonl"), "t")
+
+
+def test_a_fault_in_a_file_with_returns_alone_is_named_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"line 3: expected UTF-8 text, found no UTF-8 \(byte 0xff"
+    ):
+        read(written(tmp_path, b"a\rb\rc\xff\rd"))
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(("name", "column"), [("w.txt", None), ("w.csv", "t"), ("w.jsonl", "t")])
+def test_utf_16_is_refused_by_its_name(
+    tmp_path: Path, codec: str, name: str, column: str | None
+) -> None:
+    with pytest.raises(InputError, match="is UTF-16 text, expected UTF-8: save it as UTF-8"):
+        read(written(tmp_path, "\ufeffab\r\n".encode(codec), name), column)
+
+
+# Tables and documents
+
+
+@pytest.mark.parametrize("name", ["w.jsonl", "w.ndjson", "W.JSONL", "w.jsonl.gz"])
+@given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"))))
+def test_line_i_of_jsonl_is_example_i(
+    tmp_path_factory: pytest.TempPathFactory, name: str, texts: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / name
+    objects = [{"id": 3, "text": "x"}, *({"text": text, "more": [text]} for text in texts)]
+    lines = [json.dumps(each, ensure_ascii=len(texts) % 2 == 0) for each in objects]
+    content = "\n".join(lines).encode()
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+
+    assert ["x", *texts] == read(path, "text")
+
+
+def test_blank_lines_of_jsonl_are_empty_texts(tmp_path: Path) -> None:
+    assert ["", "a", "", ""] == read(written(tmp_path, b'\n{"t": "a"}\r\n\n  \n', "w.jsonl"), "t")
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("plain", "line 2: expected a JSON object, found none (Expecting value)"),
+        ('{"t": "a"', "line 2: expected a JSON object, found none"),
+        ('{"t": "a"} {"t": "b"}', "line 2: expected a JSON object, found none (Extra data)"),
+        ("[" * 100_000, "line 2: expected a JSON object, found none"),
+        ('["t"]', "line 2: expected a JSON object, found list"),
+        ("{}", "line 2: expected the field 't', found none"),
+        ('{"text": "a", "T": 1}', "line 2: expected the field 't', found 'text', 'T'"),
+        ('{"t": null}', "line 2: expected the field 't' to hold a string, found null"),
+        ('{"t": 3}', "line 2: expected the field 't' to hold a string, found 3"),
+        ('{"t": ["a"]}', "line 2: expected the field 't' to hold a string, found [\"a\"]"),
+        (r'{"t": "a\u0000"}', "line 2: expected UTF-8 text, found a NUL character"),
+        (r'{"t": "a\ud800"}', "line 2: expected UTF-8 text, found half a character (U+D800)"),
+    ],
+)
+def test_a_line_that_is_no_object_with_the_field_is_named(
+    tmp_path: Path, line: str, fault: str
+) -> None:
+    path = written(tmp_path, b'{"t": "good"}\n' + line.encode(), "w.jsonl")
+    with pytest.raises(InputError) as caught:
+        read(path, "t")
+
+    assert str(caught.value).startswith(f"{path}, {fault}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "fault"),
+    [
+        ("w.jsonl", None, "holds fields: name the one with the texts, as .*::FIELD"),
+        ("w.ndjson.gz", None, "holds fields: name the one with the texts, as .*::FIELD"),
+        ("w.tsv", None, "holds columns: name the one with the texts, as .*::COLUMN"),
+        ("w.json", None, "is one JSON document: write its texts as lines"),
+        ("w.json", "t", "is one JSON document: write its texts as lines"),
+        ("w.json.gz", "t", "is one JSON document: write its texts as lines"),
+        ("w.parquet.gz", "t", "is a packed Parquet file: unpack it"),
+    ],
+)
+def test_what_is_no_file_of_lines_is_refused_by_its_name(
+    tmp_path: Path, name: str, column: str | None, fault: str
+) -> None:
+    content = gzip.compress(b"{}") if name.endswith("gz") else b"{}"
+    with pytest.raises(InputError, match=fault):
+        read(written(tmp_path, content, name), column)
+
+
+def test_columns_of_tsv_are_parted_by_tabs(tmp_path: Path) -> None:
+    assert ["a, b", "c"] == read(written(tmp_path, b"n\ttext\n1\ta, b\n2\tc\n", "w.tsv"), "text")
+
+
+# Lines of any length
+
+
+KEPT = sources._KEPT_CHARACTERS
+
+
+@pytest.mark.parametrize("character", ["a", "ß", "中", "𝄞"])
+@pytest.mark.parametrize("read_bytes", [1_000, 4 * 2**20])
+def test_of_a_text_that_is_far_too_long_the_beginning_is_kept_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, character: str, read_bytes: int
+) -> None:
+    monkeypatch.setattr(sources, "_KEPT_CHARACTERS", 100)
+    monkeypatch.setattr(sources, "_KEPT_BYTES", 400)
+    small_blocks(monkeypatch, read_bytes)
+    long, whole = character * 5_000, character * 100
+    lines = ["a", long, "b", long, whole, "c", character * 101, long]
+    expected = ["a", whole, "b", whole, whole, "c", whole, whole]
+
+    for end in ("\n", "\r\n", "\r"):
+        assert expected == read(written(tmp_path, end.join(lines).encode()))
+        assert expected == read(written(tmp_path, (end.join(lines) + end).encode()))
+    csv_lines = "".join(f"{line},1\n" for line in ["t", *lines])
+    assert expected == read(written(tmp_path, csv_lines.encode(), "w.csv"), "t")
+    json_lines = "".join(json.dumps({"t": line}) + "\n" for line in lines)
+    assert expected == read(written(tmp_path, json_lines.encode(), "w.jsonl"), "t")
+    assert expected == read(parquet(tmp_path, pa.array(lines)), "text")
+
+
+@pytest.mark.parametrize(("fault", "says"), [(b"\xff", "byte 0xff"), (b"\0", "a NUL character")])
+def test_a_fault_far_behind_in_a_long_line_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: bytes, says: str
+) -> None:
+    monkeypatch.setattr(sources, "_KEPT_CHARACTERS", 100)
+    monkeypatch.setattr(sources, "_KEPT_BYTES", 400)
+    small_blocks(monkeypatch, 64)
+
+    with pytest.raises(InputError, match=f"line 2: expected UTF-8 text, found .*{says}"):
+        read(written(tmp_path, b"a\n" + b"x" * 10_000 + fault + b"\nb\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "head", "tail", "num_texts"),
+    [
+        ("w.txt.gz", None, b"", b"\nend\n", 2),
+        ("w.txt.gz", None, b"first\n", b"", 2),
+        ("w.txt.gz", None, b"first\r", b"\rend", 3),
+        ("w.csv.gz", "t", b"t\n", b"\n", None),
+        ("w.csv.gz", "t", b't\n"', b'"\n', None),
+        ("w.jsonl.gz", "t", b'{"t": "', b'"}\n', None),
+    ],
+)
+def test_a_line_of_any_length_takes_little_memory(
+    tmp_path: Path, name: str, column: str | None, head: bytes, tail: bytes, num_texts: int | None
+) -> None:
+    num_mib = 300
+    path = tmp_path / name
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(head)
+        for _ in range(num_mib):
+            file.write(b"x" * 2**20)
+        file.write(tail)
+    tracemalloc.start()
+    try:
+        if num_texts is None:
+            with pytest.raises(InputError, match=r"line [12]\b"):
+                read(path, column)
+        else:
+            lengths = [len(text) for text in read(path, column)]
+            assert num_texts == len(lengths)
+            assert max(lengths) == KEPT
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < num_mib * 2**20 // 2

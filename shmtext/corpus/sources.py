@@ -1,24 +1,27 @@
-r"""Where texts come from: balanced random text, lines of a file, a column of CSV or Parquet.
+r"""Where texts come from: balanced random text, lines of a file, a column of CSV, JSONL or Parquet.
 
 Every source is a stream of chunks in which line (row) ``i`` of the file, counted from 0, is
 example ``i``: blank lines stay, as empty texts. A fault in a file is an ``InputError`` that
 names the file and the line, raised while the stream is read; whoever reads it to its end before
 rendering renders nothing from a faulty file.
 
-Nothing is stripped from a text but its ``\n`` or ``\r\n``. This module knows nothing of memory
-beyond the chunk in hand.
+Nothing is stripped from a text but its ``\n`` or ``\r\n``, or ``\r`` where a file has no other line
+ends. Of a text that is far too long to be an example only the beginning is kept: a file may be one
+line of gigabytes, and never more than a few blocks of it are in memory.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import io
+import json
 import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, assert_never, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,36 +37,60 @@ if TYPE_CHECKING:
 _READ_BYTES = 4 * 2**20
 """Large enough for numpy, small enough that the copies of a block in hand do not matter."""
 
-_MAX_TEXT_BYTES = 2**31 - 1
+_KEPT_CHARACTERS = 2**20
+"""Of a text. A hundred times what an example may have, so that it is seen to be too long."""
+_KEPT_BYTES = 4 * _KEPT_CHARACTERS
+"""Hold so many characters, whatever they are."""
+_MAX_RECORD_BYTES = 32 * 2**20
+"""Of a line of CSV or JSONL: such a line is held whole, with copies of it, while it is parsed."""
 _ROWS_PER_BATCH = 65_536
 _BOM = b"\xef\xbb\xbf"
+_UTF_16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _NEWLINE, _RETURN = ord("\n"), ord("\r")
+
+_TABLES = (".csv", ".tsv", ".parquet")
+_OBJECTS = (".jsonl", ".ndjson")
 
 
 def corpus_chunks(
     corpus: BalancedText | TextFile, seed: int, max_chars_per_line: int | None
 ) -> Iterator[TextChunk]:
     """Make or read the examples of a corpus, whatever it is."""
-    if isinstance(corpus, BalancedText):
-        return balanced_chunks(corpus, seed, max_chars_per_line)
-    return text_file_chunks(corpus)
+    match corpus:
+        case BalancedText():
+            return balanced_chunks(corpus, seed, max_chars_per_line)
+        case TextFile():
+            return text_file_chunks(corpus)
+        case _:
+            assert_never(corpus)
 
 
 def text_file_chunks(source: TextFile) -> Iterator[TextChunk]:
     """Read a file of texts from its beginning to its end, a few megabytes at a time."""
     path, column = source.path, source.column
     _check_regular_file(path)
-    suffix = Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+    is_packed = path.suffix.lower() == ".gz"
+    suffix = Path(path.stem if is_packed else path.name).suffix.lower()
+    if suffix == ".json":
+        raise InputError(
+            f"{path} is one JSON document: write its texts as lines of a text file, or as objects, "
+            "one a line (.jsonl)"
+        )
+    if suffix == ".parquet" and is_packed:
+        raise InputError(f"{path} is a packed Parquet file: unpack it")
+    if column is None and suffix in (*_TABLES, *_OBJECTS):
+        noun = "column" if suffix in _TABLES else "field"
+        raise InputError(
+            f"{path} holds {noun}s: name the one with the texts, as {path}::{noun.upper()}"
+        )
     if column is None:
-        if suffix in (".csv", ".parquet"):
-            raise InputError(
-                f"{path} holds columns: name the one with the texts, as {path}::COLUMN"
-            )
         chunks = _line_chunks(path)
-    elif path.suffix.lower() == ".parquet":
+    elif suffix == ".parquet":
         chunks = _parquet_chunks(path, column)
+    elif suffix in _OBJECTS:
+        chunks = _cell_chunks(_json_cells(path, column))
     else:
-        chunks = _csv_chunks(path, column)
+        chunks = _cell_chunks(_csv_cells(path, column, "\t" if suffix == ".tsv" else ","))
     return _require_text(path, chunks)
 
 
@@ -116,39 +143,96 @@ def _open_binary(path: Path) -> IO[bytes]:
 
 
 def _line_chunks(path: Path) -> Iterator[TextChunk]:
-    num_lines = 0
-    for block in _whole_lines(path):
-        _check_lines(path, block, num_lines)
-        chunk = _split_block(path, block, num_lines)
-        num_lines += chunk.lengths_bytes.size
-        yield chunk
+    for block in _whole_lines(path, keeps_long=False):
+        yield _split_block(block)
 
 
-def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Read a file in blocks that end where a line does."""
+def _whole_lines(path: Path, *, keeps_long: bool) -> Iterator[bytes]:
+    """Read a file in blocks that end where a line does.
+
+    A line that runs on from block to block is cut short as soon as it is too long for an example;
+    with ``keeps_long`` it is kept whole, and refused where that would take too much memory.
+    """
     held: list[bytes] = []
-    with _input_errors(path), _open_binary(path) as file:
-        head = file.read(len(_BOM))
-        held = [head] if head != _BOM else []
-        while block := file.read(_READ_BYTES):
-            stop = block.rfind(b"\n") + 1
-            # A very long line is collected in pieces, and joined once.
-            if stop:
-                held.append(block[:stop])
-                yield b"".join(held)
-                held = []
-            if stop < len(block):
-                held.append(block[stop:])
+    num_held_bytes, num_lines = 0, 0
+    is_cut = False
+    for piece in _checked_pieces(path):
+        stop = piece.rfind(b"\n") + 1
+        # Of a line that was cut, what follows is passed over up to its end.
+        start = 0 if not is_cut else piece.find(b"\n") if stop else len(piece)
+        if stop:
+            # A long line is collected in pieces, and joined once.
+            block = b"".join([*held, piece[start:stop]])
+            num_lines += _count_lines(block) if keeps_long else 0
+            yield block
+            held, num_held_bytes, start, is_cut = [], 0, stop, False
+        if start < len(piece):
+            held.append(piece[start:])
+            num_held_bytes += len(piece) - start
+        if keeps_long and num_held_bytes > _MAX_RECORD_BYTES:
+            raise InputError(
+                f"{path}, line {num_lines + 1:,}: expected at most {_MAX_RECORD_BYTES >> 20} MiB, "
+                "found more: does the file have line ends?"
+            )
+        if not keeps_long and num_held_bytes > _KEPT_BYTES and not is_cut:
+            held = [_first_characters(b"".join(held))]
+            num_held_bytes, is_cut = len(held[0]), True
     if rest := b"".join(held):
         yield rest
 
 
-def _check_lines(path: Path, block: bytes, num_lines_before: int) -> None:
-    """Raise for the first byte that is NUL or no UTF-8."""
-    fault, position = _find_fault(block)
-    if fault:
-        line = num_lines_before + block.count(b"\n", 0, position) + 1
-        raise _bad_text(path, f"line {line:,}", fault)
+def _first_characters(text: bytes) -> bytes:
+    return text.decode()[:_KEPT_CHARACTERS].encode()
+
+
+def _checked_pieces(path: Path) -> Iterator[bytes]:
+    """Read a file in pieces of whole characters, all of them text; ``\\n`` ends lines."""
+    num_lines = 0
+    has_returns: bool | None = None  # whether ``\r`` alone ends lines: not known before the first
+    rest = b""
+    with _input_errors(path), _open_binary(path) as file:
+        head = file.read(len(_BOM))
+        if head.startswith(_UTF_16_BOMS):
+            raise InputError(f"{path} is UTF-16 text, expected UTF-8: save it as UTF-8")
+        block = (head if head != _BOM else b"") + file.read(_READ_BYTES)
+        while block:
+            following = file.read(_READ_BYTES)
+            piece = rest + block
+            stop = _whole_characters(piece) if following else len(piece)
+            if following and has_returns is not False and piece.endswith(b"\r"):
+                stop -= 1  # the first half of a line end, perhaps
+            piece, rest, block = piece[:stop], piece[stop:], following
+            if has_returns is None and (b"\n" in piece or b"\r" in piece):
+                has_returns = b"\n" not in piece
+            if has_returns:
+                piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+            fault, position = _find_fault(piece)
+            if fault:
+                line = num_lines + piece.count(b"\n", 0, position) + 1
+                raise _bad_text(path, f"line {line:,}", fault)
+            num_lines += _count_lines(piece)
+            yield piece
+
+
+def _count_lines(piece: bytes) -> int:
+    # ``bytes.count`` takes a third of what reading a file of short lines takes.
+    return int(np.count_nonzero(np.frombuffer(piece, np.uint8) == _NEWLINE))
+
+
+def _whole_characters(piece: bytes) -> int:
+    """Where a last character begins that is not whole; the length where it is.
+
+    >>> _whole_characters("aß".encode()), _whole_characters("aß".encode()[:-1])
+    (3, 1)
+    """
+    for num_bytes in range(1, min(4, len(piece) + 1)):
+        byte = piece[-num_bytes]
+        if byte >= 0xC0:
+            is_whole = num_bytes >= 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return len(piece) - (0 if is_whole else num_bytes)
+        if byte < 0x80:
+            break
+    return len(piece)
 
 
 def _find_fault(block: bytes) -> tuple[str, int]:
@@ -167,7 +251,7 @@ def _bad_text(path: Path, place: str, fault: str) -> InputError:
     return InputError(f"{path}, {place}: expected UTF-8 text, found {fault}: correct the file")
 
 
-def _split_block(path: Path, block: bytes, num_lines_before: int) -> TextChunk:
+def _split_block(block: bytes) -> TextChunk:
     """Take the line ends out of some whole lines."""
     codes = np.frombuffer(block, np.uint8)
     newlines = np.flatnonzero(codes == _NEWLINE)
@@ -180,26 +264,32 @@ def _split_block(path: Path, block: bytes, num_lines_before: int) -> TextChunk:
     else:
         lengths = np.diff(newlines, prepend=-1, append=codes.size) - 1
     lengths[: newlines.size] -= has_return
-    _check_lengths(path, lengths, num_lines_before, "line")
-    return TextChunk(codes[is_kept], lengths.astype(np.int32))
+    return _shortened(codes[is_kept], lengths)
 
 
-def _check_lengths(path: Path, lengths: NDArray[np.int64], num_before: int, noun: str) -> None:
-    if lengths.size and int(lengths.max()) > _MAX_TEXT_BYTES:
-        number = num_before + int(lengths.argmax()) + 1
-        raise InputError(
-            f"{path}, {noun} {number:,}: expected at most {_MAX_TEXT_BYTES:,} bytes, found "
-            f"{int(lengths.max()):,}: does the file have line ends?"
-        )
+def _shortened(values: NDArray[np.uint8], lengths: NDArray[np.int64]) -> TextChunk:
+    """Cut texts that are too long for an example to the first ``_KEPT_CHARACTERS``."""
+    long = np.flatnonzero(lengths > _KEPT_CHARACTERS)
+    if long.size == 0:
+        return TextChunk(values, lengths.astype(np.int32))
+    stops = np.cumsum(lengths)
+    is_kept = np.ones(values.size, np.bool_)
+    for text in long.tolist():
+        start, stop = int(stops[text] - lengths[text]), int(stops[text])
+        # Only so many bytes are looked at, then up to the end of a character.
+        kept = values[start : min(stop, start + _KEPT_BYTES)].tobytes().decode(errors="ignore")
+        lengths[text] = len(kept[:_KEPT_CHARACTERS].encode())
+        is_kept[start + lengths[text] : stop] = False
+    return TextChunk(values[is_kept], lengths.astype(np.int32))
 
 
-# A column of a CSV file
+# A column of a CSV file, a field of JSON's objects
 
 
-def _csv_chunks(path: Path, column: str) -> Iterator[TextChunk]:
+def _cell_chunks(cells: Iterator[bytes]) -> Iterator[TextChunk]:
     held: list[bytes] = []
     num_held_bytes = 0
-    for cell in _csv_cells(path, column):
+    for cell in cells:
         held.append(cell)
         num_held_bytes += len(cell)
         if len(held) == _ROWS_PER_BATCH or num_held_bytes >= _READ_BYTES:
@@ -210,38 +300,69 @@ def _csv_chunks(path: Path, column: str) -> Iterator[TextChunk]:
 
 
 def _pack_cells(cells: list[bytes]) -> TextChunk:
-    lengths = np.fromiter(map(len, cells), np.int32, len(cells))
-    return TextChunk(np.frombuffer(b"".join(cells), np.uint8), lengths)
+    lengths = np.fromiter(map(len, cells), np.int64, len(cells))
+    return _shortened(np.frombuffer(b"".join(cells), np.uint8), lengths)
 
 
-def _csv_cells(path: Path, column: str) -> Iterator[bytes]:
+def _csv_cells(path: Path, column: str, delimiter: str) -> Iterator[bytes]:
     """Read one column's cells, as UTF-8. Blank lines count as rows: they are empty texts."""
-    # The module's limit of 128 KiB a cell is global; a longer text is none of its business.
-    limit = csv.field_size_limit(_MAX_TEXT_BYTES)
+    # The module's limit of 128 KiB a cell is global; a longer text is none of its business. A quote
+    # that is never closed makes one cell of the rest of the file.
+    limit = csv.field_size_limit(_MAX_RECORD_BYTES)
     try:
-        with _input_errors(path), _open_binary(path) as file:
-            # Strict: a quote that is never closed would silently swallow the rest of the file.
-            rows = csv.reader(_decoded_lines(path, file), strict=True)
-            index = _column_index(path, column, next(rows, []))
-            for row in rows:
-                if row and index >= len(row):
-                    raise InputError(
-                        f"{path}, line {rows.line_num:,}: expected a cell for column {column!r} "
-                        f"(number {index + 1}), found {len(row)} cells: complete the row"
-                    )
-                yield row[index].encode() if row else b""
+        # Strict: a quote that is never closed would silently swallow the rest of the file.
+        rows = csv.reader(_decoded_lines(path), delimiter=delimiter, strict=True)
+        index = _column_index(path, column, next(rows, []))
+        for row in rows:
+            if row and index >= len(row):
+                raise InputError(
+                    f"{path}, line {rows.line_num:,}: expected a cell for column {column!r} "
+                    f"(number {index + 1}), found {len(row)} cells: complete the row"
+                )
+            yield row[index].encode() if row else b""
     except csv.Error as error:
         raise InputError(f"{path}, line {rows.line_num:,}: no CSV ({error}): correct it") from error
     finally:
         csv.field_size_limit(limit)
 
 
-def _decoded_lines(path: Path, file: IO[bytes]) -> Iterator[str]:
-    """Decode line by line, so that a fault is known by its line."""
-    for number, line in enumerate(file):
-        text = line.removeprefix(_BOM) if number == 0 else line
-        _check_lines(path, text, number)
-        yield text.decode()
+def _json_cells(path: Path, field: str) -> Iterator[bytes]:
+    """Read one field of every object, as UTF-8. Blank lines are empty texts."""
+    for number, line in enumerate(_decoded_lines(path), start=1):
+        text = _json_text(f"{path}, line {number:,}", line, field) if line.strip() else ""
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError as error:
+            fault = f"half a character (U+{ord(text[error.start]):04X})"
+            raise _bad_text(path, f"line {number:,}", fault) from error
+        if b"\0" in encoded:
+            raise _bad_text(path, f"line {number:,}", "a NUL character")
+        yield encoded
+
+
+def _json_text(place: str, line: str, field: str) -> str:
+    try:
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+        raise InputError(f"{place}: expected a JSON object, found none ({reason})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{place}: expected a JSON object, found {type(value).__name__}")
+    if field not in value:
+        found = ", ".join(map(repr, value)) or "none"
+        raise InputError(f"{place}: expected the field {field!r}, found {found}")
+    text = value[field]
+    if not isinstance(text, str):
+        raise InputError(
+            f"{place}: expected the field {field!r} to hold a string, found {json.dumps(text)[:40]}"
+        )
+    return text
+
+
+def _decoded_lines(path: Path) -> Iterator[str]:
+    for block in _whole_lines(path, keeps_long=True):
+        # Not ``splitlines``: it cuts at other characters, too.
+        yield from io.StringIO(block.decode(), newline="\n")
 
 
 def _column_index(path: Path, column: str, names: list[str]) -> int:
@@ -306,9 +427,7 @@ def _arrow_chunk(path: Path, array: pa.Array, num_rows_before: int) -> TextChunk
     values = np.frombuffer(stored, np.uint8)[offsets[0] : offsets[-1]].copy()
     seams = offsets - offsets[0]
     _check_rows(path, values, seams, num_rows_before)
-    lengths = np.diff(seams)
-    _check_lengths(path, lengths, num_rows_before, "row")
-    return TextChunk(values, lengths.astype(np.int32))
+    return _shortened(values, np.diff(seams))
 
 
 def _check_rows(
