@@ -42,6 +42,9 @@ NO_MEMORY = (
     "not enough memory: free some, raise the limit on this process (ulimit -v), or use fewer "
     "workers or --engine serial; what is committed is kept"
 )
+OTHER_OPENCVS = {"opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"}
+"""Distributions whose files lie in the same folder as those of opencv-python-headless."""
+
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
@@ -451,14 +454,23 @@ def _complain_of_library(error: ImportError) -> ExitCode:
     if any(reason in str(error) for reason in ("failed to map segment", "cannot allocate")):
         _complain(NO_MEMORY)
         return ExitCode.STOPPED
-    if isinstance(error, ModuleNotFoundError) or ".so" not in str(error):
+    if error.name == "cv2":
+        _complain(f"OpenCV can't be loaded ({error}): {_opencv_remedy()}")
+    elif not isinstance(error, ModuleNotFoundError) and ".so" in str(error):
+        _complain(f"a library of the system is missing ({error}): install the package that has it")
+    else:
         raise error
-    _complain(
-        f"a library of the system is missing ({error}): on Debian and Ubuntu, apt-get install "
-        "libgl1 libglib2.0-0 libxcb1; or pip install opencv-python-headless in place of "
-        "opencv-python"
-    )
     return ExitCode.BAD_INPUT
+
+
+def _opencv_remedy() -> str:
+    """Return the commands that leave one OpenCV: its wheels overwrite each other's files."""
+    from importlib.metadata import distributions  # noqa: PLC0415 - when all is lost
+
+    names = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
+    others = " ".join(sorted(names & OTHER_OPENCVS))
+    remove = f"pip uninstall -y {others} && " if others else ""
+    return f"{remove}pip install --force-reinstall --no-deps opencv-python-headless"
 
 
 def _complain(line: str) -> None:
