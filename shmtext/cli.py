@@ -6,6 +6,7 @@ to ``config.py``. What takes long to import is imported by the command that need
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -45,6 +47,9 @@ NO_MEMORY = (
 OTHER_OPENCVS = {"opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"}
 """Distributions whose files lie in the same folder as those of opencv-python-headless."""
 
+COMPLETION = "_SHMTEXT_COMPLETE"
+"""Environment variable in which a shell asks what could stand at the cursor."""
+
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
@@ -56,12 +61,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def main() -> None:
     """Run the command line; every foreseeable error is one line and its own exit code."""
+    code: int | None
     try:
         # Not ``cli.main``: it answers a closed pipe with exit code 1.
-        with cli.make_context("shmtext", sys.argv[1:]) as context:
-            code = cli.invoke(context)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+        if completion := os.environ.get(COMPLETION):
+            code = shell_complete(cli, {}, "shmtext", COMPLETION, completion)
+        else:
+            with cli.make_context("shmtext", sys.argv[1:]) as context:
+                code = cli.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except ShmtextError as error:
@@ -114,8 +123,31 @@ def cli() -> None:
 
 
 def _option(*names: str, group: str, **settings: Any) -> Callable[[Command], Command]:
-    """Make an option that stands under a heading in ``--help``."""
+    """Make an option that stands under a heading in ``--help``; shells complete what that shows."""
+    metavar = settings.get("metavar", "")
+    if "|" in metavar:
+        settings["shell_complete"] = _completing_words(metavar.split("|"))
+    elif metavar.startswith("PATH"):
+        settings["shell_complete"] = _completing_paths("file")
     return click.option(*names, cls=_GroupedOption, group=group, **settings)
+
+
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _completing_words(words: list[str]) -> Completion:
+    return lambda _context, _parameter, begun: [
+        CompletionItem(word) for word in words if word.startswith(begun)
+    ]
+
+
+def _completing_paths(kind: str) -> Completion:
+    return lambda _context, _parameter, begun: [CompletionItem(begun, type=kind)]
+
+
+_out = click.argument(
+    "out", type=click.Path(path_type=Path), shell_complete=_completing_paths("dir")
+)
 
 
 class _GroupedOption(click.Option):
@@ -257,7 +289,7 @@ def _corpus_options(command: Command) -> Command:
 
 
 @cli.command(cls=_GroupedCommand)
-@click.argument("out", type=click.Path(path_type=Path))
+@_out
 @_corpus_options
 @_option(
     "--workers",
@@ -316,7 +348,7 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
 
 
 @cli.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@_out
 def status(out: Path) -> int:
     """Tell how far the run in OUT is, whether it is running, interrupted or finished."""
     from shmtext.engine.inspect import run_status  # noqa: PLC0415
@@ -326,7 +358,7 @@ def status(out: Path) -> int:
 
 
 @cli.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@_out
 @click.option("--checksums", is_flag=True, help="Read every byte, not sizes alone.")
 def verify(out: Path, checksums: bool) -> int:
     """Check that every picture in OUT is whole and every label row right.
