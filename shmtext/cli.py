@@ -50,6 +50,9 @@ OTHER_OPENCVS = {"opencv-python", "opencv-contrib-python", "opencv-contrib-pytho
 COMPLETION = "_SHMTEXT_COMPLETE"
 """Environment variable in which a shell asks what could stand at the cursor."""
 
+IMAGEFOLDER_IMAGES = 100_000
+"""Hugging Face's imagefolder looks at every file first: a minute here, an hour at some millions."""
+
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
@@ -440,7 +443,15 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
     if summary.num_failed:
         _say(f"{summary.num_failed:,} failed: see {summary.folder / 'skipped.parquet'}")
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
-    _say(f"load: datasets.load_dataset('imagefolder', data_dir='{summary.folder}')")
+    _say(f"load: {_loading(summary)}")
+
+
+def _loading(summary: RunSummary) -> str:
+    """Return the Python that loads a run of this size; any name of a folder can be pasted."""
+    if summary.num_images <= IMAGEFOLDER_IMAGES:
+        return f"datasets.load_dataset('imagefolder', data_dir={str(summary.folder)!r})"
+    table = f"pyarrow.parquet.read_table({str(summary.folder / 'metadata.parquet')!r})"
+    return f"{table}, and pictures by its file_name"
 
 
 def _print_status(status: RunStatus) -> None:
