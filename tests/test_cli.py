@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from drawing import ITALIC, SANS
-from fault_runs import environment, run
+from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
@@ -692,4 +692,4 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     complaint = status.stderr.read()
     status.stderr.close()
 
-    assert (0, "") == (status.wait(30), complaint)
+    assert (0, "") == (status.wait(HANG_S), complaint)

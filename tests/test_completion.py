@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
-from fault_runs import BAD_INPUT, DONE, RUN_TIMEOUT_S, environment, run
+from fault_runs import BAD_INPUT, DONE, HANG_S, environment, run
 
 from shmtext import cli
 
@@ -94,7 +94,7 @@ def test_bash_completes_a_command_line_with_that_script() -> None:
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     said = subprocess.check_output(
-        ["bash", "-ec", script], text=True, env=environment({"PATH": path}), timeout=RUN_TIMEOUT_S
+        ["bash", "-ec", script], text=True, env=environment({"PATH": path}), timeout=HANG_S
     )
 
     assert "gray\n" == said

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fault_runs import BAD_INPUT, RUN_TIMEOUT_S, environment, run
+from fault_runs import BAD_INPUT, HANG_S, environment, run
 
 C_LIBRARY = {"ld-linux", "libc", "libdl", "libm", "libpthread", "libresolv", "librt", "libutil"}
 COMPILERS = {"libgcc_s", "libstdc++", "libgomp"}
@@ -42,7 +42,7 @@ def test_nothing_of_the_system_is_loaded_but_what_python_and_compiled_code_need(
         text=True,
         check=True,
         env=environment(),
-        timeout=RUN_TIMEOUT_S,
+        timeout=HANG_S,
     ).stdout
     names = {re.split(r"\.so|[-.]\d|-x86|-aarch", Path(line).name)[0] for line in said.split()}
 

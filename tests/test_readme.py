@@ -23,9 +23,9 @@ import pytest
 from drawing import ITALIC, SANS
 from fault_runs import (
     DONE,
+    HANG_S,
     INTERRUPTED,
     REPOSITORY,
-    RUN_TIMEOUT_S,
     assert_committed_is_whole,
     environment,
     num_committed,
@@ -76,7 +76,7 @@ def begin(program: list[str], folder: Path) -> subprocess.Popen[str]:
 def do(program: list[str], folder: Path, code: int = DONE) -> str:
     """Run a program to its end, and return what it printed."""
     with begin(program, folder) as process:
-        out, err = process.communicate(timeout=RUN_TIMEOUT_S)
+        out, err = process.communicate(timeout=HANG_S)
     assert code == process.returncode, (program, out, err)
     return out
 
@@ -93,11 +93,10 @@ def interrupt_and_resume(block: str, folder: Path, out: Path) -> None:
             until(
                 lambda num=num_before, process=process: (
                     num_committed(out) > num or process.poll() is not None
-                ),
-                RUN_TIMEOUT_S,
+                )
             )
             os.killpg(process.pid, signal.SIGINT)
-            complaint = process.communicate(timeout=RUN_TIMEOUT_S)[1]
+            complaint = process.communicate(timeout=HANG_S)[1]
         assert INTERRUPTED == process.returncode, complaint
         assert num_committed(out) > num_before
     assert_committed_is_whole(out)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fault_runs import RUN_TIMEOUT_S
+from fault_runs import HANG_S
 
 USER = """
 import shmtext
@@ -57,7 +57,7 @@ def test_a_user_s_script_is_checked_against_the_types_of_the_installed_package(
         check=False,
         cwd=tmp_path,
         env=environment,
-        timeout=RUN_TIMEOUT_S,
+        timeout=HANG_S,
     )
     lines = re.findall(r"^user\.py:(\d+: )(note: .*|error: )(?:.*(\[.*\]))?$", said.stdout, re.M)
 
