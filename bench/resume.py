@@ -2,12 +2,13 @@
 
 Two prices. Work lost: a run is killed with SIGKILL, the main process and with it the workers, at
 moments spread over a shard's time; lost is every picture that was drawn and not committed. And
-time to find what is missing: a folder of so many committed shards is looked through, once by its
-manifests alone, once with the size of every picture, which is what a resumed run does.
+the time of a run that finds every shard committed, once finished and once with its labels still to
+be merged, from texts and fonts to the summary; and what of it goes into looking through the folder.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,6 @@ from typing import Any
 from unittest.mock import patch
 
 import click
-import numpy as np
 import psutil
 
 from bench import asking, plots, work
@@ -28,24 +28,18 @@ from bench.asking import Answer, Setting
 from bench.measure import Spread, cost_of, number, spread
 from bench.places import environment, scratch
 from bench.rows import table
+from shmtext import Output, RunConfig, Style, TextFile, render, run_status
 from shmtext.config import config_from_options
-from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset import plan as plans
 from shmtext.dataset.check import check_run
-from shmtext.dataset.containers import FilesShard
 from shmtext.dataset.folder import STAGE, OutputFolder
-from shmtext.dataset.fragment import LabelColumns, build_fragment
-from shmtext.dataset.manifest import Origin, commit_shard, committed_shards, current_boot_id
-from shmtext.dataset.plan import Plan, Shard
-from shmtext.engine.inspect import run_status
-from shmtext.engine.run import render
-from shmtext.render.encode import crc32
+from shmtext.dataset.manifest import committed_shards
+from shmtext.dataset.merge import SUCCESS
+from shmtext.dataset.plan import Plan
 
 NAME = "resume"
 QUESTION = "What does an interruption cost?"
 
-FINGERPRINT = "b" * 64
-PICTURE = b"a picture"
 DEADLINE_S = 120.0
 
 
@@ -69,14 +63,18 @@ class KillRow:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A folder of committed shards, looked through."""
+    """A folder in which every shard is committed."""
 
     num_shards: int
     images_per_shard: int
     manifests_s: Spread
-    """By manifests alone."""
+    """Looked through by manifests alone."""
     checked_s: Spread
     """With fragments read and the size of every picture, as a resumed run does."""
+    finished_s: Spread
+    """The whole of ``render``, which finds the run finished."""
+    resumed_s: Spread
+    """The whole of ``render``, which finds every shard and has labels to merge."""
     us_per_shard: float
     us_per_image: float
     """Of what checking takes beyond the manifests; shards of few pictures make it high."""
@@ -154,23 +152,38 @@ def _kill_in(config: Path, out: Path, num_workers: int, after_s: float) -> None:
 
 
 def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int) -> Row:
-    """Make a folder of committed shards, all small and alike, and time how it is looked through."""
+    """Make a run of small shards, all alike, and time how it is looked through and resumed."""
     # Real shards have up to 10,000 pictures: ten thousand of them would not fit in memory. What
     # a shard costs and what a picture costs can be told apart with small ones.
     with patch.object(plans, "shard_size", lambda _num_examples: per_shard):
-        plan = Plan(num_shards * per_shard, "jpg")
+        plan = Plan(num_shards * per_shard, "png")
+        texts = home / "texts.txt"
+        texts.write_text("".join(f"text {i}\n" for i in range(plan.num_examples)))
+        config = RunConfig(
+            corpus=TextFile(texts),
+            style=Style(font_sizes=(16,)),
+            output=Output(image_format="png"),
+        )
         out = home / f"shards{num_shards}x{per_shard}"
-        with OutputFolder.open(out, create=True) as folder:
-            folder.make_folder(STAGE)
-            for shard in plan.shards():
-                _commit(folder, plan, shard)
-            assert len(committed_shards(folder, plan, FINGERPRINT)[0]) == num_shards
-            repeats = range(setting.num(5, 2))
+
+        def again() -> float:
+            return cost_of(lambda: render(config, out, engine="serial", resume="must")).wall_s
+
+        assert render(config, out, engine="serial").num_images == plan.num_examples
+        repeats = range(setting.num(5, 2))
+        finished_s = spread(again() for _ in repeats)
+        resumed = []
+        for _ in repeats:
+            (out / SUCCESS).unlink()
+            resumed.append(again())
+        fingerprint = json.loads((out / SUCCESS).read_text())["fingerprint"]
+        with OutputFolder.open(out, create=False) as folder:
+            assert len(committed_shards(folder, plan, fingerprint)[0]) == num_shards
             manifests_s = spread(
-                cost_of(lambda: committed_shards(folder, plan, FINGERPRINT)).wall_s for _ in repeats
+                cost_of(lambda: committed_shards(folder, plan, fingerprint)).wall_s for _ in repeats
             )
             checked_s = spread(
-                cost_of(lambda: check_run(folder, plan, FINGERPRINT, checksums=False)).wall_s
+                cost_of(lambda: check_run(folder, plan, fingerprint, checksums=False)).wall_s
                 for _ in repeats
             )
         shutil.rmtree(out)
@@ -179,33 +192,11 @@ def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int)
         images_per_shard=per_shard,
         manifests_s=manifests_s,
         checked_s=checked_s,
+        finished_s=finished_s,
+        resumed_s=spread(resumed),
         us_per_shard=manifests_s.median / num_shards * 1e6,
         us_per_image=(checked_s.median - manifests_s.median) / (num_shards * per_shard) * 1e6,
     )
-
-
-def _commit(folder: OutputFolder, plan: Plan, shard: Shard) -> None:
-    """Commit a shard of made-up pictures."""
-    index = np.arange(shard.start, shard.stop)
-    zeros = np.zeros(index.size, np.int64)
-    columns = LabelColumns(
-        example_index=index,
-        texts=pack_texts(["text"] * index.size),
-        width_px=np.full(index.size, 100, np.int32),
-        height_px=np.full(index.size, 36, np.int32),
-        font_id=zeros,
-        font_names=("font.ttf",),
-        font_size_px=np.full(index.size, 32, np.int32),
-        color_pair_id=zeros,
-        color_pairs=(("#000000", "#ffffff"),),
-        num_bytes=np.full(index.size, len(PICTURE), np.int32),
-        crc32=np.full(index.size, crc32(PICTURE), np.uint32),
-    )
-    origin = Origin(FINGERPRINT, 0, "host", current_boot_id(), seconds=1.0, finished_at=1e9)
-    with FilesShard(folder, plan, shard) as sink:
-        for name in plan.image_names(shard, index):
-            sink.add(name, PICTURE)
-        commit_shard(folder, sink, build_fragment(plan, shard, columns), origin)
 
 
 # -- the answer -------------------------------------------------------------------------------
@@ -244,19 +235,20 @@ def _of_kills(row: KillRow) -> str:
 
 def _of_looks(rows: list[Row]) -> str:
     header = [
-        *("shards", "images/shard", "manifests alone, s", "as resumed, s", "us/shard"),
-        "us/image",
+        *("shards", "images/shard", "manifests alone, s", "folder checked, s"),
+        *("whole, finished, s", "whole, labels to merge, s", "us/shard", "us/image"),
     ]
     lines = [
         [
             *(row.num_shards, row.images_per_shard, row.manifests_s, row.checked_s),
-            *(row.us_per_shard, row.us_per_image),
+            *(row.finished_s, row.resumed_s, row.us_per_shard, row.us_per_image),
         ]
         for row in rows
     ]
     return (
-        "Seconds to find what is missing in a folder of committed shards, in memory; from a disk "
-        f"that was not read before it takes longer.\n\n{table(header, lines)}"
+        "Seconds that a run takes which finds every shard committed, and what of them goes into "
+        "looking through the folder, by its manifests alone and as it is done. In memory; from a "
+        f"disk that was not read before it takes longer.\n\n{table(header, lines)}"
     )
 
 
@@ -266,7 +258,7 @@ def _at_full_size(large: Row, many: Row) -> str:
     seconds = (10_000 * many.us_per_shard + num_images * large.us_per_image) / 1e6
     return (
         f"At these costs a run of 10,000 full shards ({num_images / 1e6:.0f} million pictures) is "
-        f"looked through in {number(seconds)} s, its manifests alone in "
+        f"checked in {number(seconds)} s, its manifests alone in "
         f"{number(10_000 * many.us_per_shard / 1e6)} s."
     )
 
@@ -275,13 +267,15 @@ def _draw(figure: Any, rows: list[Row]) -> None:
     fewest = min(row.images_per_shard for row in rows)
     kept = [row for row in rows if row.images_per_shard == fewest]
     of = {
-        "manifests alone": [(float(r.num_shards), r.manifests_s.median) for r in kept],
-        f"as resumed, {fewest} images a shard": [
-            (float(r.num_shards), r.checked_s.median) for r in kept
+        "looking through it, manifests alone": [
+            (float(r.num_shards), r.manifests_s.median) for r in kept
         ],
+        "looking through it": [(float(r.num_shards), r.checked_s.median) for r in kept],
+        "the whole, finished": [(float(r.num_shards), r.finished_s.median) for r in kept],
+        "the whole, labels to merge": [(float(r.num_shards), r.resumed_s.median) for r in kept],
     }
     axes = figure.subplots()
-    plots.lines(axes, of, ("committed shards", "seconds to find what is missing"), logs="xy")
+    plots.lines(axes, of, (f"committed shards of {fewest} images", "seconds"), logs="xy")
     axes.legend()
     axes.set_title(QUESTION)
 

@@ -24,7 +24,7 @@ import shmtext
 from bench.measure import Spread, number
 from bench.places import ROOT
 
-LIBRARIES = ("numpy", "pillow", "opencv-python", "pyarrow", "isal", "fonttools")
+LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "pyarrow", "isal", "fonttools")
 
 
 @dataclass(frozen=True, slots=True)

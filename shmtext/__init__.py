@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def _import(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
     value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
@@ -57,6 +57,10 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+if not TYPE_CHECKING:  # to a type checker every name, whatever it is, would be there
+    __getattr__ = _import
+
+
 class _Package(ModuleType):
     """This package, whose ``render`` is the function and not the folder of the same name.
 
@@ -65,7 +69,7 @@ class _Package(ModuleType):
 
     @property
     def render(self) -> Any:
-        return __getattr__("render")
+        return _import("render")
 
     @render.setter
     def render(self, _folder: ModuleType) -> None:

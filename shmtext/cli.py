@@ -7,6 +7,7 @@ to ``config.py``. What takes long to import is imported by the command that need
 from __future__ import annotations
 
 import io
+import os
 import resource
 import sys
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem, shell_complete
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -43,6 +45,15 @@ NO_MEMORY = (
     "not enough memory: free some, raise the limit on this process (ulimit -v), or use fewer "
     "workers or --engine serial; what is committed is kept"
 )
+OTHER_OPENCVS = {"opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"}
+"""Distributions whose files lie in the same folder as those of opencv-python-headless."""
+
+COMPLETION = "_SHMTEXT_COMPLETE"
+"""Environment variable in which a shell asks what could stand at the cursor."""
+
+IMAGEFOLDER_IMAGES = 100_000
+"""Hugging Face's imagefolder looks at every file first: a minute here, an hour at some millions."""
+
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
@@ -55,12 +66,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def main() -> None:
     """Run the command line; every foreseeable error is one line and its own exit code."""
+    code: int | None
     try:
         # Not ``cli.main``: it answers a closed pipe with exit code 1.
-        with cli.make_context("shmtext", sys.argv[1:]) as context:
-            code = cli.invoke(context)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+        if completion := os.environ.get(COMPLETION):
+            code = shell_complete(cli, {}, "shmtext", COMPLETION, completion)
+        else:
+            with cli.make_context("shmtext", sys.argv[1:]) as context:
+                code = cli.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except ShmtextError as error:
@@ -120,8 +135,26 @@ def cli() -> None:
 
 
 def _option(*names: str, group: str, **settings: Any) -> Callable[[Command], Command]:
-    """Make an option that stands under a heading in ``--help``."""
+    """Make an option that stands under a heading in ``--help``; shells complete what that shows."""
+    metavar = settings.get("metavar", "")
+    if "|" in metavar:
+        settings["shell_complete"] = _completing_words(metavar.split("|"))
+    elif metavar.startswith("PATH"):
+        settings["shell_complete"] = _completing_paths("file")
     return click.option(*names, cls=_GroupedOption, group=group, **settings)
+
+
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _completing_words(words: list[str]) -> Completion:
+    return lambda _context, _parameter, begun: [
+        CompletionItem(word) for word in words if word.startswith(begun)
+    ]
+
+
+def _completing_paths(kind: str) -> Completion:
+    return lambda _context, _parameter, begun: [CompletionItem(begun, type=kind)]
 
 
 class _GroupedOption(click.Option):
@@ -137,6 +170,11 @@ class _FolderName(click.Path):
         if value == "":
             self.fail("expected the name of a folder, got an empty one ('.' is the current one)")
         return super().convert(value, param, ctx)
+
+
+_out = click.argument(
+    "out", type=_FolderName(path_type=Path), shell_complete=_completing_paths("dir")
+)
 
 
 class _GroupedCommand(click.Command):
@@ -272,7 +310,7 @@ def _corpus_options(command: Command) -> Command:
 
 
 @cli.command(cls=_GroupedCommand)
-@click.argument("out", type=_FolderName(path_type=Path))
+@_out
 @_corpus_options
 @_option(
     "--workers",
@@ -333,7 +371,7 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
 
 
 @cli.command()
-@click.argument("out", type=_FolderName(path_type=Path))
+@_out
 def status(out: Path) -> int:
     """Tell how far the run in OUT is, whether it is running, interrupted or finished."""
     from shmtext.engine.inspect import run_status  # noqa: PLC0415
@@ -343,7 +381,7 @@ def status(out: Path) -> int:
 
 
 @cli.command()
-@click.argument("out", type=_FolderName(path_type=Path))
+@_out
 @click.option("--checksums", is_flag=True, help="Read every byte, not sizes alone.")
 def verify(out: Path, checksums: bool) -> int:
     """Check that every picture in OUT is whole and every label row right.
@@ -432,7 +470,15 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
         _complain("nothing could be drawn: give other fonts, or other texts")
         return
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
-    _say(f"load: datasets.load_dataset('imagefolder', data_dir='{summary.folder}')")
+    _say(f"load: {_loading(summary)}")
+
+
+def _loading(summary: RunSummary) -> str:
+    """Return the Python that loads a run of this size; any name of a folder can be pasted."""
+    if summary.num_images <= IMAGEFOLDER_IMAGES:
+        return f"datasets.load_dataset('imagefolder', data_dir={str(summary.folder)!r})"
+    table = f"pyarrow.parquet.read_table({str(summary.folder / 'metadata.parquet')!r})"
+    return f"{table}, and pictures by its file_name"
 
 
 def _print_reasons(folder: Path) -> None:
@@ -489,14 +535,23 @@ def _complain_of_library(error: ImportError) -> ExitCode:
     if any(reason in str(error) for reason in ("failed to map segment", "cannot allocate")):
         _complain(NO_MEMORY)
         return ExitCode.STOPPED
-    if isinstance(error, ModuleNotFoundError) or ".so" not in str(error):
+    if error.name == "cv2":
+        _complain(f"OpenCV can't be loaded ({error}): {_opencv_remedy()}")
+    elif not isinstance(error, ModuleNotFoundError) and ".so" in str(error):
+        _complain(f"a library of the system is missing ({error}): install the package that has it")
+    else:
         raise error
-    _complain(
-        f"a library of the system is missing ({error}): on Debian and Ubuntu, apt-get install "
-        "libgl1 libglib2.0-0 libxcb1; or pip install opencv-python-headless in place of "
-        "opencv-python"
-    )
     return ExitCode.BAD_INPUT
+
+
+def _opencv_remedy() -> str:
+    """Return the commands that leave one OpenCV: its wheels overwrite each other's files."""
+    from importlib.metadata import distributions  # noqa: PLC0415 - when all is lost
+
+    names = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
+    others = " ".join(sorted(names & OTHER_OPENCVS))
+    remove = f"pip uninstall -y {others} && " if others else ""
+    return f"{remove}pip install --force-reinstall --no-deps opencv-python-headless"
 
 
 def _complain(line: str) -> None:

@@ -14,7 +14,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fault_runs import DONE, Tree, orphaned_segments, run, tree, until
+from fault_runs import DONE, Tree, end_started, orphaned_segments, run, tree, until
+from hypothesis import HealthCheck, settings
+
+# A deadline would measure the machine, and so would the search for examples that are made slowly.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 CLONE_NEWNS = 0x20000
 MS_REC, MS_PRIVATE = 0x4000, 1 << 18
@@ -50,6 +57,13 @@ def pytest_unconfigure() -> None:
     _at_the_end.close()
 
 
+@pytest.fixture(autouse=True)
+def no_run_left() -> Iterator[None]:
+    """End what the test started and left, at its end."""
+    yield
+    end_started()
+
+
 @pytest.fixture
 def disk_path() -> Iterator[Path]:
     """A temporary folder on a disk, whose pages memory can be had back from."""
@@ -82,7 +96,7 @@ def no_segment_left() -> Iterator[None]:
     swept before the deadline.
     """
     yield
-    until(lambda: not orphaned_segments(), within_s=6)
+    until(lambda: not orphaned_segments())
 
 
 @pytest.fixture

@@ -22,10 +22,13 @@ import psutil
 import pytest
 
 from shmtext import verify
+from shmtext.engine import stop
 
 REPOSITORY = Path(__file__).parents[1]
 SHM = Path("/dev/shm")
-RUN_TIMEOUT_S = 60
+HANG_S = 540
+"""Guards against a hang and nothing else: no machine is so busy that work takes as long."""
+
 POLL_S = 0.005
 
 DONE, BAD_INPUT, STOPPED, FAILED_EXAMPLES, INTERRUPTED = 0, 2, 3, 4, 130
@@ -33,7 +36,20 @@ DONE, BAD_INPUT, STOPPED, FAILED_EXAMPLES, INTERRUPTED = 0, 2, 3, 4, 130
 Found = TypeVar("Found")
 Tree = dict[str, str]
 
-is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for mounts and cgroups")
+
+def can_mount() -> bool:
+    """Whether this process may make mounts of its own: root may, but not in every container."""
+    with suppress(OSError):
+        return (
+            subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode
+            == 0
+        )
+    return False
+
+
+is_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not can_mount(), reason="needs root, for mounts and cgroups"
+)
 
 
 # -- running ---------------------------------------------------------------------------------------
@@ -55,7 +71,7 @@ def start(
     env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """Start ``python -m shmtext ...`` in a session of its own; ``prefix`` goes before python."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*prefix, sys.executable, *program, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -64,16 +80,30 @@ def start(
         env=environment(env, shims),
         start_new_session=True,
     )
+    _started.append(process)
+    return process
 
 
-def finish(process: subprocess.Popen[str], within_s: float = RUN_TIMEOUT_S) -> Finished:
+_started: list[subprocess.Popen[str]] = []
+
+
+def end_started() -> None:
+    """End what a test that failed half-way left running: others would be blamed for it."""
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            kill_session(process)
+        process.communicate()
+
+
+def finish(process: subprocess.Popen[str]) -> Finished:
     """Wait for a run's end; one that hangs is ended with all its workers, and fails the test."""
     try:
-        out, err = process.communicate(timeout=within_s)
+        out, err = process.communicate(timeout=HANG_S)
     except subprocess.TimeoutExpired:
         kill_session(process)
         out, err = process.communicate()
-        pytest.fail(f"a run did not end within {within_s} s\n{out}\n{err}")
+        pytest.fail(f"a run did not end within {HANG_S} s\n{out}\n{err}")
     return Finished(process.args, process.returncode, out, err)
 
 
@@ -99,19 +129,18 @@ def run(
     prefix: Iterable[str] = (),
     program: Iterable[str] = ("-m", "shmtext"),
     env: Mapping[str, str] | None = None,
-    within_s: float = RUN_TIMEOUT_S,
 ) -> Finished:
     """Run ``python -m shmtext ...`` to its end."""
     started = start(*arguments, shims=shims, prefix=prefix, program=program, env=env)
-    return finish(started, within_s)
+    return finish(started)
 
 
-def until(condition: Callable[[], Found], within_s: float = 10) -> Found:
+def until(condition: Callable[[], Found]) -> Found:
     """Poll ``condition`` until it is true, and return what it gave; fail after a deadline."""
-    deadline_s = time.monotonic() + within_s
+    deadline_s = time.monotonic() + HANG_S
     while not (found := condition()):
         if time.monotonic() > deadline_s:
-            pytest.fail(f"{getattr(condition, '__name__', condition)}: not within {within_s} s")
+            pytest.fail(f"{getattr(condition, '__name__', condition)}: not within {HANG_S} s")
         time.sleep(POLL_S)
     return found
 
@@ -122,12 +151,13 @@ def in_namespace(*commands: str, options: str = "-m") -> list[str]:
     return ["unshare", *options.split(), "sh", "-c", script, "sh"]
 
 
-def with_limits(**limits: float) -> tuple[str, str]:
-    """A program that is ``python -m shmtext`` with other ``Limits`` of patience."""
+def with_limits(drain_s: float = stop.DRAIN_S, **limits: float) -> tuple[str, str]:
+    """A program that is ``python -m shmtext`` with other limits of patience: see ``Limits``."""
     return (
         "-c",
-        "import functools; from shmtext.engine import supervisor; "
+        "import functools; from shmtext.engine import stop, supervisor; "
         f"supervisor.Limits = functools.partial(supervisor.Limits, **{limits!r}); "
+        f"stop.DRAIN_S = {drain_s!r}; "
         "from shmtext.__main__ import main; main()",
     )
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from drawing import ITALIC, SANS
-from fault_runs import environment, run
+from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
@@ -470,6 +471,44 @@ def test_a_run_ends_with_a_summary(shmtext: Shell, tmp_path: Path) -> None:
     assert f"load_dataset('imagefolder', data_dir='{out}')" in ended.out
 
 
+def summary_of(folder: Path, num_images: int) -> RunSummary:
+    return RunSummary(
+        folder=folder,
+        num_images=num_images,
+        num_skipped=0,
+        num_failed=0,
+        num_rendered=num_images,
+        image_bytes=1,
+        elapsed_s=1.0,
+        digest="",
+    )
+
+
+NAMES = ["plain", "it's", 'a "b" c', "a\nb\x1b[31m", "back\\slash {x}", "größe", "\udcff"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hint_loads_a_folder_of_any_name_as_pasted(name: str) -> None:
+    loaded = []
+    datasets = SimpleNamespace(load_dataset=lambda kind, data_dir: loaded.append((kind, data_dir)))
+    hint = cli._loading(summary_of(Path("/data", name), 100_000))
+    eval(hint, {"datasets": datasets})
+
+    assert [("imagefolder", f"/data/{name}")] == loaded
+    assert hint.isprintable()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hint_for_many_pictures_is_their_table(name: str) -> None:
+    loaded = []
+    pyarrow = SimpleNamespace(parquet=SimpleNamespace(read_table=loaded.append))
+    hint = cli._loading(summary_of(Path("/data", name), 100_001))
+    eval(hint.split(", and pictures")[0], {"pyarrow": pyarrow})
+
+    assert [f"/data/{name}/metadata.parquet"] == loaded
+    assert hint.isprintable()
+
+
 def test_a_run_that_is_done_says_so(shmtext: Shell, tmp_path: Path) -> None:
     shmtext("render", tmp_path, *TINY)
     ended = shmtext("render", tmp_path, *TINY)
@@ -742,4 +781,4 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     complaint = status.stderr.read()
     status.stderr.close()
 
-    assert (0, "") == (status.wait(30), complaint)
+    assert (0, "") == (status.wait(HANG_S), complaint)

@@ -118,7 +118,7 @@ def test_a_glyph_whose_box_leaves_its_frame_is_drawn_whole(path: str, size_px: i
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from([None, 1, 5, 12]))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_texts_of_many_scripts_are_drawn_as_pillow_draws_them(
     texts: list[str], width: int | None
 ) -> None:
@@ -229,7 +229,7 @@ def test_one_pair_of_grays_is_blended_as_pillow_blends_it(font: str, background:
 
 
 @given(st.integers(0, 0xFFFFFF), st.integers(0, 0xFFFFFF))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_two_colours_are_blended_as_pillow_blends_them(font: int, background: int) -> None:
     levels = zip(font.to_bytes(3), background.to_bytes(3), strict=True)
     if max(abs(one - other) for one, other in levels) < MIN_CONTRAST:
@@ -498,7 +498,6 @@ def test_whoever_looks_on_is_told_an_example_before_each_of_its_new_glyphs() -> 
 
 
 @given(st.lists(TEXTS, max_size=10), st.sampled_from([None, 1, 4, 9]))
-@settings(deadline=None)
 def test_a_label_is_the_lines_that_were_drawn(texts: list[str], width: int | None) -> None:
     maker = picture_maker(max_chars_per_line=width)
     drawing = draw(maker, texts)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_runs import environment
+from fault_runs import HANG_S, environment
 
 import shmtext
 
@@ -180,7 +180,7 @@ def test_importing_the_package_imports_no_large_library() -> None:
         text=True,
         check=True,
         env=environment(),
-        timeout=30,
+        timeout=HANG_S,
     )
 
     assert "[]" == done.stdout.strip()

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from drawing import BUNDLED, ITALIC, SANS, plain_picture
-from fault_runs import SHM, environment, tree
+from fault_runs import HANG_S, SHM, environment, tree
 from PIL import Image, ImageFont
 
 from shmtext import BalancedText, Output, Renderer, RunConfig, RunSummary, Style, TextFile, render
@@ -658,7 +658,7 @@ def run_python(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         check=False,
         cwd=cwd,
         env=environment(),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fault_runs import HANG_S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,10 +40,7 @@ ROOT = Path(__file__).parents[1]
 TEXTS = ["Größe: 42 €", "", "日本語", "emoji 👩‍👩‍👧"]
 MIB = 2**20
 
-pytestmark = [
-    pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs /dev/shm"),
-    pytest.mark.timeout(60),
-]
+pytestmark = pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs /dev/shm")
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +74,7 @@ def start(code: str, *arguments: object, wrapper: tuple[str, ...] = ()) -> subpr
 def run(code: str, *arguments: object, wrapper: tuple[str, ...] = ()) -> str:
     """Return what the code prints; it must end well and complain about nothing."""
     with start(code, *arguments, wrapper=wrapper) as process:
-        output, complaints = process.communicate(timeout=50)
+        output, complaints = process.communicate(timeout=HANG_S)
 
     assert (0, "") == (process.returncode, complaints)
     return output
@@ -98,7 +96,7 @@ def chunks(num_mib):
 # Round trips
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8")), max_size=6), max_size=4))
 def test_texts_come_back_in_their_order(tmp_path: Path, chunks: list[list[str]]) -> None:
     with SharedCorpus.create(chunks_of(*chunks), tmp_path) as corpus:
@@ -183,7 +181,7 @@ def test_slices_outlive_the_corpus(tmp_path: Path) -> None:
 
 def test_owner_that_forgets_to_close_leaves_nothing(tmp_path: Path) -> None:
     with start(CREATE + "c = SharedCorpus.create(chunks(1), Path(sys.argv[1]))", tmp_path) as owner:
-        owner.communicate(timeout=50)
+        owner.communicate(timeout=HANG_S)
         # The resource tracker unlinks, and says so. The fixture checks that it did.
 
 
@@ -385,7 +383,7 @@ def test_orphan_of_a_killed_group_is_swept_and_a_live_segment_is_not(tmp_path: P
         orphan, live = Path(killed.stdout.readline().strip()), living.stdout.readline().strip()
         # The whole session, and with it the resource tracker that would have unlinked.
         os.killpg(killed.pid, signal.SIGKILL)
-        killed.wait(10)
+        killed.wait(HANG_S)
 
         with SharedCorpus.create(chunks_of(TEXTS), tmp_path) as own:
             assert orphan.exists()
@@ -393,7 +391,7 @@ def test_orphan_of_a_killed_group_is_swept_and_a_live_segment_is_not(tmp_path: P
             assert not orphan.exists()
             assert Path(live).exists()
             assert Path(own.spec.segment.path).exists()
-        living.communicate("", timeout=10)
+        living.communicate("", timeout=HANG_S)
         assert 0 == living.returncode
 
 

@@ -128,7 +128,6 @@ def test_gzip_file_cut_short_is_refused(tmp_path: Path) -> None:
             read(written(tmp_path, content, "w.gz"))
 
 
-@pytest.mark.timeout(10)
 def test_what_is_no_file_is_refused_without_opening_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

@@ -14,6 +14,7 @@ from typing import assert_never
 
 import cv2
 import numpy as np
+from cv2 import __version__ as opencv_release  # ImportError where pip left a folder without files
 from numpy.typing import NDArray
 
 from shmtext.config import Output
@@ -47,7 +48,7 @@ PNG_GRAY, PNG_RGB = 0, 2
 
 def opencv_version() -> str:
     """Of the library that encodes JPEG; its wheels bring libjpeg along."""
-    return str(cv2.__version__)
+    return str(opencv_release)
 
 
 def encoder(output: Output) -> Encoder:

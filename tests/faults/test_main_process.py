@@ -36,6 +36,7 @@ from fault_runs import (
     start,
     tree,
     until,
+    with_limits,
     workers_of,
     write_shim,
     write_texts,
@@ -46,6 +47,7 @@ pytestmark = pytest.mark.usefixtures("no_segment_left")
 Undisturbed = Callable[..., Tree]
 OPTIONS = ("--max-images", 3_000)
 MANY = ("--character-frequency", 1_500)
+FOR_GOOD_S = 1e6
 """More than two workers render in a second."""
 WORKERS = ("--engine", "processes", "--workers", 2)
 MOMENTS: dict[str, Callable[[subprocess.Popen[str], Path], bool]] = {
@@ -71,7 +73,7 @@ def test_a_killed_main_process_leaves_nothing_alive(
     until(lambda: MOMENTS[moment](main, out) or main.poll() is not None)
     segments = segments_of(main)
     main.kill()
-    until(lambda: not session_of(main), within_s=5)
+    until(lambda: not session_of(main))
     finish(main)
     assert not any(segment.exists() for segment in segments)
     if (out / "run.json").exists():
@@ -88,7 +90,7 @@ def test_many_kills_in_a_row_lose_nothing(out: Path, undisturbed: Undisturbed) -
         wait_for_death_or(main, choice.uniform(0.1, 0.8))
         main.kill()
         finish(main)
-        until(lambda main=main: not session_of(main), within_s=5)
+        until(lambda main=main: not session_of(main))
     run("render", out, *OPTIONS, *WORKERS).expect(DONE)
     assert tree(out) == undisturbed(*OPTIONS)
 
@@ -123,7 +125,7 @@ def test_the_next_start_sweeps_a_killed_groups_segments_and_no_live_ones(
     orphans, in_use = segments_of(killed), segments_of(live)
     kill_session(killed)
     finish(killed)
-    until(lambda: not session_of(killed), within_s=5)
+    until(lambda: not session_of(killed))
     try:
         assert all(segment.exists() for segment in orphans)
         run("render", tmp_path / "third", *OPTIONS, "--engine", "serial").expect(DONE)
@@ -157,23 +159,24 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
 @pytest.mark.parametrize(
     ("number", "after_ms"),
     [
-        *((signal.SIGINT, after_ms) for after_ms in (0, 5, 20, 50, 200, 1000)),
-        *((signal.SIGTERM, after_ms) for after_ms in (0, 50, 1000)),
+        *((signal.SIGINT, after_ms) for after_ms in (0, 5, 20, 50, 200, None)),
+        *((signal.SIGTERM, after_ms) for after_ms in (0, 50, None)),
     ],
 )
 def test_a_signal_ends_a_run_quietly_and_resumably(
-    out: Path, undisturbed: Undisturbed, number: signal.Signals, after_ms: int
+    out: Path, undisturbed: Undisturbed, number: signal.Signals, after_ms: int | None
 ) -> None:
     main = start("render", out, *MANY, *WORKERS)
     until(lambda: listens(main.pid))
-    wait_for_death_or(main, after_ms / 1000)
-    begin_s = time.monotonic()
+    if after_ms is None:
+        until(lambda: num_committed(out) >= 1)
+    else:
+        wait_for_death_or(main, after_ms / 1000)
     # As a terminal does it: to the whole group, workers included.
     os.killpg(main.pid, number)
     ended = finish(main).expect(INTERRUPTED)
-    assert time.monotonic() - begin_s < 8
     assert len(ended.stderr.splitlines()) <= 3, ended.stderr
-    until(lambda: not session_of(main), within_s=2)
+    until(lambda: not session_of(main))
     assert_resumable(out, undisturbed)
 
 
@@ -188,10 +191,13 @@ def test_a_signal_before_the_programs_first_line_harms_nothing(
     os.killpg(main.pid, number)
     code = finish(main).returncode
     # Until Python has come that far, a signal does to it what it does to any Python program: ends
-    # it, or, within the first imports of its own, makes it leave with 1.
-    assert code in (INTERRUPTED, -number, 1)
-    until(lambda: not session_of(main), within_s=2)
-    assert code == INTERRUPTED or not out.exists()
+    # it, or, within the first imports of its own, makes it leave with 1, or is lost in a callback.
+    assert code in (INTERRUPTED, -number, 1, DONE)
+    until(lambda: not session_of(main))
+    if code == DONE:
+        assert_committed_is_whole(out)
+    else:
+        assert code == INTERRUPTED or not out.exists()
 
 
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
@@ -238,7 +244,7 @@ def test_a_terminal_that_closes_ends_a_run_quietly(out: Path) -> None:
     until(lambda: num_committed(out) >= 1)
     os.killpg(main.pid, signal.SIGHUP)
     finish(main).expect(INTERRUPTED, "SIGHUP", num_lines=1)
-    until(lambda: not session_of(main), within_s=2)
+    until(lambda: not session_of(main))
 
 
 def test_a_killed_resource_tracker_goes_unnoticed(out: Path, undisturbed: Undisturbed) -> None:
@@ -249,48 +255,45 @@ def test_a_killed_resource_tracker_goes_unnoticed(out: Path, undisturbed: Undist
         if "resource_tracker import main" in " ".join(each.cmdline()):
             each.kill()
     finish(main).expect(DONE, num_lines=0)
-    until(lambda: not session_of(main), within_s=2)
+    until(lambda: not session_of(main))
     assert not any(segment.exists() for segment in segments)
     assert tree(out) == undisturbed(*OPTIONS)
 
 
-def hanging_run(out: Path, tmp_path: Path) -> subprocess.Popen[str]:
-    """A run that has committed something and hangs in one worker."""
+def hanging_run(out: Path, tmp_path: Path, **limits: float) -> subprocess.Popen[str]:
+    """A run that has committed something and hangs in one worker, for good."""
     texts = write_texts(tmp_path / "texts.txt", 600, dict.fromkeys(range(300, 600), "hang ß"))
     shim = poison_shim(tmp_path / "shim", "ß", "loop")
-    main = start("render", out, "--texts", texts, *WORKERS, shims=[shim])
+    program = with_limits(hang_s=FOR_GOOD_S, **limits)
+    main = start("render", out, "--texts", texts, *WORKERS, shims=[shim], program=program)
     until(lambda: num_committed(out) >= 1 and (tmp_path / "shim" / "looping").exists())
     return main
 
 
 def test_a_drain_that_takes_too_long_is_cut_short(out: Path, tmp_path: Path) -> None:
     main = hanging_run(out, tmp_path)
-    begin_s = time.monotonic()
     main.terminate()
     finish(main).expect(INTERRUPTED, "SIGTERM", num_lines=1)
-    assert time.monotonic() - begin_s < 8
-    until(lambda: not session_of(main), within_s=2)
+    until(lambda: not session_of(main))
     assert_committed_is_whole(out)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_second_signal_ends_a_run_within_two_seconds(
+def test_a_second_signal_ends_a_run_whatever_is_under_way(
     out: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    main = hanging_run(out, tmp_path)
+    main = hanging_run(out, tmp_path, drain_s=FOR_GOOD_S)
     os.killpg(main.pid, number)
     wait_for_death_or(main, 0.3)
     assert main.poll() is None
-    begin_s = time.monotonic()
     os.killpg(main.pid, number)
     finish(main).expect(INTERRUPTED, number.name, num_lines=1)
-    assert time.monotonic() - begin_s < 2
-    until(lambda: not session_of(main), within_s=2)
+    until(lambda: not session_of(main))
     assert_committed_is_whole(out)
 
 
 @pytest.mark.parametrize("engine", ["serial", "threads"])
-def test_a_second_signal_ends_a_run_without_workers_within_two_seconds(
+def test_a_second_signal_ends_a_run_without_workers_whatever_is_under_way(
     out: Path, tmp_path: Path, engine: str
 ) -> None:
     shim = write_shim(
@@ -303,22 +306,22 @@ def test_a_second_signal_ends_a_run_without_workers_within_two_seconds(
             real = module.FilesShard.add
 
             def add(self, name, data):
-                time.sleep(0.005)
+                time.sleep(0.05)  # a shard takes most of a minute
                 return real(self, name, data)
 
             module.FilesShard.add = add
         """,
     )
     options = ("--max-images", 20_000, "--engine", engine, "--workers", 2)
-    main = start("render", out, *options, shims=[shim])
+    program = with_limits(drain_s=FOR_GOOD_S)
+    main = start("render", out, *options, shims=[shim], program=program)
     until(lambda: any(out.glob("_stage/*/images/*")))
     main.send_signal(signal.SIGINT)
     wait_for_death_or(main, 0.3)
     assert main.poll() is None
-    begin_s = time.monotonic()
     main.send_signal(signal.SIGINT)
     finish(main).expect(INTERRUPTED, num_lines=1)
-    assert time.monotonic() - begin_s < 2
+    assert num_committed(out) == 0
 
 
 @is_root
@@ -330,10 +333,8 @@ def test_signals_end_a_run_that_is_pid_1(
     outer = start("render", out, *MANY, *WORKERS, prefix=prefix)
     until(lambda: num_committed(out) >= 1)
     (main,) = psutil.Process(outer.pid).children()
-    begin_s = time.monotonic()
     main.send_signal(number)
     finish(outer).expect(INTERRUPTED, number.name, num_lines=1)
-    assert time.monotonic() - begin_s < 8
     assert_resumable(out, undisturbed)
 
 

@@ -45,13 +45,12 @@ SANS = REPOSITORY / "fonts" / "DejaVuSans.ttf"
 SMALL = ("--max-images", 40, "--fonts", SANS)
 SERIAL = ("--engine", "serial")
 WORKERS = ("--engine", "processes", "--workers", 1)
-WITHIN_S = 30
 ANY_MODE = ("sh", "-c", 'umask 0; exec "$@"', "sh")
 """With it, whatever is closed to others was closed on purpose."""
 
 
 def render(out: Path, *options: object, **how: Any) -> Finished:
-    return run("render", out, *SMALL, *SERIAL, *options, within_s=WITHIN_S, **how)
+    return run("render", out, *SMALL, *SERIAL, *options, **how)
 
 
 def mode_of(path: Path) -> int:
@@ -83,7 +82,7 @@ def test_segments_are_for_their_owner_alone(
 ) -> None:
     main = running()
     # One for the corpus, one for the workers' counters.
-    segments = until(lambda: len(held := segments_of(main)) == 2 and held, within_s=30)
+    segments = until(lambda: len(held := segments_of(main)) == 2 and held)
     assert {mode_of(segment) for segment in segments} == {0o600}
 
 
@@ -92,7 +91,7 @@ def test_files_in_place_of_segments_are_for_their_owner_alone(
 ) -> None:
     running(write_shim(tmp_path / "shim", "del os.posix_fallocate"))
     stage = out / "_stage"
-    files = until(lambda: len(found := list(stage.glob("smt_*"))) == 2 and found, within_s=30)
+    files = until(lambda: len(found := list(stage.glob("smt_*"))) == 2 and found)
     assert {mode_of(file) for file in files} == {0o600}
     assert mode_of(stage) == 0o700
 
@@ -224,7 +223,6 @@ BAD_RECORDS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize("forgery", BAD_RECORDS)
 def test_a_forged_run_record_leads_nowhere(
     done: Path, elsewhere: Path, undisturbed: Undisturbed, forgery: str
@@ -252,7 +250,6 @@ BAD_MANIFESTS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize("forgery", BAD_MANIFESTS)
 def test_a_forged_manifest_is_damage_and_its_shard_made_again(
     done: Path, elsewhere: Path, undisturbed: Undisturbed, forgery: str
@@ -275,7 +272,6 @@ RECORDS = ("run.json", "fragments/00000.json", "_SUCCESS.json", "_damaged.json")
 UPSETTING = {"figures": b"9" * 10_000, "zeros": b"\0" * 100, "no UTF-8": b"\xff\xfe"}
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize("content", UPSETTING)
 @pytest.mark.parametrize("name", RECORDS)
 def test_records_that_are_made_to_upset_a_parser_are_damage(

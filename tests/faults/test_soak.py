@@ -117,8 +117,8 @@ class Episode:
 
     def end(self, main: Process, *codes: int) -> Finished:
         """Wait for a run's end, which must be one of these, without a process left over."""
-        ended = finish(main, within_s=120)
-        until(lambda: not session_of(main), within_s=6)
+        ended = finish(main)
+        until(lambda: not session_of(main))
         if ended.returncode >= 0:  # else Python's resource tracker may have the last word
             ended.expect(ended.returncode)
         assert ended.returncode in (DONE, FAILED_EXAMPLES, *codes), ended
@@ -137,7 +137,7 @@ class Episode:
             lambda: any(self.out.glob("_stage/metadata*")),
         ]
         reached = self.choice.choice(moments)
-        until(lambda: reached() or main.poll() is not None, within_s=60)
+        until(lambda: reached() or main.poll() is not None)
         return main.poll() is None
 
     def count(self, name: str, happened: bool = True) -> None:
@@ -179,7 +179,7 @@ def ask_to_stop(episode: Episode, name: str, times: int) -> None:
     main = episode.start()
     begin_s = time.monotonic()
     # Before its handlers are in place a signal is Python's own affair.
-    until(lambda: workers_of(main.pid) or main.poll() is not None, within_s=30)
+    until(lambda: workers_of(main.pid) or main.poll() is not None)
     if episode.wait_for_a_moment(main):
         begin_s = time.monotonic()
         for _ in range(times):

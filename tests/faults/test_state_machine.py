@@ -179,7 +179,7 @@ class RunsInOneFolder(RuleBasedStateMachine):
         elif main.poll() is None:
             main.send_signal({"interrupt": 2, "terminate": 15, "kill": 9}[deed])
         assert finish(main).returncode in (DONE, INTERRUPTED, -signal.SIGKILL)
-        until(lambda: not session_of(main), within_s=5)
+        until(lambda: not session_of(main))
         self.assert_kept(sound)
 
     @precondition(lambda self: "another run" not in self.asked)
@@ -267,7 +267,6 @@ class RunsInOneFolder(RuleBasedStateMachine):
 RunsInOneFolder.TestCase.settings = settings(
     max_examples=12,
     stateful_step_count=10,
-    deadline=None,
     derandomize=True,
     # Steps take too long for a search of the shortest way to a failure.
     phases=(Phase.explicit, Phase.generate),

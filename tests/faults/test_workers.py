@@ -82,7 +82,7 @@ def test_an_example_that_ends_its_worker_is_set_aside_alone(
 ) -> None:
     texts = write_texts(tmp_path / "texts.txt", 600, {333: f"poison {MARKER}"})
     shim = poison_shim(tmp_path / "shim", MARKER, deed)
-    limits = with_limits(hang_s=1)
+    limits = with_limits(hang_s=3)
     run("render", out, "--texts", texts, *WORKERS, shims=[shim], program=limits).expect(
         FAILED_EXAMPLES
     )
@@ -242,7 +242,7 @@ def test_kills_at_one_example_that_can_be_drawn_alone_do_not_blame_it(
 
 def test_a_stopped_worker_is_replaced(out: Path, undisturbed: Undisturbed) -> None:
     options = ("--character-frequency", 2_000)
-    main = start("render", out, *options, *WORKERS, program=with_limits(hang_s=1, commit_s=1))
+    main = start("render", out, *options, *WORKERS, program=with_limits(hang_s=3, commit_s=3))
     until(lambda: num_committed(out) >= 1)
     stopped = workers_of(main.pid)[0]
     stopped.suspend()
@@ -274,7 +274,7 @@ def test_a_worker_stopped_in_the_middle_of_a_message_holds_up_nobody(
         """,
     )
     options = ("--max-images", 3_000)
-    program = with_limits(hang_s=1, commit_s=1)
+    program = with_limits(hang_s=3, commit_s=3)
     run("render", out, *options, *WORKERS, shims=[shim], program=program).expect(DONE)
     assert (tmp_path / "stopped").exists()
     assert tree(out) == undisturbed(*options)
@@ -308,7 +308,7 @@ def test_workers_that_cannot_start_stop_the_run_with_a_diagnosis(
     out: Path, tmp_path: Path, deed: str, diagnosis: str
 ) -> None:
     shim = broken_import_shim(tmp_path, deed)
-    ended = run("render", out, "--max-images", 3000, *WORKERS, shims=[shim], within_s=60)
+    ended = run("render", out, "--max-images", 3000, *WORKERS, shims=[shim])
     ended.expect(STOPPED, diagnosis, num_lines=1)
     assert len((tmp_path / "starts").read_text()) <= 32
     # Without the fault the same command goes on.
@@ -323,7 +323,7 @@ def test_a_run_in_which_every_worker_dies_is_stopped(
     poison = poison_shim(tmp_path / "poison", "", deed)
     code = (poison / "sitecustomize.py").read_text() + (shim / "sitecustomize.py").read_text()
     (poison / "sitecustomize.py").write_text(code)
-    ended = run("render", out, "--max-images", 3000, *WORKERS, shims=[poison], within_s=60)
+    ended = run("render", out, "--max-images", 3000, *WORKERS, shims=[poison])
     ended.expect(STOPPED, diagnosis, num_lines=1)
     assert len((tmp_path / "starts").read_text()) <= 60
 

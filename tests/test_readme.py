@@ -1,0 +1,155 @@
+"""Every command and script of the README does what it says, as printed, in the order of the page.
+
+Left out are ``pip`` (``.ci/run`` runs those in environments and systems of their own) and the
+benchmarks, whose arguments alone are looked at.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from drawing import ITALIC, SANS
+from fault_runs import (
+    DONE,
+    HANG_S,
+    INTERRUPTED,
+    REPOSITORY,
+    assert_committed_is_whole,
+    environment,
+    num_committed,
+    until,
+)
+
+from bench.__main__ import main as bench
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", README, re.M | re.S)
+ROWS = re.findall(r"^\| `(shmtext .*?)` \| (.*) \|$", README, re.M)
+BENCHES = sorted(set(re.findall(r"`python -m bench(.*?)`", README)))
+
+TEXTS = ["one", "two words", "Größe", "null"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The user's files, under the names that the README gives them."""
+    (tmp_path / "my-fonts").mkdir()
+    shutil.copy(SANS, tmp_path / "my-fonts")
+    shutil.copy(ITALIC, tmp_path / "Special.ttf")
+    with gzip.open(tmp_path / "lines.txt.gz", "wt", encoding="utf-8") as file:
+        file.write("".join(f"{text}\n" for text in TEXTS))
+    column = pa.table({"column": TEXTS})
+    pq.write_table(column, tmp_path / "data.parquet")
+    pyarrow.csv.write_csv(column, tmp_path / "data.csv")
+    (toml,) = re.findall(r"--config run\.toml` \| .*\(`(.*?)`\)", README)
+    (tmp_path / "run.toml").write_text(f"{toml}\n")
+    return tmp_path
+
+
+def begin(program: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start a program there as a terminal does, with the installed command in the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.Popen(
+        program,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=environment({"PATH": path}),
+        start_new_session=True,
+    )
+
+
+def do(program: list[str], folder: Path, code: int = DONE) -> str:
+    """Run a program to its end, and return what it printed."""
+    with begin(program, folder) as process:
+        out, err = process.communicate(timeout=HANG_S)
+    assert code == process.returncode, (program, out, err)
+    return out
+
+
+def without_pip(commands: str) -> str:
+    return re.sub(r"^pip [^\n]*?(&& (?!pip|pytest)|$)", "", commands, flags=re.M)
+
+
+def interrupt_and_resume(block: str, folder: Path, out: Path) -> None:
+    """Start what takes long, twice, and end it by Ctrl-C once it has committed something new."""
+    for _ in range(2):
+        num_before = num_committed(out)
+        with begin(["bash", "-ec", block], folder) as process:
+            until(
+                lambda num=num_before, process=process: (
+                    num_committed(out) > num or process.poll() is not None
+                )
+            )
+            os.killpg(process.pid, signal.SIGINT)
+            complaint = process.communicate(timeout=HANG_S)[1]
+        assert INTERRUPTED == process.returncode, complaint
+        assert num_committed(out) > num_before
+    assert_committed_is_whole(out)
+
+
+def test_every_block_runs_as_printed_one_after_the_other_in_one_folder(folder: Path) -> None:
+    for language, block in BLOCKS:
+        if language == "python":
+            do([sys.executable, "-c", block], folder)
+        elif block.startswith("shmtext render big"):
+            interrupt_and_resume(block, folder, folder / "big")
+        else:
+            do(["bash", "-ec", without_pip(block)], folder)
+
+    assert {"out", "big", "letters", "first", "second"} <= {each.name for each in folder.iterdir()}
+
+
+@pytest.mark.parametrize(("command", "does"), ROWS)
+def test_every_command_of_the_table_runs_as_printed(folder: Path, command: str, does: str) -> None:
+    if not command.startswith("shmtext render"):
+        do(["shmtext", "render", "OUT", "--max-images", "9"], folder)
+    do(shlex.split(command), folder)
+    if "--texts" in command:
+        files = re.findall(r"`(\S+::\S+)`", does)
+        for file in files:
+            do(["shmtext", "render", file, "--texts", file], folder)
+        for out in ("OUT", *files):
+            table = pq.read_table(folder / out / "metadata.parquet")
+            assert TEXTS == table.column("text").to_pylist()
+    if "--config" in command:
+        table = pq.read_table(folder / "OUT" / "metadata.parquet")
+        assert {24, 32} == set(table.column("font_size_px").to_pylist())
+
+
+def test_the_line_for_the_shell_s_settings_switches_completion_on(folder: Path) -> None:
+    (line,) = re.findall(r'`(eval "\$\(_SHMTEXT_COMPLETE=.*?\)")`', README)
+
+    assert "_shmtext_completion" in do(["bash", "-ec", f"{line}; complete -p shmtext"], folder)
+
+
+@pytest.mark.parametrize("arguments", BENCHES)
+def test_benchmarks_that_are_named_are_there(arguments: str) -> None:
+    words = shlex.split(arguments)
+    with bench.make_context("bench", list(words)) as context:
+        name, command, rest = bench.resolve_command(context, words or ["all"])
+
+    assert command is not None
+    assert name in bench.list_commands(context)
+    command.make_context(str(name), rest)
+
+
+def test_the_page_has_what_is_looked_for_here() -> None:
+    assert 3 <= sum(language == "sh" for language, _ in BLOCKS)
+    assert 2 <= sum(language == "python" for language, _ in BLOCKS)
+    assert 5 <= len(ROWS)
+    assert 4 <= len(BENCHES)
