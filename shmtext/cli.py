@@ -241,7 +241,7 @@ def _corpus_options(command: Command) -> Command:
             group="Corpus",
             metavar="PATH[::COLUMN]",
             help="In place of random text: one example a line of a UTF-8 file (plain or .gz), "
-            "or a column of a CSV or Parquet file.",
+            "a column of a CSV, TSV or Parquet file, or a field of JSONL.",
         ),
         _option(
             "--max-chars-per-line",

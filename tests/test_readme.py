@@ -6,7 +6,9 @@ benchmarks, whose arguments alone are looked at.
 
 from __future__ import annotations
 
+import csv
 import gzip
+import json
 import os
 import re
 import shlex
@@ -53,6 +55,8 @@ def folder(tmp_path: Path) -> Path:
     column = pa.table({"column": TEXTS})
     pq.write_table(column, tmp_path / "data.parquet")
     pyarrow.csv.write_csv(column, tmp_path / "data.csv")
+    objects = "".join(json.dumps({"field": text}) + "\n" for text in TEXTS)
+    (tmp_path / "data.jsonl").write_text(objects)
     (toml,) = re.findall(r"--config run\.toml` \| .*\(`(.*?)`\)", README)
     (tmp_path / "run.toml").write_text(f"{toml}\n")
     return tmp_path
@@ -121,6 +125,7 @@ def test_every_command_of_the_table_runs_as_printed(folder: Path, command: str, 
     do(shlex.split(command), folder)
     if "--texts" in command:
         files = re.findall(r"`(\S+::\S+)`", does)
+        assert ["data.parquet::column", "data.csv::column", "data.jsonl::field"] == files
         for file in files:
             do(["shmtext", "render", file, "--texts", file], folder)
         for out in ("OUT", *files):
@@ -129,6 +134,17 @@ def test_every_command_of_the_table_runs_as_printed(folder: Path, command: str, 
     if "--config" in command:
         table = pq.read_table(folder / "OUT" / "metadata.parquet")
         assert {24, 32} == set(table.column("font_size_px").to_pylist())
+
+
+def test_texts_that_look_like_missing_ones_are_in_labels_csv_as_they_are(folder: Path) -> None:
+    (folder / "na.txt").write_text("NA\nnull\nnan\n")
+    do(["shmtext", "render", "out", "--texts", "na.txt"], folder)
+    with (folder / "out" / "labels.csv").open(newline="") as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+
+    assert ["NA", "null", "nan"] == labels
+    # Only pandas can be told not to take them for something else, and the page says how.
+    assert 'read_csv("out/labels.csv", keep_default_na=False)' in README
 
 
 def test_the_line_for_the_shell_s_settings_switches_completion_on(folder: Path) -> None:
