@@ -124,10 +124,7 @@ class Renderer:
         self._observer = observer or Silent()
         self._limits = limits
         self._resources = ExitStack()
-        # Without ``close``, too, nothing outlives this object, nor the process, daemonic or not.
-        Finalize(self, self._resources.close, exitpriority=0)
-        self._owner_pid = os.getpid()
-        self._turn = threading.Lock()
+        self._belong_here()
         self._thread_id: int | None = None
         """Of the thread whose turn it is."""
         self._run_numbers = count(1)
@@ -162,6 +159,14 @@ class Renderer:
         self._texts = self._in_process = self._processes = None
         self._resources.close()
 
+    def _belong_here(self) -> None:
+        """Belong to this process, and leave nothing behind it: not even without ``close``."""
+        self._owner_pid = os.getpid()
+        # A forked child's copy may have been held, by a thread that is not there.
+        self._turn = threading.Lock()
+        # Of multiprocessing, whose own children run no other finalizers as they end.
+        Finalize(self, self._resources.close, exitpriority=0)
+
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
         """Wait until no other thread renders. Raises ``RendererError`` where that can't help."""
@@ -176,8 +181,7 @@ class Renderer:
                     f"the workers of this Renderer belong to process {self._owner_pid}, of which "
                     "this one is a fork: make a Renderer here"
                 )
-            # The lock may have been held as this process was forked, by a thread that is not here.
-            self._owner_pid, self._turn = os.getpid(), threading.Lock()
+            self._belong_here()
         with self._turn:
             self._thread_id = threading.get_ident()
             try:
