@@ -46,8 +46,8 @@ DEEDS = {
     "SIGKILL": "SIGKILL (as when memory runs out",
     "SIGILL": "SIGILL (this CPU is too old",
     "exit": "it left with exit code 0",
-    "loop": "did not get on for 1 s",
-    "SIGSTOP": "did not get on for 1 s",
+    "loop": "did not get on for 3 s",
+    "SIGSTOP": "did not get on for 3 s",
 }
 
 
