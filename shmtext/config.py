@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import string
 import tomllib
 import unicodedata
@@ -127,6 +128,8 @@ class Style:
 
     fonts: tuple[Path, ...] = ()
     """Font files, and folders of them; empty: the fonts that come with the package."""
+    skip_bad_fonts: bool = False
+    """Leave out fonts that can't be used, and say so, rather than refuse the run."""
     font_sizes: tuple[int, ...] = (32,)
     """Pixel sizes (the em square's height)."""
     font_colors: tuple[str, ...] = ("#000000",)
@@ -139,7 +142,8 @@ class Style:
         def normalise(name: str, values: Iterable[Any]) -> None:
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
 
-        normalise("fonts", map(Path, _as_list("fonts", self.fonts)))
+        normalise("fonts", map(_font_path, _as_list("fonts", self.fonts)))
+        _check_type("skip_bad_fonts", self.skip_bad_fonts, bool, "true or false")
         normalise("font_sizes", _as_list("font_sizes", self.font_sizes))
         normalise("font_colors", map(parse_color, _as_list("font_colors", self.font_colors)))
         normalise(
@@ -251,7 +255,10 @@ CORPUS_OPTIONS = (
     *("letters", "numbers", "space_freq", "character_frequency"),
     *("min_example_size", "max_example_size", "split_letters"),
 )
-STYLE_OPTIONS = ("fonts", "font_sizes", "font_colors", "background_colors", "max_chars_per_line")
+STYLE_OPTIONS = (
+    *("fonts", "skip_bad_fonts", "font_sizes", "font_colors", "background_colors"),
+    "max_chars_per_line",
+)
 OUTPUT_OPTIONS = ("image_format", "jpeg_quality", "mode", "csv")
 RUN_OPTIONS = ("max_images", "seed")
 CONFIG_OPTIONS = (*CORPUS_OPTIONS, "texts", *STYLE_OPTIONS, *OUTPUT_OPTIONS, *RUN_OPTIONS)
@@ -333,6 +340,12 @@ def differences(wanted: object, found: object, prefix: str = "") -> list[str]:
     if wanted == found:
         return []
     return [f"{prefix[:-1]}: {json.dumps(found)} in the folder, {json.dumps(wanted)} asked for"]
+
+
+def _font_path(font: object) -> Path:
+    if not isinstance(font, (str, os.PathLike)) or "\0" in str(font):
+        raise ConfigError(f"fonts must hold paths, got {font!r}")
+    return Path(font)
 
 
 def _as_list(name: str, value: object) -> list[Any]:
