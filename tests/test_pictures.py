@@ -28,6 +28,7 @@ from PIL import ImageFont, features
 
 from shmtext.config import Output
 from shmtext.corpus.ragged import pack_texts
+from shmtext.errors import FontError
 from shmtext.render import compose, glyphs, kerning, pictures
 from shmtext.render.faces import FontFile
 from shmtext.render.pictures import PictureMaker
@@ -183,7 +184,16 @@ def test_many_glyphs_over_one_another_are_drawn_as_pillow_draws_them() -> None:
 def other_fonts() -> list[Path]:
     known = {font_file(path).sha256 for path in BUNDLED}
     found = sorted(Path("/usr/share/fonts").rglob("*.ttf"))
-    return [path for path in found if font_file(path).sha256 not in known]
+    return [path for path in found if is_usable(path) and font_file(path).sha256 not in known]
+
+
+def is_usable(path: Path) -> bool:
+    """Whether a font is one for this program: a machine may have some of bitmaps alone."""
+    try:
+        font_file(path)
+    except FontError:
+        return False
+    return True
 
 
 def test_other_fonts_of_this_machine_are_drawn_as_pillow_draws_them() -> None:
