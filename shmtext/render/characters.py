@@ -143,7 +143,8 @@ def describe(code_point: int) -> str:
     ('U+4E2D 中', 'U+0007')
     """
     character = chr(code_point)
-    return f"U+{code_point:04X} {character}" if character.isprintable() else f"U+{code_point:04X}"
+    is_visible = character.isprintable() and not is_hidden(character)
+    return f"U+{code_point:04X} {character}" if is_visible else f"U+{code_point:04X}"
 
 
 def _contains(ascending: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:

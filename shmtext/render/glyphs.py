@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces
+from shmtext.render.faces import Faces, has_ink
 
 ATLAS_BYTES = 128 << 20
 """Bound of a worker's atlas. At the bound it is emptied, and filled again by what texts need:
@@ -164,11 +164,11 @@ class GlyphAtlas:
         # Size and offset of the mask are those of Pillow's bounding box.
         core, (left, top) = face.getmask2(character, mode="L", anchor="ls")
         width, height = core.size
-        found = core.getbbox()
-        ink = found or (0, 0, 0, 0)
+        ink = core.getbbox() or (0, 0, 0, 0)
+        is_inked = has_ink(core)
         # The box, not the ink alone, must lie in the frame: canvases are cut to boxes.
         box_first = top + ascent + int(self._metrics.above_px[face_id])
-        fits = box_first >= 0 and box_first + height <= stride and (bool(found) or is_blank)
+        fits = box_first >= 0 and box_first + height <= stride and (is_inked or is_blank)
         first, last = box_first + ink[1], box_first + ink[3]
         num_columns = ink[2] - ink[0] if fits else 0
         first_row = self._new_rows(stride, num_columns)
@@ -190,7 +190,7 @@ class GlyphAtlas:
             top + ascent,
             top + ascent + height,
             left + width == (advance_26_6 + 32) >> 6,
-            bool(found),
+            is_inked,
             fits,
         )
         self._num_slots += 1

@@ -20,7 +20,7 @@ from shmtext.render import reference
 from shmtext.render.characters import CharacterTable
 from shmtext.render.compose import Composer, Composition, Group
 from shmtext.render.encode import takes_bgr
-from shmtext.render.faces import Faces, can_shape
+from shmtext.render.faces import Faces, can_shape, has_ink
 from shmtext.render.glyphs import FaceMetrics
 from shmtext.render.settings import RenderSettings
 from shmtext.render.texts import ShardTexts, Skip, cut_texts, describe_inkless, style_texts
@@ -140,7 +140,7 @@ class PictureMaker:
         """Say what of a text left no ink though its font has glyphs for it; empty if all did."""
         if shard.needs_shaping[position]:
             # What shaping makes of each character is up to the font; that it is something, is not.
-            return "" if any(mask.getbbox() for mask in masks) else "leaves no ink"
+            return "" if any(has_ink(mask.im) for mask in masks) else "leaves no ink"
         characters = shard.characters_of(position)
         inkless = self._composer.inkless(int(shard.face_id[position]), characters)
         return describe_inkless(self._table, inkless) if inkless.size else ""
