@@ -47,14 +47,17 @@ def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     # The child finds the package where this process found it.
     path = os.pathsep.join(folder or os.getcwd() for folder in sys.path)
     environment = {**os.environ, "PYTHONPATH": path}
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD],  # nothing from the working folder
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for this process, which ends the child in time
-    )
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", CHILD],  # nothing from the working folder
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for this process, which ends the child in time
+        )
+    except OSError as error:
+        raise FontError(f"fonts can't be tried out: no process for it ({error})") from error
     try:
         # Its own alarm ends it first, unless it was stopped or its storage does not answer.
         output, complaints = child.communicate(

@@ -19,8 +19,8 @@ BRAILLE_BLANK = 0x2800
 """A pattern without dots: blank by nature, though Unicode counts it among the symbols."""
 
 FEW_POINTS = 8
-"""A TrueType glyph of no more points is doubtful: many a placeholder has one point or two. A
-dozen or two of a font's characters have so few, most of them dashes and boxes."""
+"""A TrueType glyph of no more points is doubtful: many a placeholder has one point or two. Some
+tens of a font's characters have so few, most of them dashes and boxes."""
 
 FEW_BYTES = 20
 """Likewise the bytes of a CFF glyph: an outline without area has few, so has a call of a
@@ -93,17 +93,17 @@ def _truetype_kinds(font: Any) -> Kinds:
         return np.full(num_bytes.size, EMPTY, np.int8)
     num_contours = number(starts)
     left, bottom, right, top = (number(starts + 2 * place) for place in range(1, 5))
-    is_flat = (left == right) | (bottom == top)
     is_composite = num_contours >= 1 << 15
     # The last point's number stands at the end of the contours' list.
     num_points = number(starts + HEADER_BYTES + 2 * (num_contours - 1)) + 1
-    is_short = (num_points <= FEW_POINTS) | (num_points <= 2 * num_contours) | (num_contours == 0)
-    doubtful = is_flat | (is_short & ~is_composite)
-    kinds = np.select([num_bytes <= 0, doubtful], [EMPTY, DOUBTFUL], INKED).astype(np.int8)
-    # A composite glyph is as doubtful as its first part, whose number follows the part's flags.
+    is_bare = (num_bytes <= 0) | (left == right) | (bottom == top)
+    is_bare |= (num_contours == 0) | (~is_composite & (num_points <= 2 * num_contours))
+    # A composite glyph is as bare as its first part, whose number follows the part's flags.
     part = np.minimum(number(starts + HEADER_BYTES + 2), num_bytes.size - 1)
     while True:
-        is_new = is_composite & (kinds == INKED) & (kinds[part] != INKED)
+        is_new = is_composite & is_bare[part] & ~is_bare
         if not is_new.any():
-            return kinds
-        kinds[is_new] = DOUBTFUL
+            break
+        is_bare |= is_new
+    is_doubtful = is_bare | (~is_composite & (num_points <= FEW_POINTS))
+    return np.select([num_bytes <= 0, is_doubtful], [EMPTY, DOUBTFUL], INKED).astype(np.int8)
