@@ -268,6 +268,12 @@ def _corpus_options(command: Command) -> Command:
             help="Font file or folder of them. [default: ten fonts that come along]",
         ),
         _option(
+            "--skip-bad-fonts/--no-skip-bad-fonts",
+            group="Style",
+            default=None,
+            help="Leave out fonts that can't be used, and name them. [default: no: refuse the run]",
+        ),
+        _option(
             "--font-sizes",
             group="Style",
             type=int,

@@ -143,6 +143,8 @@ class Style:
 
     fonts: tuple[Path, ...] = ()
     """Font files, and folders of them; empty: the fonts that come with the package."""
+    skip_bad_fonts: bool = False
+    """Leave out fonts that can't be used, and say so, rather than refuse the run."""
     font_sizes: tuple[int, ...] = (32,)
     """Pixel sizes (the em square's height)."""
     font_colors: tuple[str, ...] = ("#000000",)
@@ -155,7 +157,8 @@ class Style:
         def normalise(name: str, values: Iterable[Any]) -> None:
             object.__setattr__(self, name, tuple(dict.fromkeys(values)))
 
-        normalise("fonts", map(Path, _as_list("fonts", self.fonts)))
+        normalise("fonts", [_path("fonts", font) for font in _as_list("fonts", self.fonts)])
+        _check_type("skip_bad_fonts", self.skip_bad_fonts, bool, "true or false")
         normalise("font_sizes", map(_hashable, _as_list("font_sizes", self.font_sizes)))
         normalise("font_colors", map(parse_color, _as_list("font_colors", self.font_colors)))
         normalise(
@@ -292,7 +295,10 @@ CORPUS_OPTIONS = (
     *("letters", "numbers", "space_freq", "character_frequency"),
     *("min_example_size", "max_example_size", "split_letters"),
 )
-STYLE_OPTIONS = ("fonts", "font_sizes", "font_colors", "background_colors", "max_chars_per_line")
+STYLE_OPTIONS = (
+    *("fonts", "skip_bad_fonts", "font_sizes", "font_colors", "background_colors"),
+    "max_chars_per_line",
+)
 OUTPUT_OPTIONS = ("image_format", "jpeg_quality", "mode", "csv")
 RUN_OPTIONS = ("max_images", "seed")
 START_OPTIONS = ("workers", "engine", "resume")

@@ -32,7 +32,10 @@ def test_a_character_keeps_its_number_and_its_facts(texts: list[str]) -> None:
 
     assert len(set(whole)) == len(table)
     assert [needs_shaping(c) for c in whole] == table.needs_shaping[ids].tolist()
-    assert [c.isspace() or is_hidden(c) for c in whole] == table.is_blank[ids].tolist()
+    assert [is_hidden(c) for c in whole] == table.is_hidden[ids].tolist()
+    assert [c.isspace() or is_hidden(c) or c in "\u200c\u200d\u2800" for c in whole] == (
+        table.is_blank[ids].tolist()
+    )
     for character, row in zip(whole, table.support[ids].tolist(), strict=True):
         if not needs_shaping(character):
             assert [ord(character) in font.code_points for font in FONTS] == row
@@ -54,25 +57,49 @@ def test_a_text_that_needs_shaping_is_not_plain() -> None:
     assert not table.all_plain
 
 
-def test_no_font_needs_a_glyph_for_what_shaping_consumes() -> None:
+def test_no_font_needs_a_glyph_for_a_joiner() -> None:
     table = CharacterTable((font_file(ITALIC),))
-    ids = table.ids(codes("\u200d\u200b\u2060\ufeff\ufe0f\U000e0020"))
+    ids = table.ids(codes("\u200c\u200d"))
 
     assert table.support[ids].all()
     assert table.is_blank[ids].all()
+    assert not table.is_hidden[ids].any()
 
 
-def test_every_character_called_hidden_is_invisible_in_a_font_that_lacks_it() -> None:
+HIDDEN = (
+    "\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u200b\u200e\u200f\u202a\u202e\u2060\u2062\u2066"
+    "\u206f\u3164\ufe00\ufe0f\ufeff\uffa0\U0001d173\U000e0001\U000e0020\U000e0100"
+)
+
+
+def test_default_ignorables_are_hidden_and_all_else_is_not() -> None:
+    assert all(map(is_hidden, HIDDEN))
+    assert not any(map(is_hidden, "a \u00a0\u00ad\u0301\u0600\u1680\u200c\u200d\u2800\u3000\ufffc"))
+
+
+def test_a_table_with_a_hidden_character_is_not_plain() -> None:
+    table = CharacterTable((font_file(SANS),))
+    table.ids(codes("\u3164"))
+
+    assert not table.all_plain
+    assert table.is_hidden.tolist() == table.is_blank.tolist() == [True]
+
+
+def test_every_character_that_shaping_hides_is_hidden_or_a_joiner_or_the_soft_hyphen() -> None:
     if not can_shape():
         pytest.skip("needs Raqm")
     face = ImageFont.truetype(ITALIC, 40, layout_engine=ImageFont.Layout.RAQM)
-    lacking = {*range(0x110000)} - {*range(0xD800, 0xE000), *font_file(ITALIC).code_points.tolist()}
     marks = [
-        chr(code) for code in sorted(lacking) if unicodedata.category(chr(code)) in ("Cf", "Mn")
+        chr(code)
+        for code in {*range(0x110000)} - {*range(0xD800, 0xE000)}
+        if unicodedata.category(chr(code)) in ("Cf", "Mn")
+        and code not in font_file(ITALIC).code_points
     ]
-    shown = [c for c in marks if face.getmask(f"a{c}b").getbbox() != face.getmask("ab").getbbox()]
+    shown = {c for c in marks if face.getmask(f"a{c}b").getbbox() != face.getmask("ab").getbbox()}
 
-    assert [c for c in marks if is_hidden(c)] == [c for c in marks if c not in shown]
+    assert {c for c in marks if is_hidden(c)} | {*"\u200c\u200d"} == {
+        c for c in (*marks, *"\u200c\u200d") if c not in shown
+    }
 
 
 def test_control_characters_are_never_covered() -> None:

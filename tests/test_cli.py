@@ -110,6 +110,7 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "max_images": (["5"], 5),
     "seed": (["42"], 42),
     "fonts": (["a.ttf", "b"], (Path("a.ttf"), Path("b"))),
+    "skip_bad_fonts": ([], True),
     "font_sizes": (["24", "32"], (24, 32)),
     "font_colors": (["navy", "1,2,3", "#abcdef"], ("#000080", "#010203", "#abcdef")),
     "background_colors": (["white", "#eee"], ("#ffffff", "#eeeeee")),
@@ -256,6 +257,7 @@ def test_the_command_line_wins_over_toml(
         "split_letters": False,
         "seed": 9,
         "fonts": ["z"],
+        "skip_bad_fonts": False,
         "font_sizes": [9],
         "font_colors": ["red"],
         "background_colors": ["blue"],
@@ -307,6 +309,7 @@ def test_texts_in_toml_are_relative_to_its_folder(
         (["--character-frequency", "99999999999"], ["at most 68,719,476,736 can be handled"]),
         (["--max-chars-per-line", "0"], ["max_chars_per_line must be a whole number, 1 or more"]),
         (["--fonts", "/none"], ["cannot open the font /none: No such file or directory"]),
+        (["--skip-bad-fonts", "--fonts", "/none"], ["no font is left: cannot open the font /none"]),
         (["--fonts", "/dev/null"], ["/dev/null is not a font file but a folder, pipe or device"]),
         (["--texts", "/none.txt"], ["/none.txt", "No such file or directory"]),
         (["--texts", "a", "--letters", "b"], ["texts and letters exclude each other"]),
@@ -333,6 +336,8 @@ def test_wrong_settings_are_refused(
         ("font_sizes = [3.5]", ["font_sizes must be a whole number", "got 3.5"]),
         ("font_sizes = {}", ["font_sizes"]),
         ("fonts = 1.5", ["fonts must be a list, got 1.5"]),
+        ('fonts = ["a\\u0000b"]', ["fonts must hold paths, got '"]),
+        ("skip_bad_fonts = 1", ["skip_bad_fonts must be true or false, got 1"]),
         ("letters = 3", ["letters", "3"]),
         ("letters = ['a', 'b']", ["letters"]),
         ("split_letters = 'no'", ["split_letters", "'no'"]),
@@ -571,6 +576,22 @@ def test_the_commonest_reasons_come_first_and_the_rest_are_counted(
         *("  3 of them: aaa", "  2 of them: bb"),
         *("  1 of them: g", "  1 of them: c", "  1 of them: d", "  2 of them: 2 other reasons"),
     ] == capsys.readouterr().out.splitlines()
+
+
+def test_bad_fonts_refuse_a_run_or_are_named_and_left_out(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "fonts").mkdir()
+    for name, content in (("a.ttf", ITALIC.read_bytes()), ("b.ttf", b"wOFF"), ("c.ttf", b"")):
+        (tmp_path / "fonts" / name).write_bytes(content)
+    arguments = "render", tmp_path / "out", "--fonts", tmp_path / "fonts", "--max-images", "5"
+    shmtext(*arguments).refuses("b.ttf is a web font", "c.ttf is an empty file", "--skip-bad-fonts")
+    ended = shmtext(*arguments, "--skip-bad-fonts")
+    fonts = pq.read_table(tmp_path / "out" / "metadata.parquet", columns=["font"])["font"]
+
+    assert ExitCode.DONE == ended.code
+    assert ended.err.startswith("fonts left out (2): ")
+    assert ended.err.endswith("c.ttf is an empty file\n")
+    assert {"a.ttf"} == set(fonts.to_pylist())
+    assert shmtext(*arguments, "--no-skip-bad-fonts").code == ExitCode.BAD_INPUT
 
 
 def test_failed_examples_end_with_code_4(

@@ -172,6 +172,11 @@ def test_an_empty_list_is_refused(name: str) -> None:
     refuses(lambda: Style(**{name: []}), f"{name} must hold at least one value")
 
 
+@pytest.mark.parametrize("font", ["a\0b", 1, None, b"a.ttf"])
+def test_what_is_no_path_is_no_font(font: Any) -> None:
+    refuses(lambda: Style(fonts=[font]), f"fonts must hold paths, got {font!r}")
+
+
 # -- numbers -------------------------------------------------------------------------------------
 
 COUNTS = [

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+import re
 import shutil
 import stat
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +20,26 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.misc.psCharStrings import T2CharString
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph
+from fontTools.ttLib.tables.DefaultTable import DefaultTable
 from PIL import ImageFont
+from small_fonts import BOX, NOTHING, small_font
 
-from shmtext.engine.probe import find_faults
+from shmtext.config import MAX_FONT_SIZE_PX
+from shmtext.engine import probe
+from shmtext.engine.probe import try_out
 from shmtext.errors import FontError
 from shmtext.render import faces
-from shmtext.render.faces import Faces, bundled_fonts, find_font_files, read_fonts
+from shmtext.render.coverage import is_space
+from shmtext.render.faces import (
+    Faces,
+    FontFile,
+    Trial,
+    bundled_fonts,
+    choose_fonts,
+    find_font_files,
+    read_fonts,
+    trust,
+)
 
 
 def test_six_to_ten_fonts_under_5_mb_come_with_the_package() -> None:
@@ -101,7 +120,7 @@ def test_every_font_that_cannot_be_used_is_named_in_one_line(tmp_path: Path) -> 
     for name in ("empty.ttf", "text.ttf", "cut.ttf", "is not a font file"):
         assert name in message
     assert "DejaVu" not in message
-    assert message.endswith("Leave them out of fonts")
+    assert message.endswith("Leave them out of fonts, or let --skip-bad-fonts do that")
 
 
 def test_a_damaged_font_raises_a_font_error_or_is_read(tmp_path: Path) -> None:
@@ -130,6 +149,133 @@ def test_a_pipe_is_no_font(tmp_path: Path) -> None:
         read_fonts([tmp_path / "pipe.ttf"])
 
 
+def test_links_to_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
+    fonts, elsewhere = tmp_path / "fonts", tmp_path / "elsewhere"
+    for folder in (fonts / "a", elsewhere / "deep"):
+        folder.mkdir(parents=True)
+    for path in (fonts / "a" / "1.ttf", elsewhere / "2.ttf", elsewhere / "deep" / "3.otf"):
+        path.touch()
+    (fonts / "link").symlink_to(elsewhere)
+    (fonts / "again").symlink_to(fonts / "link")
+    (elsewhere / "deep" / "up").symlink_to(fonts)
+    (fonts / "loop").symlink_to(fonts / "loop")
+    (fonts / "nowhere").symlink_to("none")
+
+    assert ["1.ttf", "2.ttf", "3.otf"] == sorted(path.name for path in find_font_files([fonts]))
+    assert 3 == len({os.path.realpath(path) for path in find_font_files([fonts / "link"])})
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root reads every folder: the system call is made to fail.
+    (tmp_path / "open").mkdir()
+    (tmp_path / "closed").mkdir()
+    shutil.copy(SANS, tmp_path / "open")
+    real = os.scandir
+
+    def scandir(path: Path) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(FontError, match=r"/closed for fonts: Permission denied"):
+        find_font_files([tmp_path])
+    fonts, left_out = choose_fonts([tmp_path], trust, skips_bad=True)
+
+    assert [SANS.name] == [font.name for font in fonts]
+    assert "closed for fonts: Permission denied" in left_out
+
+
+def test_a_dangling_link_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "a.ttf").symlink_to("gone.ttf")
+    for found in (tmp_path, tmp_path / "a.ttf"):
+        with pytest.raises(FontError, match=r"a\.ttf is a link to gone\.ttf, which is not there"):
+            choose_fonts([found], trust, skips_bad=False)
+
+
+def test_bad_fonts_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    shutil.copy(SANS, tmp_path)
+    (tmp_path / "empty.ttf").touch()
+    broken = tmp_path / "broken.ttf"
+    shutil.copy(ITALIC, broken)
+
+    def probe(fonts: Sequence[FontFile]) -> list[Trial]:
+        return [Trial(f"{f.name} crashes" if f.name == broken.name else "") for f in fonts]
+
+    chosen = tmp_path, tmp_path / "none.ttf"
+    fonts, left_out = choose_fonts(chosen, probe, skips_bad=True)
+
+    assert [SANS.name] == [font.name for font in fonts]
+    assert left_out.startswith("fonts left out (3): cannot open the font ")
+    assert "empty.ttf is an empty file" in left_out
+    assert left_out.endswith("; broken.ttf crashes")
+    with pytest.raises(
+        FontError, match=r"crashes\. Leave them out of fonts, or let --skip-bad-font"
+    ):
+        choose_fonts(chosen, probe, skips_bad=False)
+
+
+def test_nothing_is_said_of_fonts_that_are_sound() -> None:
+    assert choose_fonts([bundled_fonts()], trust, skips_bad=True)[1] == ""
+
+
+def test_where_no_font_is_left_the_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.ttf").touch()
+    for chosen in (tmp_path, tmp_path / "none.ttf"):
+        with pytest.raises(FontError, match=r"no font is left: .*(is an empty file|No such file)"):
+            choose_fonts([chosen], trust, skips_bad=True)
+
+
+def test_of_hundreds_of_bad_fonts_some_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    for number in range(400):
+        (tmp_path / f"{number:03}.ttf").touch()
+    with pytest.raises(FontError) as caught:
+        choose_fonts([tmp_path], trust, skips_bad=False)
+    message = str(caught.value)
+
+    assert "019.ttf is an empty file; and 380 more. Leave them out" in message
+    assert "020.ttf" not in message
+
+
+def bitmap_only(path: Path) -> Path:
+    """Make what fonttosfnt makes of bitmaps: tables of outlines are there, and empty."""
+    small_font(path, {"a": NOTHING})
+    with TTFont(path) as font:
+        font["glyf"].glyphs = {name: Glyph() for name in font.getGlyphOrder()}
+        for tag in ("EBDT", "EBLC"):
+            font[tag] = DefaultTable(tag)
+            font[tag].data = b"\0\2\0\0\0\0\0\0"
+        font.save(path)
+    return path
+
+
+def test_a_font_of_bitmaps_alone_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(FontError, match=r"x\.ttf has no outlines \(a bitmap-only font\)"):
+        read_fonts([bitmap_only(tmp_path / "x.ttf")])
+
+
+def test_web_fonts_are_named_with_the_command_that_converts_them(tmp_path: Path) -> None:
+    small_font(tmp_path / "font.ttf", {"a": BOX})
+    with TTFont(tmp_path / "font.ttf") as font:
+        font.flavor = "woff"
+        font.save(tmp_path / "font.woff")
+    (tmp_path / "font.woff2").write_bytes(b"wOF2\0\1\0\0" + bytes(40))
+    with pytest.raises(FontError) as caught:
+        read_fonts([tmp_path / "font.woff", tmp_path / "font.woff2"])
+    commands = re.findall("`([^`]*)`", str(caught.value))
+
+    assert ["fonttools ttLib -o font.ttf font.woff", "fonttools ttLib.woff2 decompress"] == [
+        commands[0],
+        commands[1].removeprefix("pip install brotli && ").removesuffix(" font.woff2"),
+    ]
+    (tmp_path / "font.ttf").unlink()
+    arguments = commands[0].split()[1:]
+    subprocess.run([sys.executable, "-m", "fontTools", *arguments], cwd=tmp_path, check=True)
+    assert [ord("a")] == font_file(tmp_path / "font.ttf").code_points.tolist()
+
+
 def without_ink(tmp_path: Path, character: str) -> Path:
     """Make a font that maps a character to a glyph that draws nothing."""
     path = tmp_path / "edited.ttf"
@@ -142,7 +288,8 @@ def without_ink(tmp_path: Path, character: str) -> Path:
 def test_a_character_whose_glyph_draws_nothing_is_not_covered(tmp_path: Path) -> None:
     edited = font_file(without_ink(tmp_path, "Q"))
 
-    assert set("Q") == {
+    # The Cyrillic letter is a composite of the Latin one.
+    assert set("QԚ") == {
         chr(c) for c in np.setdiff1d(font_file(ITALIC).code_points, edited.code_points).tolist()
     }
 
@@ -181,7 +328,7 @@ def test_covered_characters_that_are_no_spaces_have_ink() -> None:
         for code_point in random.Random(3).sample(font_file(path).code_points.tolist(), 60):
             has_ink = face.getmask(chr(code_point)).getbbox() is not None
 
-            assert has_ink or faces.unicodedata.category(chr(code_point)) in ("Zs", "Cf")
+            assert has_ink or is_space(code_point)
 
 
 def test_only_so_many_faces_are_kept_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +353,9 @@ def test_sizes_vary_fastest_among_faces() -> None:
 
 
 def test_the_probe_passes_fonts_that_can_be_drawn() -> None:
-    assert [] == find_faults([font_file(path) for path in (SANS, ITALIC)], (8, 300))
+    fonts = [font_file(path) for path in (SANS, ITALIC)]
+
+    assert [Trial(blank=[]), Trial(blank=[])] == try_out(fonts, (8, 300, MAX_FONT_SIZE_PX))
 
 
 def test_the_probe_names_the_fonts_that_cannot_be_drawn(tmp_path: Path) -> None:
@@ -214,13 +363,54 @@ def test_the_probe_names_the_fonts_that_cannot_be_drawn(tmp_path: Path) -> None:
     font = font_file(Path(broken))
     Path(broken).write_bytes(b"OTTO")
 
-    (fault,) = find_faults([font_file(SANS), font], (32,))
+    good, bad = try_out([font_file(SANS), font], (32,))
 
-    assert "broken.ttf cannot be drawn" in fault
+    assert "" == good.fault
+    assert "broken.ttf cannot be drawn" in bad.fault
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("raise MemoryError", "exit code 1: MemoryError"),
+        ("raise RecursionError('too deep')", "exit code 1: RecursionError: too deep"),
+        ("os._exit(7)", "exit code 7)"),
+        ("os.abort()", "SIGABRT"),
+    ],
+)
+def test_a_font_that_ends_the_probe_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, deed: str, reason: str
+) -> None:
+    monkeypatch.setattr(
+        probe,
+        "CHILD",
+        f"""
+import os
+from shmtext.engine import probe
+real = probe.draw_probe
+def draw_probe(path, sizes_px):
+    if {ITALIC.name!r} in path:
+        {deed}
+    real(path, sizes_px)
+probe.draw_probe = draw_probe
+probe.serve()
+""",
+    )
+    trials = try_out([font_file(path) for path in (SANS, ITALIC, BUNDLED[0])], (8,))
+
+    assert ["", True, ""] == [trials[0].fault, ITALIC.name in trials[1].fault, trials[2].fault]
+    assert reason in trials[1].fault
+
+
+def test_a_probe_that_does_not_begin_blames_no_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "CHILD", "raise ImportError('no library')")
+
+    with pytest.raises(FontError, match=r"can't be tried out: .*exit code 1: ImportError: no lib"):
+        try_out([font_file(SANS)], (8,))
 
 
 def test_damaged_fonts_and_undrawable_ones_are_named_together(tmp_path: Path) -> None:
     (tmp_path / "random.ttf").write_bytes(b"no font at all")
 
     with pytest.raises(FontError, match=r"random\.ttf .*; soft\.ttf crashes\. Leave them out"):
-        read_fonts([tmp_path / "random.ttf", SANS], lambda _fonts: ["soft.ttf crashes"])
+        read_fonts([tmp_path / "random.ttf", SANS], lambda _fonts: [Trial("soft.ttf crashes")])

@@ -30,6 +30,7 @@ OTHERS: dict[tuple[type, str], Any] = {
     (TextFile, "path"): Path("elsewhere.csv"),
     (TextFile, "column"): "text",
     (Style, "fonts"): (Path("font.ttf"),),
+    (Style, "skip_bad_fonts"): True,
     (Style, "font_sizes"): (31,),
     (Style, "font_colors"): ("#010203",),
     (Style, "background_colors"): ("#fcfdfe",),

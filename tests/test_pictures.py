@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+import unicodedata
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,15 +22,20 @@ from drawing import (
     font_file,
     picture_maker,
     plain_face,
+    plain_picture,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont, features
+from small_fonts import BOX, small_font
 
 from shmtext.config import MIN_CONTRAST, Output
 from shmtext.corpus.ragged import pack_texts
+from shmtext.errors import FontError
 from shmtext.render import compose, glyphs, kerning, pictures
-from shmtext.render.faces import FontFile
+from shmtext.render.characters import describe
+from shmtext.render.coverage import is_space
+from shmtext.render.faces import FontFile, can_shape, open_face
 from shmtext.render.pictures import PictureMaker
 from shmtext.render.texts import MAX_CHARACTERS
 
@@ -183,7 +189,16 @@ def test_many_glyphs_over_one_another_are_drawn_as_pillow_draws_them() -> None:
 def other_fonts() -> list[Path]:
     known = {font_file(path).sha256 for path in BUNDLED}
     found = sorted(Path("/usr/share/fonts").rglob("*.ttf"))
-    return [path for path in found if font_file(path).sha256 not in known]
+    return [path for path in found if is_usable(path) and font_file(path).sha256 not in known]
+
+
+def is_usable(path: Path) -> bool:
+    """Whether a font is one for this program: a machine may have some of bitmaps alone."""
+    try:
+        font_file(path)
+    except FontError:
+        return False
+    return True
 
 
 def test_other_fonts_of_this_machine_are_drawn_as_pillow_draws_them() -> None:
@@ -424,11 +439,120 @@ def test_too_large_pictures_are_skipped(text: str) -> None:
     assert 1 == check_equality(drawing)
 
 
-@needs_raqm
 def test_a_text_of_invisible_characters_is_blank() -> None:
-    drawing = draw(picture_maker(), ["\u200b", "a", " \u200e\u00a0"])
+    drawing = draw(picture_maker(), ["\u200b", "a", " \u200e\u00a0", "\u200d\u200c", "\u3164"])
 
-    assert {0: "blank", 2: "blank"} == drawing.reasons
+    assert {0: "blank", 2: "blank", 3: "blank", 4: "blank"} == drawing.reasons
+
+
+@pytest.mark.parametrize("shapes", [True, False])
+@pytest.mark.parametrize("path", [SANS, ITALIC, BUNDLED[1]], ids=lambda path: path.stem)
+def test_a_text_with_a_character_that_leaves_no_ink_is_skipped_in_any_font(
+    monkeypatch: pytest.MonkeyPatch, path: Path, shapes: bool
+) -> None:
+    monkeypatch.setattr(pictures, "can_shape", lambda: shapes and can_shape())
+    texts = [
+        *(
+            "\ufeffab",
+            "a\u200bb",
+            "ab\u202e",
+            "a\U000e0001b",
+            "a\u2060b\u200b c",
+            "a\ufe0f",
+            "a\u3164",
+        ),
+        *("سلام\u200f", "a" + "".join(map(chr, range(0x202A, 0x202F))) + "\u2060\u2061"),
+        "ab",
+    ]
+    drawing = draw(picture_maker([path]), texts)
+    named = "U+202A, U+202B, U+202C, U+202D, U+202E and 2 more"
+
+    assert {
+        0: "U+FEFF leaves no ink",
+        1: "U+200B leaves no ink",
+        2: "U+202E leaves no ink",
+        3: "U+E0001 leaves no ink",
+        4: "U+200B, U+2060 leave no ink",
+        5: "U+FE0F leaves no ink",
+        6: "U+3164 leaves no ink",
+        7: "U+200F leaves no ink",
+        8: f"{named} leave no ink",
+    } == drawing.reasons
+    assert set() == drawing.failed
+
+
+def test_a_text_is_not_drawn_without_ink_though_the_font_maps_its_characters(
+    tmp_path: Path,
+) -> None:
+    hidden = dict.fromkeys("\u200b\u202e\ufeff\ufe0f\u3164", BOX)
+    path = small_font(tmp_path / "mapped.ttf", {"a": BOX, **hidden})
+    drawing = draw(picture_maker([path]), ["a", *("a" + character for character in hidden)])
+
+    assert [0] == list(drawing.pictures)
+
+
+@needs_raqm
+def test_joiners_are_never_boxes(tmp_path: Path) -> None:
+    boxes = small_font(tmp_path / "boxes.ttf", {"a": BOX, "\u200c": BOX, "\u200d": BOX})
+    for path in (boxes, *BUNDLED):
+        texts = [f"a{joiner}a" for joiner in "\u200c\u200d"] + ["\u200da", "a\u200c"]
+        drawing = draw(picture_maker([path], font_sizes=[40]), texts)
+        face = ImageFont.truetype(str(path), 40, layout_engine=ImageFont.Layout.RAQM)
+        expected = [plain_ink(text, face) for text in ("aa", "aa", "a", "a")]
+
+        assert 4 == check_equality(drawing)
+        assert expected == [ink_of(drawing.pictures[position]) for position in range(4)]
+
+
+def plain_ink(text: str, face: ImageFont.FreeTypeFont) -> int:
+    return ink_of(plain_picture([text], face, ("#000000", "#ffffff"), "gray"))
+
+
+def ink_of(picture: np.ndarray) -> int:
+    return int((255 - picture.astype(np.int64)).sum())
+
+
+@needs_raqm
+def test_a_soft_hyphen_is_visible_or_its_text_is_skipped() -> None:
+    drawing = draw(picture_maker(), ["ab\u00adcd", "ab\u00adcde\u0301", "ab-cd", "سلام\u00ad"])
+    reason = "U+00AD leaves no ink in a text that needs shaping"
+
+    assert {1: reason, 3: reason} == drawing.reasons
+    assert np.array_equal(drawing.pictures[0], drawing.pictures[2])
+
+
+def broad_sample() -> list[str]:
+    """Some characters of each category, and all of those that are not visible by themselves."""
+    rng = random.Random(6)
+    by_category: dict[str, list[str]] = {}
+    for code_point in range(0x110000):
+        by_category.setdefault(unicodedata.category(chr(code_point)), []).append(chr(code_point))
+    del by_category["Cs"]
+    whole = {name: by_category.pop(name) for name in ("Cc", "Cf", "Zs", "Zl", "Zp")}
+    sampled = [rng.sample(each, min(80, len(each))) for each in by_category.values()]
+    return [character for each in (*whole.values(), *sampled) for character in each]
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_a_character_that_is_drawn_is_seen(path: Path) -> None:
+    font = font_file(path)
+    covered = random.Random(7).sample(font.code_points.tolist(), 150)
+    characters = broad_sample() + [chr(code_point) for code_point in covered]
+    maker = picture_maker([path], font_sizes=[24])
+    alone = draw(maker, characters)
+    within = draw(maker, [f"a{character}b" for character in characters])
+    inks = {
+        is_shaped: plain_ink("ab", open_face(font, 24, shaping=is_shaped))
+        for is_shaped in (False, *[True] * can_shape())
+    }
+
+    assert all(ink_of(picture) for picture in alone.pictures.values())
+    for position, picture in within.pictures.items():
+        character = characters[position]
+        is_unseen = ink_of(picture) == inks[bool(within.shard.needs_shaping[position])]
+        may_be_unseen = is_space(ord(character)) or character in "\u200c\u200d\n"
+
+        assert may_be_unseen or not is_unseen, describe(ord(character))
 
 
 def test_characters_no_font_covers_are_named() -> None:

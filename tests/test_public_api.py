@@ -75,6 +75,7 @@ def test_balanced_text_has_the_seed_program_s_defaults() -> None:
 def test_style_is_black_on_white_at_32_px_unwrapped() -> None:
     assert {
         "fonts": (),
+        "skip_bad_fonts": False,
         "font_sizes": (32,),
         "font_colors": ("#000000",),
         "background_colors": ("#ffffff",),

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from shmtext.render.reference import Canvas, PictureMode, draw, measure, ramp
+from shmtext.render import reference
+from shmtext.render.faces import can_shape
+from shmtext.render.reference import Canvas, PictureMode, paint, ramp, trace_lines
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
 MODES = st.sampled_from(["gray", "rgb"])
@@ -21,16 +23,89 @@ def face_of(path: object, size_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size_px, layout_engine=ImageFont.Layout.BASIC)
 
 
+def measure(lines: list[str], face: ImageFont.FreeTypeFont) -> Canvas:
+    return trace_lines(lines, face).canvas
+
+
+def draw(
+    lines: list[str], face: ImageFont.FreeTypeFont, colors: tuple[str, str], mode: PictureMode
+) -> np.ndarray:
+    trace = trace_lines(lines, face)
+    return paint(trace, trace.masks(), colors, mode)
+
+
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 @pytest.mark.parametrize("lines", [["jÅgf"], ["f", "j{", ""], ["Ñ" * 3, "_ y "]], ids=len)
 def test_a_drawing_is_what_is_cut_out_of_an_ample_sheet(path: object, lines: list[str]) -> None:
     face = face_of(path, 33)
-    canvas = measure(lines, face)
     colors = "#102030", "#f0e0d0"
 
     assert np.array_equal(
-        plain_picture(lines, face, colors, "rgb"), draw(lines, face, canvas, colors, "rgb")
+        plain_picture(lines, face, colors, "rgb"), draw(lines, face, colors, "rgb")
     )
+
+
+def by_measuring_first(
+    lines: list[str], face: ImageFont.FreeTypeFont, colors: tuple[str, str], mode: PictureMode
+) -> np.ndarray:
+    """Draw lines with one call of Pillow each for box, advance and ink."""
+    line_px = sum(face.getmetrics())
+    boxes = [face.getbbox(line, anchor="la") for line in lines]
+    lengths = [math.ceil(face.getlength(line)) for line in lines]
+    left = min(0, *(int(box[0]) for box in boxes))
+    right = max(0, *(int(box[2]) for box in boxes), *lengths)
+    top = min(0, *(k * line_px + int(box[1]) for k, box in enumerate(boxes)))
+    bottom = max(len(lines) * line_px, *(k * line_px + int(b[3]) for k, b in enumerate(boxes)))
+    size = right - left, bottom - top
+    picture = Image.new("L" if mode == "gray" else "RGB", size, colors[1])
+    pen = ImageDraw.Draw(picture)
+    for k, line in enumerate(lines):
+        pen.text((-left, k * line_px - top), line, fill=colors[0], font=face, anchor="la")
+    return np.array(picture)
+
+
+SHAPED = ["سلام عليكم", "שָׁלוֹם ab", "e\u0301x\u0323\u0302 g\u0330", "", "fa\u200db"]
+
+
+@pytest.mark.parametrize("most_pixels", [0, 2_000, reference.MAX_UNMEASURED_PIXELS])
+@pytest.mark.parametrize("size_px", [7, 16, 33, 71])
+@pytest.mark.parametrize("mode", ["gray", "rgb"])
+def test_two_layouts_of_a_line_come_to_the_picture_of_three(
+    monkeypatch: pytest.MonkeyPatch, most_pixels: int, size_px: int, mode: PictureMode
+) -> None:
+    monkeypatch.setattr(reference, "MAX_UNMEASURED_PIXELS", most_pixels)
+    colors = "#102030", "#f0e0d0"
+    layouts = [ImageFont.Layout.BASIC] + [ImageFont.Layout.RAQM] * can_shape()
+    for path in (SANS, ITALIC, BUNDLED[0]):
+        for layout in layouts:
+            face = ImageFont.truetype(str(path), size_px, layout_engine=layout)
+            for lines in [["jÅgf"], ["Ñ j{", "", "_ y "], SHAPED, SHAPED[:1]]:
+                assert np.array_equal(
+                    by_measuring_first(lines, face, colors, mode), draw(lines, face, colors, mode)
+                )
+
+
+def test_a_line_is_laid_out_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    for name in ("getmask2", "getbbox", "getlength"):
+        real = getattr(ImageFont.FreeTypeFont, name)
+
+        def counted(self: object, *rest: object, real=real, name=name, **more: object) -> object:
+            calls.append(name)
+            return real(self, *rest, **more)
+
+        monkeypatch.setattr(ImageFont.FreeTypeFont, name, counted)
+    draw(["abc"], face_of(SANS, 20), ("#000000", "#ffffff"), "gray")
+
+    assert ["getlength", "getmask2"] == calls
+
+
+def test_a_text_too_large_to_be_drawn_is_only_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(ImageFont.FreeTypeFont, "getmask2")
+    face = face_of(SANS, 1_000)
+
+    assert trace_lines(["W" * 5_000], face).canvas.width_px > 4_000_000
+    assert trace_lines([], face).canvas.height_px == 0
 
 
 def test_a_canvas_is_a_line_s_advance_by_ascent_and_descent() -> None:

@@ -34,8 +34,8 @@ def corpus_digest(texts: RaggedTexts) -> str:
 LEFT_OUT: dict[type, frozenset[str]] = {
     # In its place stands what a text file says: ``corpus_sha256``. Where it lies does not matter.
     TextFile: frozenset({"path", "column"}),
-    # Likewise: the fonts' content.
-    Style: frozenset({"fonts"}),
+    # Likewise: the content of those fonts that are used.
+    Style: frozenset({"fonts", "skip_bad_fonts"}),
     # The parts stand for themselves; ``num_examples`` is what ``max_images`` comes to.
     RunConfig: frozenset({"corpus", "style", "output", "max_images"}),
 }

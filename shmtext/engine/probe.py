@@ -1,7 +1,8 @@
 """Drawing with unknown fonts in a throw-away process first: FreeType may crash on a damaged one.
 
 The child draws font after font and says which one it turns to; if it dies, that font is named and
-a new child goes on with those after it. Fonts that come with the package are not probed.
+a new child goes on with those after it. It also finds out which of the doubtful characters leave
+ink. Fonts that come with the package are not probed.
 """
 
 from __future__ import annotations
@@ -14,41 +15,45 @@ import sys
 from collections.abc import Sequence
 
 from shmtext.engine.spawn import search_path
-from shmtext.errors import WorkersError
-from shmtext.render.faces import FontFile, draw_probe
+from shmtext.errors import FontError, WorkersError
+from shmtext.render.faces import FontFile, Trial, blank_characters, draw_probe
 
 TIMEOUT_S = 20
 """For one font at all sizes; DejaVu Sans takes 5 ms a size."""
 
 TOO_SLOW = f"takes more than {TIMEOUT_S} s to draw"
+READY = "ready"
 CHILD = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from shmtext.engine.probe import serve; serve()"
 )
 
 
-def find_faults(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[str]:
-    """Draw with each font in another process; return a line for each that can't be drawn."""
-    left = list(fonts)
-    faults: list[str] = []
-    while left:
-        found, num_probed = _probe(left, sizes_px)
-        faults += found
-        left = left[num_probed:]
-    return faults
+def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
+    """Draw with each font in another process; return what came of it.
+
+    Raises ``FontError`` if that process does not even begin.
+    """
+    trials: list[Trial] = []
+    while len(trials) < len(fonts):
+        trials += _probe(fonts[len(trials) :], sizes_px)
+    return trials
 
 
-def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> tuple[list[str], int]:
-    """Run one child; return the faults it found and how many fonts it has dealt with."""
-    paths = [font.path for font in fonts]
-    task = json.dumps({"paths": paths, "sizes_px": list(sizes_px), "timeout_s": TIMEOUT_S})
+def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
+    """Run one child; return what came of the fonts that it has dealt with, at least one."""
+    task = {
+        "fonts": [(font.path, font.doubtful.tolist()) for font in fonts],
+        "sizes_px": list(sizes_px),
+        "timeout_s": TIMEOUT_S,
+    }
     try:
         child = subprocess.Popen(
             # -P: nothing from the working folder. The child finds the package where this does.
             [sys.executable, "-P", "-c", CHILD, search_path()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for this process, which ends the child in time
         )
     except OSError as error:
@@ -56,8 +61,10 @@ def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> tuple[list[str
         raise WorkersError.cannot_start(what, error.strerror) from error
     try:
         # Its own alarm ends it first, unless it was stopped or its storage does not answer.
-        output, _ = child.communicate(task.encode(), timeout=TIMEOUT_S * (len(fonts) + 1))
-        ending = _describe(child.returncode)
+        output, complaints = child.communicate(
+            json.dumps(task).encode(), timeout=TIMEOUT_S * (len(fonts) + 1)
+        )
+        ending = _describe(child.returncode, complaints)
     except subprocess.TimeoutExpired:
         child.kill()
         output, _ = child.communicate()
@@ -67,31 +74,47 @@ def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> tuple[list[str
         child.wait()
         raise
     lines = [json.loads(line) for line in output.splitlines()]
-    faults = [f"{fonts[i].path} cannot be drawn ({line})" for i, line in enumerate(lines) if line]
-    if len(lines) < len(fonts):
-        faults.append(f"{fonts[len(lines)].path} {ending}")
-    return faults, len(lines) + (len(lines) < len(fonts))
+    if lines[:1] != [READY]:
+        raise FontError(f"fonts can't be tried out: the process that is to draw them {ending}")
+    trials = [
+        Trial(f"{font.path} cannot be drawn ({fault})" if fault else "", blank)
+        for font, (fault, blank) in zip(fonts, lines[1:], strict=False)
+    ]
+    if len(trials) < len(fonts):
+        trials.append(Trial(f"{fonts[len(trials)].path} {ending}"))
+    return trials
 
 
-def _describe(return_code: int) -> str:
+def _describe(return_code: int, complaints: bytes) -> str:
+    """Say how a child ended, and what it said last."""
     if return_code == -signal.SIGALRM:
         return TOO_SLOW
     if return_code < 0:
         return f"crashes the font library ({signal.Signals(-return_code).name})"
-    return f"ends the process that draws it (exit code {return_code})"
+    said = [line for line in complaints.decode(errors="replace").splitlines() if line.strip()]
+    reason = f": {said[-1].strip()}" if said else ""
+    return f"ends the process that draws it (exit code {return_code}{reason})"
 
 
 def serve() -> None:
-    """Be the child: draw each font, and write a line for each: its fault, or an empty string."""
+    """Be the child: say that it begins, then draw each font and write a line for each."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The default ends this process in the middle of FreeType; a handler would wait for its return.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     task = json.loads(sys.stdin.read())
-    for path in task["paths"]:
+    _answer(READY)
+    for path, doubtful in task["fonts"]:
         signal.alarm(task["timeout_s"])
-        fault = ""
+        fault: str = ""
+        blank: list[int] = []
         try:
             draw_probe(path, task["sizes_px"])
+            blank = blank_characters(path, doubtful)
         except (OSError, ValueError) as error:
             fault = str(error)
-        print(json.dumps(fault), flush=True)
+        # Anything else ends this process, and what Python says of it is the reason given.
+        _answer([fault, blank])
+
+
+def _answer(line: object) -> None:
+    print(json.dumps(line), flush=True)

@@ -41,7 +41,7 @@ from shmtext.dataset.record import (
 from shmtext.engine.identity import corpus_digest, identity_of
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.machine import default_num_workers
-from shmtext.engine.probe import find_faults
+from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.shards import RunTarget
@@ -49,7 +49,7 @@ from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Limits, Workers
 from shmtext.engine.worker import Setup, Target
 from shmtext.errors import ConfigError, InputError, RendererError, StorageError
-from shmtext.render.faces import bundled_fonts, find_font_files, read_fonts
+from shmtext.render.faces import bundled_fonts, choose_fonts, trust
 from shmtext.render.settings import RenderSettings
 
 IN_PROCESS_EXAMPLES = 5_000
@@ -279,7 +279,7 @@ class Renderer:
                 closing(Workers(self.num_workers, spill_folder, self._limits))
             )
             self._processes.start(_least_num_shards(self.config))
-        self._settings = _render_settings(self.config)
+        self._settings = _render_settings(self.config, self._observer)
         stop.check()
         chunks = _checked(
             corpus_chunks(
@@ -407,13 +407,17 @@ def _check_room(run: OpenRun, num_images: int, bytes_per_image: int) -> None:
         )
 
 
-def _render_settings(config: RunConfig) -> RenderSettings:
+def _render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     style = config.style
-    paths = find_font_files(style.fonts or [bundled_fonts()])
-    # The fonts that come along are known to be sound.
-    try_out = partial(find_faults, sizes_px=style.font_sizes) if style.fonts else None
+    fonts, left_out = choose_fonts(
+        style.fonts or [bundled_fonts()],
+        partial(try_out, sizes_px=style.font_sizes) if style.fonts else trust,
+        skips_bad=style.skip_bad_fonts,
+    )
+    if left_out:
+        observer.note(left_out)
     return RenderSettings(
-        fonts=read_fonts(paths, try_out),
+        fonts=fonts,
         style=style,
         output=config.output,
         mode=config.picture_mode,

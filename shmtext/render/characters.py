@@ -11,6 +11,7 @@ import unicodedata
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.render.coverage import BRAILLE_BLANK
 from shmtext.render.faces import FontFile
 
 NUM_CODE_POINTS = 0x110000
@@ -29,18 +30,28 @@ SHAPED_RANGES = (
 HIDDEN_RANGES = (
     (0x034F, 0x034F),  # combining grapheme joiner
     (0x061C, 0x061C),  # Arabic letter mark
+    (0x115F, 0x1160),  # fillers of Hangul
     (0x17B4, 0x17B5),  # inherent vowels of Khmer
     (0x180B, 0x180F),  # selectors of Mongolian
     (0x200B, 0x200F),  # zero-width space, joiners, direction marks
     (0x202A, 0x202E),  # embeddings and overrides
     (0x2060, 0x206F),  # word joiner, invisible operators, isolates
+    (0x3164, 0x3164),  # filler of Hangul
     (0xFE00, 0xFE0F),  # variation selectors
     (0xFEFF, 0xFEFF),  # zero-width no-break space
+    (0xFFA0, 0xFFA0),  # filler of Hangul, half as wide
     (0x1D173, 0x1D17A),  # musical beams and slurs
     (0xE0000, 0xE0FFF),  # tags, further variation selectors
 )
-"""Characters that shaping consumes or hides, so that no font needs a glyph for them: HarfBuzz's
-default ignorables (its hb-unicode.hh). Other format characters come out as boxes."""
+"""Characters that leave no ink, whatever a font maps them to: Unicode's default ignorables but
+the soft hyphen. A label that holds one says what its picture can't show."""
+
+JOINERS = (0x200C, 0x200D)
+"""Invisible, too, but they decide the shapes of their neighbours: drawn by shaping, which takes
+them up, so that no font needs a glyph for them."""
+
+SOFT_HYPHEN = 0xAD
+"""Visible in a text drawn character by character; shaping hides it."""
 
 
 class CharacterTable:
@@ -56,6 +67,8 @@ class CharacterTable:
         self.needs_shaping = np.empty(0, np.bool_)
         self.is_blank = np.empty(0, np.bool_)
         """Which characters leave no ink, by their nature."""
+        self.is_hidden = np.empty(0, np.bool_)
+        """Which of these no drawn text may hold: see ``is_hidden``."""
         self.all_plain = True
         """Every character met is drawn by every font, unshaped: nothing to check per text."""
 
@@ -75,15 +88,21 @@ class CharacterTable:
         characters = [chr(code_point) for code_point in new.tolist()]
         shaping = np.array([needs_shaping(character) for character in characters], np.bool_)
         hidden = np.array([is_hidden(character) for character in characters], np.bool_)
+        blank = np.array([character.isspace() for character in characters], np.bool_)
+        blank |= hidden | np.isin(new, (*JOINERS, BRAILLE_BLANK))
+        # What has no ink lacks none: why a hidden character is not drawn is said for itself.
+        needs_no_glyph = hidden | np.isin(new, JOINERS)
         support = np.column_stack(
-            [_contains(font.code_points, new) | hidden for font in self._fonts]
+            [_contains(font.code_points, new) | needs_no_glyph for font in self._fonts]
         )
         self.code_points = np.concatenate([self.code_points, new])
         self.support = np.concatenate([self.support, support])
         self.needs_shaping = np.concatenate([self.needs_shaping, shaping])
-        spaces = np.array([character.isspace() for character in characters], np.bool_)
-        self.is_blank = np.concatenate([self.is_blank, spaces | hidden])
-        self.all_plain = bool(self.support.all()) and not self.needs_shaping.any()
+        self.is_blank = np.concatenate([self.is_blank, blank])
+        self.is_hidden = np.concatenate([self.is_hidden, hidden])
+        self.all_plain = bool(
+            self.support.all() and not self.needs_shaping.any() and not self.is_hidden.any()
+        )
 
 
 def needs_shaping(character: str) -> bool:
@@ -93,7 +112,7 @@ def needs_shaping(character: str) -> bool:
     [False, False, False, True, True]
     """
     code_point = ord(character)
-    if code_point == 0xAD:
+    if code_point == SOFT_HYPHEN:
         return False  # a soft hyphen that is written out in a text is meant to be seen
     return (
         unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
@@ -103,15 +122,17 @@ def needs_shaping(character: str) -> bool:
 
 
 def is_hidden(character: str) -> bool:
-    """Whether shaping makes a character invisible if no glyph takes it up.
+    """Whether a character leaves no ink of its own and is no joiner: no text with it is drawn.
 
     >>> [is_hidden(c) for c in "a\u200d\ufe0f\u0600"]
-    [False, True, True, False]
+    [False, False, True, False]
     """
     code_point = ord(character)
-    # Unassigned ones are left out: a later version of Unicode may make them visible.
-    return unicodedata.category(character) in ("Cf", "Mn") and any(
-        first <= code_point <= last for first, last in HIDDEN_RANGES
+    return (
+        code_point not in JOINERS
+        # Unassigned ones are left out: a later version of Unicode may make them visible.
+        and unicodedata.category(character) != "Cn"
+        and any(first <= code_point <= last for first, last in HIDDEN_RANGES)
     )
 
 
@@ -122,7 +143,8 @@ def describe(code_point: int) -> str:
     ('U+4E2D 中', 'U+0007')
     """
     character = chr(code_point)
-    return f"U+{code_point:04X} {character}" if character.isprintable() else f"U+{code_point:04X}"
+    is_visible = character.isprintable() and not is_hidden(character)
+    return f"U+{code_point:04X} {character}" if is_visible else f"U+{code_point:04X}"
 
 
 def _contains(ascending: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:

@@ -135,6 +135,13 @@ class Composer:
         is_exact = placement.is_certain & fits & is_kerning_known
         return Composition(group, glyphs, placement, is_exact)
 
+    def inkless(self, face_id: int, characters: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Those of some characters that should leave ink in a face, and leave none."""
+        characters = np.unique(characters)
+        face_ids = np.full(characters.size, face_id)
+        slots = self._atlas.slots(face_ids, characters, self._table, lambda _glyph: None)
+        return characters[~self._atlas.glyphs["has_ink"][slots] & ~self._table.is_blank[characters]]
+
     def draw(
         self, composed: Composition, is_wanted: NDArray[np.bool_]
     ) -> Iterator[tuple[Ints, NDArray[np.uint8]]]:

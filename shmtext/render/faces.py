@@ -7,30 +7,46 @@ the probe's line.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 import stat
-import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFont, features
+from PIL import Image, ImageFont, features
 
 from shmtext.errors import FontError
+from shmtext.render.coverage import is_space, mapped_characters
+from shmtext.render.kinds import HEAD_BYTES, foreign_kind
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 
 OPEN_FACES = 512
 """Faces kept open; each holds up to 0.4 MB and one of the 65,530 mappings a process may have."""
 
-VISIBLE_SPACES = ("Zs", "Cf")
-"""Categories of characters that are drawn right when they leave no ink."""
+BITMAP_TABLES = {"EBDT", "CBDT", "bdat", "sbix"}
+
+PROBE_PIXELS = 1 << 26
+"""About the largest mask that a probe draws, like the largest picture."""
+
+TRIAL_SIZES_PX = 100, 500
+"""A character without ink at the first is drawn at the second, too: FreeType's own hinting drops
+lines of a 100th of an em at sizes below 150. Nothing makes ink of an outline without area."""
+
+FAINT = 10
+"""Coverage, of 255, that is no ink yet: rounding leaves up to 4 along an outline without area. A
+line of a 1,000th of an em, thinner than any font's, has 24 at 100 px."""
+
+MAX_NAMED = 20
+"""Faults that a message names; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +60,8 @@ class FontFile:
     """Of the file's content, hexadecimal."""
     code_points: NDArray[np.uint32]
     """Characters the font draws, ascending."""
+    doubtful: NDArray[np.uint32]
+    """Those of them that may leave no ink, until it has been tried."""
     kern_pairs: NDArray[np.uint32]
     """Pairs of characters that may be kerned, shape ``(num_pairs, 2)``."""
     kern_entries: NDArray[np.int64]
@@ -92,59 +110,178 @@ def bundled_fonts() -> Path:
     return installed if installed.is_dir() else installed.parent.parent / "fonts"
 
 
-def find_font_files(fonts: Sequence[Path]) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of drawing with a font."""
+
+    fault: str = ""
+    """Why the font can't be used, with its path; empty if it can."""
+    blank: Sequence[int] = ()
+    """Those of its doubtful characters that leave no ink."""
+
+
+TryOut = Callable[[Sequence[FontFile]], Sequence[Trial]]
+"""Draws with fonts, and says of each what came of it."""
+
+Report = Callable[[str], None]
+"""Takes a line for what can't be used as a font."""
+
+
+def find_font_files(fonts: Sequence[Path], report: Report | None = None) -> list[Path]:
     """List the font files that ``fonts`` (files and folders, searched whole) come to.
 
-    Folders contribute their ``.ttf``, ``.otf`` and ``.ttc`` files in the order of their names.
-    Raises ``FontError`` for what is neither, and where no file is found.
+    Folders, and links to folders, contribute their ``.ttf``, ``.otf`` and ``.ttc`` files in the
+    order of their names. What can't be found or searched is told to ``report``; without it that
+    raises ``FontError``.
     """
+    report = report or _refuse
     found: list[Path] = []
     for font in fonts:
         try:
             mode = os.stat(font).st_mode
         except OSError as error:
-            raise FontError(
-                f"cannot open the font {font}: {error.strerror}: check the path"
-            ) from error
-        if stat.S_ISDIR(mode):
-            inside = sorted(p for p in font.rglob("*") if p.suffix.lower() in FONT_SUFFIXES)
-            if not inside:
-                raise FontError(f"the folder {font} holds no {', '.join(FONT_SUFFIXES)} file")
-            found += inside
-        else:
+            report(_why_unfound(font, error))
+            continue
+        if not stat.S_ISDIR(mode):
             found.append(font)
+            continue
+        faults: list[str] = []
+        inside = _search(font, faults.append)
+        if not inside and not faults:
+            faults.append(f"the folder {font} holds no {', '.join(FONT_SUFFIXES)} file")
+        for fault in faults:
+            report(fault)
+        found += inside
     return list(dict.fromkeys(found))
 
 
-def read_fonts(
-    paths: Iterable[Path], find_faults: Callable[[Sequence[FontFile]], list[str]] | None = None
-) -> tuple[FontFile, ...]:
+def read_fonts(paths: Iterable[Path], try_out: TryOut | None = None) -> tuple[FontFile, ...]:
     """Read every font's tables; name all fonts that can't be used in one ``FontError``.
 
-    ``find_faults`` may try out the fonts that can be read, and say what is wrong with them.
-    Files of equal content count once. The order, and with it every draw of a face, is that of
-    names and digests: where the files lie does not matter.
+    ``try_out`` draws with the fonts that can be read; without it only doubtful characters are
+    drawn, in this process. Files of equal content count once. The order, and with it every draw of
+    a face, is that of names and digests: where the files lie does not matter.
     """
+    faults: list[str] = []
+    fonts = _read_usable(paths, try_out or _try_out_here, faults.append)
+    if faults:
+        raise FontError(_refusal(faults))
+    return fonts
+
+
+def choose_fonts(
+    fonts: Sequence[Path], try_out: TryOut, *, skips_bad: bool
+) -> tuple[tuple[FontFile, ...], str]:
+    """Find and read fonts; return them, and a line that names those left out, or nothing.
+
+    Raises ``FontError`` for fonts that can't be used, unless they are to be skipped and others are
+    left.
+    """
+    faults: list[str] = []
+    usable = _read_usable(find_font_files(fonts, faults.append), try_out, faults.append)
+    if not faults:
+        return usable, ""
+    if not skips_bad:
+        raise FontError(_refusal(faults))
+    if not usable:
+        raise FontError(f"no font is left: {_join(faults)}")
+    return usable, f"fonts left out ({len(faults):,}): {_join(faults)}"
+
+
+def trust(fonts: Sequence[FontFile]) -> Sequence[Trial]:
+    """Try nothing out: for the fonts that come with the package, which are known to be sound."""
+    return [Trial()] * len(fonts)
+
+
+def _try_out_here(fonts: Sequence[FontFile]) -> Sequence[Trial]:
+    def try_out(font: FontFile) -> Trial:
+        try:
+            return Trial(blank=blank_characters(font.path, font.doubtful.tolist()))
+        except OSError as error:
+            return Trial(f"{font.path} cannot be drawn ({error})")
+
+    return [try_out(font) for font in fonts]
+
+
+def _read_usable(paths: Iterable[Path], try_out: TryOut, report: Report) -> tuple[FontFile, ...]:
     fonts: dict[str, FontFile] = {}
-    rejected: list[str] = []
     for path in paths:
         try:
             font = _read_font(path)
         except FontError as error:
-            rejected.append(str(error))
+            report(str(error))
         else:
             fonts.setdefault(font.sha256, font)
-    if find_faults is not None:
-        rejected += find_faults(tuple(fonts.values()))
-    if rejected:
-        leave = "them" if len(rejected) > 1 else "it"
-        raise FontError(f"{'; '.join(rejected)}. Leave {leave} out of fonts")
-    ordered = sorted(fonts.values(), key=lambda font: (font.name, font.sha256))
-    names = Counter(font.name for font in ordered)
+    usable: list[FontFile] = []
+    for font, trial in zip(fonts.values(), try_out(tuple(fonts.values())), strict=True):
+        inked = font.code_points
+        if trial.blank:
+            inked = np.setdiff1d(inked, np.array(trial.blank, np.uint32))
+        if trial.fault:
+            report(trial.fault)
+        elif all(map(is_space, inked.tolist())):
+            report(f"{font.path} draws nothing: none of its outlines has an area")
+        else:
+            usable.append(replace(font, code_points=inked, doubtful=inked[:0]))
+    usable.sort(key=lambda font: (font.name, font.sha256))
+    names = Counter(font.name for font in usable)
     return tuple(
         replace(font, name=f"{font.name}#{font.sha256[:8]}") if names[font.name] > 1 else font
-        for font in ordered
+        for font in usable
     )
+
+
+def _search(folder: Path, report: Report) -> list[Path]:
+    """List the font files in a folder and those under it, each folder once."""
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            status = os.stat(inside)
+            if (status.st_dev, status.st_ino) in seen:
+                continue  # a link may lead back to a folder above it
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(inside) as scan:
+                entries = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            report(f"cannot search the folder {inside} for fonts: {error.strerror}")
+            continue
+        for entry in entries:
+            path = inside / entry.name
+            is_font = path.suffix.lower() in FONT_SUFFIXES
+            if is_font:
+                found.append(path)
+            try:
+                if entry.is_dir():
+                    waiting.append(path)
+            except OSError as error:
+                # A font's link is read, and found wanting, later; a loop leads to no folder.
+                if not is_font and error.errno != errno.ELOOP:
+                    report(f"cannot follow the link {path}: {error.strerror}")
+    return sorted(found)
+
+
+def _refuse(fault: str) -> None:
+    raise FontError(fault)
+
+
+def _refusal(faults: Sequence[str]) -> str:
+    them = "them" if len(faults) > 1 else "it"
+    return f"{_join(faults)}. Leave {them} out of fonts, or let --skip-bad-fonts do that"
+
+
+def _join(faults: Sequence[str]) -> str:
+    more = len(faults) - MAX_NAMED
+    return "; ".join(faults[:MAX_NAMED]) + (f"; and {more:,} more" if more > 0 else "")
+
+
+def _why_unfound(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOENT and path.is_symlink():
+        return f"{path} is a link to {os.readlink(path)}, which is not there"
+    advice = ": check the path" if error.errno == errno.ENOENT else ""
+    return f"cannot open the font {path}: {error.strerror or error}{advice}"
 
 
 def open_face(font: FontFile, size_px: int, *, shaping: bool = False) -> ImageFont.FreeTypeFont:
@@ -159,14 +296,41 @@ def can_shape() -> bool:
 
 
 def draw_probe(path: str, sizes_px: Sequence[int]) -> None:
-    """Draw a line at each size, to find out whether a font can be drawn at all.
+    """Draw some characters at each size, to find out whether a font can be drawn at all.
 
     Meant for a process that may die of it. Raises ``OSError`` or ``ValueError`` as Pillow does.
     """
     text = "".join(map(chr, (*range(0x21, 0x7F), *range(0xA1, 0x100))))
     for size_px in sizes_px:
         face = ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
-        face.getmask2(text, mode="L")
+        length = max(PROBE_PIXELS // size_px**2, 1)
+        for first in range(0, len(text), length):
+            face.getmask2(text[first : first + length], mode="L")
+
+
+def blank_characters(path: str, code_points: list[int]) -> list[int]:
+    """Return those of a font's characters that leave no ink, or that FreeType refuses to draw.
+
+    Raises ``OSError`` where the font can't be opened.
+    """
+    for size_px in TRIAL_SIZES_PX:
+        if not code_points:
+            break
+        face = ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
+        code_points = [code for code in code_points if not _is_drawn(face, chr(code))]
+    return code_points
+
+
+def _is_drawn(face: ImageFont.FreeTypeFont, character: str) -> bool:
+    try:
+        return has_ink(face.getmask(character, mode="L"))
+    except (OSError, Image.DecompressionBombError):
+        return False  # what can't be drawn, or in no picture of a bearable size, is not covered
+
+
+def has_ink(mask: Any) -> bool:
+    """Whether anything can be seen of a mask (a core image) that Pillow made of some characters."""
+    return mask.getbbox() is not None and max(mask.getextrema()) > FAINT
 
 
 def _read_font(path: Path) -> FontFile:
@@ -178,32 +342,17 @@ def _read_font(path: Path) -> FontFile:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise FontError(f"{path} is not a font file but a folder, pipe or device")
         # Opened here: fontTools would leave a file that is no font open.
-        with path.open("rb") as file, TTFont(file, lazy=True, fontNumber=0) as font:
-            if not {"glyf", "CFF ", "CFF2"} & set(font.keys()):
-                raise FontError(f"{path} has no outlines (a bitmap-only font)")
-            cmap = font.getBestCmap()
-            if not cmap:
-                raise FontError(f"{path} has no Unicode character map")
-            kern_pairs, kern_entries, has_unread_kerning = _kern_pairs(font, cmap)
-            em = font["head"].unitsPerEm
+        with path.open("rb") as file:
+            kind = foreign_kind(file.read(HEAD_BYTES))
+            if kind:
+                raise FontError(f"{path} is {kind}")
             file.seek(0)
-            return FontFile(
-                path=str(path.resolve()),
-                # A file's name may be any bytes, a label is UTF-8.
-                name=os.fsencode(path.name).decode(errors="backslashreplace"),
-                # Here, where the file is known to be a font: others may have any size.
-                sha256=hashlib.file_digest(file, "sha256").hexdigest(),
-                code_points=_drawn_code_points(font, cmap),
-                kern_pairs=kern_pairs,
-                kern_entries=kern_entries,
-                has_unread_kerning=has_unread_kerning,
-                ascent_em=font["head"].yMax / em,
-                descent_em=-font["head"].yMin / em,
-            )
+            with TTFont(file, lazy=True, fontNumber=0) as font:
+                return _read_tables(path, file, font)
     except FontError:
         raise
     except OSError as error:
-        raise FontError(f"cannot read the font {path}: {error.strerror or error}") from error
+        raise FontError(_why_unfound(path, error)) from error
     except TTLibError as error:
         raise FontError(f"{path} is not a TrueType or OpenType font ({error})") from error
     except Exception as error:
@@ -212,37 +361,36 @@ def _read_font(path: Path) -> FontFile:
         raise FontError(f"{path} is a damaged font ({type(error).__name__}: {error})") from error
 
 
-def _drawn_code_points(font: Any, cmap: dict[int, str]) -> NDArray[np.uint32]:
-    """Characters that come out as themselves: with a glyph, and with ink unless they are spaces."""
-    has_ink = _glyphs_with_ink(font)
-    order = font.getReverseGlyphMap()
-    drawn = [
-        code_point
-        for code_point, glyph in cmap.items()
-        if (index := order[glyph]) != 0
-        and (category := unicodedata.category(chr(code_point))) not in ("Cc", "Cs")
-        and (has_ink[index] or category in VISIBLE_SPACES)
-    ]
-    return np.array(sorted(drawn), np.uint32)
-
-
-def _glyphs_with_ink(font: Any) -> NDArray[np.bool_]:
-    """Which glyphs have an outline. A font may map a character to a glyph that draws nothing."""
-    if "glyf" in font:
-        return np.diff(np.asarray(font["loca"].locations)) > 0
-    from fontTools.pens.boundsPen import ControlBoundsPen  # noqa: PLC0415
-
-    table = font["CFF2" if "CFF2" in font else "CFF "]
-    strings = table.cff.topDictIndex[0].CharStrings.charStringsIndex
-    # A glyph without outline is "endchar", at most after a width of up to five bytes (Type 2
-    # charstring format). An outline is longer, but for one that is a call of a subroutine.
-    has_ink = np.array([len(strings[index].bytecode) > 6 for index in range(len(strings))])
-    glyphs, order = font.getGlyphSet(), font.getGlyphOrder()
-    for index in np.flatnonzero(~has_ink).tolist():
-        pen = ControlBoundsPen(glyphs)
-        glyphs[order[index]].draw(pen)
-        has_ink[index] = pen.bounds is not None
-    return has_ink
+def _read_tables(path: Path, file: BufferedReader, font: Any) -> FontFile:
+    tables = set(font.keys())
+    outlines = next((tag for tag in ("glyf", "CFF ", "CFF2") if tag in tables), "")
+    is_bitmap = bool(tables & BITMAP_TABLES)
+    without_outlines = f"{path} has no outlines" + " (a bitmap-only font)" * is_bitmap
+    if not outlines or not font.reader.tables[outlines].length:
+        raise FontError(without_outlines)
+    cmap = font.getBestCmap()
+    if not cmap:
+        raise FontError(f"{path} has no Unicode character map")
+    code_points, doubtful = mapped_characters(font, cmap)
+    if all(map(is_space, code_points.tolist())):
+        raise FontError(without_outlines)
+    kern_pairs, kern_entries, has_unread_kerning = _kern_pairs(font, cmap)
+    em = font["head"].unitsPerEm
+    file.seek(0)
+    return FontFile(
+        path=str(path.resolve()),
+        # A file's name may be any bytes, a label is UTF-8.
+        name=os.fsencode(path.name).decode(errors="backslashreplace"),
+        # Here, where the file is known to be a font: others may have any size.
+        sha256=hashlib.file_digest(file, "sha256").hexdigest(),
+        code_points=code_points,
+        doubtful=doubtful,
+        kern_pairs=kern_pairs,
+        kern_entries=kern_entries,
+        has_unread_kerning=has_unread_kerning,
+        ascent_em=font["head"].yMax / em,
+        descent_em=-font["head"].yMin / em,
+    )
 
 
 def _kern_pairs(

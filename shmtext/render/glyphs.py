@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces
+from shmtext.render.faces import Faces, has_ink
 
 ATLAS_BYTES = 128 << 20
 """Bound of a worker's atlas. At the bound it is emptied, and filled again by what texts need:
@@ -78,6 +78,7 @@ GLYPH = np.dtype(
         ("box_top", np.int32),
         ("box_bottom", np.int32),
         ("box_is_hidden", np.bool_),
+        ("has_ink", np.bool_),
         ("fits", np.bool_),
     ]
 )
@@ -86,7 +87,8 @@ GLYPH = np.dtype(
 ``advance_26_6`` in 64ths of a pixel; ``ink_left`` its first column with ink, ``num_columns`` from
 there to the last, ``first_row`` where they begin in the atlas; ``box_*`` its control box together
 with the pen's way, as Pillow's ``getbbox`` has it; ``box_is_hidden`` where the control box ends
-within the advance, which ``box_right`` then is; ``fits`` unless the box leaves the face's frame.
+within the advance, which ``box_right`` then is; ``fits`` unless the box leaves the face's frame, or
+there is no ink where ink is due: texts with such glyphs are drawn, or refused, one by one.
 """
 
 
@@ -133,7 +135,8 @@ class GlyphAtlas:
             for first_use in missing[np.unique(keys, return_index=True)[1]].tolist():
                 about_to_draw(first_use)
                 face_id, character = int(face_ids[first_use]), int(characters[first_use])
-                slot = self._add(face_id, chr(table.code_points[character]))
+                is_blank = bool(table.is_blank[character])
+                slot = self._add(face_id, chr(table.code_points[character]), is_blank=is_blank)
                 self._slot_of[face_id, character] = slot
             slots = self._slot_of[face_ids, characters]
         return slots
@@ -152,8 +155,8 @@ class GlyphAtlas:
         """Glyph columns of a stride, shape ``(num_rows, stride)``; row 0 is blank."""
         return self._columns[stride]
 
-    def _add(self, face_id: int, character: str) -> int:
-        """Draw a glyph; return its slot."""
+    def _add(self, face_id: int, character: str, *, is_blank: bool) -> int:
+        """Draw a glyph; return its slot. ``is_blank``: it may come out without ink."""
         face = self._faces.get(face_id)
         ascent = int(self._metrics.ascent_px[face_id])
         stride = int(self._metrics.stride[face_id])
@@ -162,9 +165,10 @@ class GlyphAtlas:
         core, (left, top) = face.getmask2(character, mode="L", anchor="ls")
         width, height = core.size
         ink = core.getbbox() or (0, 0, 0, 0)
+        is_inked = has_ink(core)
         # The box, not the ink alone, must lie in the frame: canvases are cut to boxes.
         box_first = top + ascent + int(self._metrics.above_px[face_id])
-        fits = box_first >= 0 and box_first + height <= stride
+        fits = box_first >= 0 and box_first + height <= stride and (is_inked or is_blank)
         first, last = box_first + ink[1], box_first + ink[3]
         num_columns = ink[2] - ink[0] if fits else 0
         first_row = self._new_rows(stride, num_columns)
@@ -186,6 +190,7 @@ class GlyphAtlas:
             top + ascent,
             top + ascent + height,
             left + width == (advance_26_6 + 32) >> 6,
+            is_inked,
             fits,
         )
         self._num_slots += 1

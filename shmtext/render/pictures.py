@@ -7,7 +7,7 @@ on what was drawn before it or beside it. Encoding, files and labels are other p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,10 +20,10 @@ from shmtext.render import reference
 from shmtext.render.characters import CharacterTable
 from shmtext.render.compose import Composer, Composition, Group
 from shmtext.render.encode import takes_bgr
-from shmtext.render.faces import Faces, can_shape
+from shmtext.render.faces import Faces, can_shape, has_ink
 from shmtext.render.glyphs import FaceMetrics
 from shmtext.render.settings import RenderSettings
-from shmtext.render.texts import ShardTexts, Skip, cut_texts, style_texts
+from shmtext.render.texts import ShardTexts, Skip, cut_texts, describe_inkless, style_texts
 
 MAX_SIDE_PX = 65_500
 """Longest side of a picture: what a JPEG can hold (libjpeg's JPEG_MAX_DIMENSION)."""
@@ -116,19 +116,34 @@ class PictureMaker:
 
     def draw_reference(self, shard: ShardTexts, position: int) -> NDArray[np.uint8] | Skip:
         """Draw one text the plain way, by Pillow alone."""
-        lines = shard.lines_of(position)
         face_id, is_shaped = int(shard.face_id[position]), bool(shard.needs_shaping[position])
         face = self.faces.get(face_id, shaping=is_shaped)
-        canvas = reference.measure(lines, face)
-        reason = _why_too_large(canvas.width_px, canvas.height_px)
+        trace = reference.trace_lines(shard.lines_of(position), face)
+        reason = _why_too_large(trace.canvas.width_px, trace.canvas.height_px)
         if reason:
             return Skip(position, reason)
+        masks = trace.masks()
+        inkless = self._describe_inkless(shard, position, masks)
+        if inkless:
+            font, size_px = self.faces.font_and_size(face_id)
+            return Skip(position, f"{inkless} in {font.name} at {size_px} px")
         mode = self.settings.mode
         colors = self.settings.color_pairs[int(shard.styles.pair_id[position])]
-        picture = reference.draw(lines, face, canvas, colors, mode)
+        picture = reference.paint(trace, masks, colors, mode)
         if mode == "rgb" and takes_bgr(self.settings.output):
             return np.ascontiguousarray(picture[:, :, ::-1])
         return picture
+
+    def _describe_inkless(
+        self, shard: ShardTexts, position: int, masks: Sequence[reference.Mask]
+    ) -> str:
+        """Say what of a text left no ink though its font has glyphs for it; empty if all did."""
+        if shard.needs_shaping[position]:
+            # What shaping makes of each character is up to the font; that it is something, is not.
+            return "" if any(has_ink(mask.im) for mask in masks) else "leaves no ink"
+        characters = shard.characters_of(position)
+        inkless = self._composer.inkless(int(shard.face_id[position]), characters)
+        return describe_inkless(self._table, inkless) if inkless.size else ""
 
     def _draw_alone(
         self,

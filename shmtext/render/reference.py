@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 PictureMode = Literal["gray", "rgb"]
+Mask = Image.Image
 PILLOW_MODES: dict[PictureMode, Literal["L", "RGB"]] = {"gray": "L", "rgb": "RGB"}
+
+MAX_UNMEASURED_PIXELS = 1 << 26
+"""Most that a text's masks may come to before its canvas is known, 64 MB: estimated from lengths
+of lines, as a picture may be too large to be drawn at all. Lines beyond it are measured first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,39 +44,83 @@ class Canvas:
         return self.bottom - self.top
 
 
-def measure(lines: Sequence[str], face: ImageFont.FreeTypeFont) -> Canvas:
-    """Return the least canvas that holds every line's ink and advance whole."""
+@dataclass(frozen=True, slots=True, eq=False)
+class LineTrace:
+    """One line laid out: its box, in pixels from the origin of the line, and its mask."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    mask: Mask | None
+    """Coverage over the box; None while it is not drawn, see ``MAX_UNMEASURED_PIXELS``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """Lines laid out in a face, before they are coloured."""
+
+    lines: Sequence[str]
+    face: ImageFont.FreeTypeFont
+    traces: Sequence[LineTrace]
+    canvas: Canvas
+    """The least that holds every line's ink and advance whole."""
+
+    def masks(self) -> list[Mask]:
+        """Coverage of each line over its box; those that are missing are drawn now."""
+        return [
+            _draw_mask(line, self.face)[0] if trace.mask is None else trace.mask
+            for line, trace in zip(self.lines, self.traces, strict=True)
+        ]
+
+
+def trace_lines(lines: Sequence[str], face: ImageFont.FreeTypeFont) -> Trace:
+    """Lay lines out, each twice: Pillow tells a line's box with its mask, its advance apart."""
     ascent, descent = face.getmetrics()
-    left = top = right = 0
-    bottom = len(lines) * (ascent + descent)
+    line_px = ascent + descent
+    traces: list[LineTrace] = []
+    left = top = right = num_pixels = 0
+    bottom = len(lines) * line_px
     for number, line in enumerate(lines):
-        box = face.getbbox(line, anchor="la")
-        y = number * (ascent + descent)
-        left = min(left, int(box[0]))
-        top = min(top, y + int(box[1]))
-        right = max(right, int(box[2]), math.ceil(face.getlength(line)))
-        bottom = max(bottom, y + int(box[3]))
-    return Canvas(left, top, right, bottom)
+        advance_px = math.ceil(face.getlength(line))
+        # As many marks as there are characters may stand one above the other.
+        most_pixels = max(advance_px, line_px) * line_px * len(line)
+        if num_pixels + most_pixels <= MAX_UNMEASURED_PIXELS:
+            mask, (x, y) = _draw_mask(line, face)
+            num_pixels += mask.width * mask.height
+            trace = LineTrace(x, y, x + mask.width, y + mask.height, mask)
+        else:
+            box = face.getbbox(line, anchor="la")
+            trace = LineTrace(int(box[0]), int(box[1]), int(box[2]), int(box[3]), None)
+        traces.append(trace)
+        left = min(left, trace.left)
+        top = min(top, number * line_px + trace.top)
+        right = max(right, trace.right, advance_px)
+        bottom = max(bottom, number * line_px + trace.bottom)
+    return Trace(lines, face, traces, Canvas(left, top, right, bottom))
 
 
-def draw(
-    lines: Sequence[str],
-    face: ImageFont.FreeTypeFont,
-    canvas: Canvas,
-    colors: tuple[str, str],
-    mode: PictureMode,
+def _draw_mask(line: str, face: ImageFont.FreeTypeFont) -> tuple[Mask, tuple[int, int]]:
+    """Return a line's coverage and its place: size and offset are those of ``getbbox``."""
+    core, offset = face.getmask2(line, mode="L", anchor="la")
+    return Image.Image()._new(core), offset
+
+
+def paint(
+    trace: Trace, masks: Sequence[Mask], colors: tuple[str, str], mode: PictureMode
 ) -> NDArray[np.uint8]:
-    """Draw lines in ``(font_color, background_color)``.
+    """Draw lines in ``(font_color, background_color)``, as ``ImageDraw.text`` would.
 
     Returns shape ``(height, width)``, or ``(height, width, 3)`` in red, green, blue order.
     """
     font_color, background_color = colors
+    canvas = trace.canvas
     picture = Image.new(PILLOW_MODES[mode], (canvas.width_px, canvas.height_px), background_color)
     context = ImageDraw.Draw(picture)
-    line_px = sum(face.getmetrics())
-    for number, line in enumerate(lines):
-        origin = (-canvas.left, number * line_px - canvas.top)
-        context.text(origin, line, fill=font_color, font=face, anchor="la")
+    line_px = sum(trace.face.getmetrics())
+    for number, (line, mask) in enumerate(zip(trace.traces, masks, strict=True)):
+        origin = line.left - canvas.left, number * line_px + line.top - canvas.top
+        context.bitmap(origin, mask, fill=font_color)
     return np.array(picture)
 
 

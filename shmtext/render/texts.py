@@ -6,6 +6,7 @@ characters that no font has. Pixels, and the sizes of pictures, come later.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
-from shmtext.render.characters import CharacterTable, describe
+from shmtext.render.characters import SOFT_HYPHEN, CharacterTable, describe
 from shmtext.render.segments import Ints, all_in_segments, seams
 from shmtext.render.settings import RenderSettings
 from shmtext.render.style import Styles, draw_styles, style_words
@@ -59,6 +60,11 @@ class ShardTexts:
         starts = self.lines.line_starts[first : last + 1].tolist()
         text = self.lines.codes[starts[0] : starts[-1]].tobytes().decode("utf-32-le")
         return [text[start - starts[0] : stop - starts[0]] for start, stop in pairwise(starts)]
+
+    def characters_of(self, position: int) -> NDArray[np.int32]:
+        """Return the ids of one text's characters, those of its lines end to end."""
+        first, last = self.lines.text_lines[position : position + 2].tolist()
+        return self.characters[self.lines.line_starts[first] : self.lines.line_starts[last]]
 
     def labels(self, positions: Ints) -> RaggedTexts:
         """Return what was drawn for these texts: their lines, joined with newlines."""
@@ -114,14 +120,23 @@ def style_texts(
     support, needs_shaping = None, np.zeros(len(texts), np.bool_)
     if not table.all_plain:
         support = _support(table, characters, starts)
-        needs_shaping = np.logical_not(all_in_segments(~table.needs_shaping[characters], starts))
-        is_missing: NDArray[np.bool_] = is_drawable & ~support.any(axis=1)
-        for position in np.flatnonzero(is_missing).tolist():
-            ids = np.unique(characters[starts[position] : starts[position + 1]])
-            skips.append(Skip(position, _why_uncovered(table, ids)))
-        is_drawable &= ~is_missing
+        needs_shaping = _any_in_segments(table.needs_shaping[characters], starts)
+
+        def skip_for_characters(
+            which: NDArray[np.bool_], why: Callable[[CharacterTable, NDArray[np.int32]], str]
+        ) -> None:
+            for position in np.flatnonzero(which & is_drawable).tolist():
+                ids = np.unique(characters[starts[position] : starts[position + 1]])
+                skips.append(Skip(position, why(table, ids)))
+            is_drawable[which] = False
+
+        skip_for_characters(_any_in_segments(table.is_hidden[characters], starts), _why_hidden)
+        skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
         if not can_shape:
             skip(needs_shaping, "needs shaping, and Pillow finds no FriBiDi on this host")
+        elif needs_shaping.any():
+            has_hyphen = _any_in_segments(lines.codes == SOFT_HYPHEN, starts)
+            skip(has_hyphen & needs_shaping, "U+00AD leaves no ink in a text that needs shaping")
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
     words = style_words(settings.seed, start, start + len(texts))
     styles = draw_styles(words, support, counts)
@@ -150,6 +165,20 @@ def _support(
     for font_id in range(num_fonts):
         support[text[~table.support[characters[places], font_id]], font_id] = False
     return support
+
+
+def _any_in_segments(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
+    """Whether any of a text's characters has a property, of each text."""
+    return np.logical_not(all_in_segments(~values, starts))
+
+
+def _why_hidden(table: CharacterTable, ids: NDArray[np.int32]) -> str:
+    return describe_inkless(table, ids[table.is_hidden[ids]])
+
+
+def describe_inkless(table: CharacterTable, ids: NDArray[np.int32]) -> str:
+    """Say of some characters that they leave no ink."""
+    return f"{_describe(table, ids)} {'leaves' if ids.size == 1 else 'leave'} no ink"
 
 
 def _why_uncovered(table: CharacterTable, ids: NDArray[np.int32]) -> str:

@@ -1,0 +1,173 @@
+"""A font covers what it draws: a character whose glyph leaves no ink is not covered."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from drawing import BUNDLED, LATIN_1, SANS, draw, font_file, picture_maker
+from PIL import ImageFont
+from small_fonts import (
+    BACK_AND_FORTH,
+    BOX,
+    CANCELLED,
+    FLAT,
+    HAIR,
+    LONG_AND_SLANTED,
+    NOTHING,
+    POINT,
+    SLANTED,
+    Contours,
+    small_font,
+)
+
+from shmtext.engine.probe import try_out
+from shmtext.render import faces
+from shmtext.render.coverage import is_space
+from shmtext.render.faces import read_fonts, trust
+
+
+def covered(path: Path) -> str:
+    """Characters that a font covers, found out here and in a probe, which must agree."""
+    (here,) = read_fonts([path])
+    (probed,) = read_fonts([path], lambda fonts: try_out(fonts, (32,)))
+    assert here.code_points.tolist() == probed.code_points.tolist()
+    assert 0 == here.doubtful.size
+    return "".join(map(chr, here.code_points.tolist()))
+
+
+def seen(path: Path, characters: str) -> str:
+    """Those of some characters that Pillow draws."""
+    face = ImageFont.truetype(path, 200, layout_engine=ImageFont.Layout.BASIC)
+    masks = [face.getmask(character) for character in characters]
+    inked = [bool(mask.getbbox()) and mask.getextrema()[1] > 10 for mask in masks]
+    return "".join(itertools.compress(characters, inked))
+
+
+SHAPES: dict[str, Contours] = {
+    "a": BOX,
+    "b": NOTHING,
+    "c": POINT,
+    "d": FLAT,
+    "e": SLANTED,
+    "f": BACK_AND_FORTH,
+    "g": CANCELLED,
+    "h": HAIR,
+    "i": POINT * 20,
+    "j": [*FLAT, *BOX],
+    "k": [FLAT[0], SLANTED[0]],
+}
+
+
+@pytest.mark.parametrize("cff", [False, True], ids=["TrueType", "CFF"])
+def test_outlines_without_an_area_cover_no_character(tmp_path: Path, cff: bool) -> None:
+    # Of CFF outlines only the short ones are in doubt.
+    shapes = {name: each for name, each in SHAPES.items() if not cff or each is not CANCELLED}
+    path = small_font(tmp_path / "shapes.font", shapes, cff=cff)
+
+    assert "ahj" == seen(path, "".join(shapes)) == covered(path)
+
+
+def test_composites_of_outlines_without_an_area_cover_no_character(tmp_path: Path) -> None:
+    parts = {"A": "a", "B": "bb", "C": "cd", "D": "ba", "E": "ac", "F": "AA", "G": "CB", "H": "GA"}
+    path = small_font(tmp_path / "parts.ttf", SHAPES, parts)
+
+    assert "ADEFH" + "ahj" == seen(path, "".join((*parts, *SHAPES))) == covered(path)
+
+
+def test_spaces_and_the_blank_braille_pattern_are_covered_without_ink(tmp_path: Path) -> None:
+    spaces = " \u00a0\u1680\u2009\u202f\u3000\u2800"
+    path = small_font(tmp_path / "spaces.ttf", {"a": BOX, **dict.fromkeys(spaces, NOTHING)})
+    flat = small_font(tmp_path / "flat.ttf", {"a": BOX, **dict.fromkeys(spaces, FLAT)})
+
+    assert sorted("a" + spaces) == list(covered(path)) == list(covered(flat))
+
+
+def test_no_other_character_is_covered_without_ink(tmp_path: Path) -> None:
+    blank = "\u00ad\u0600\u115f\u1160\u180e\u2028\u2029\u3164\uffa0\ufff9\U0001d159"
+    path = small_font(tmp_path / "blank.ttf", {"a": BOX, **dict.fromkeys(blank, NOTHING)})
+
+    assert "a" == covered(path)
+
+
+@pytest.mark.parametrize("cff", [False, True], ids=["TrueType", "CFF"])
+def test_a_font_of_icons_draws_no_text_in_letters_that_it_lacks(tmp_path: Path, cff: bool) -> None:
+    letters = dict.fromkeys("0123456789abc", POINT)
+    path = small_font(tmp_path / "icons.font", {**letters, "\ue000": BOX}, cff=cff)
+    drawing = draw(picture_maker([path]), ["2024", "abc", "\ue000"])
+
+    assert {
+        0: "no font covers U+0030 0, U+0032 2, U+0034 4",
+        1: "no font covers U+0061 a, U+0062 b, U+0063 c",
+    } == drawing.reasons
+    assert drawing.pictures[2].min() == 0
+
+
+def test_a_text_is_drawn_in_the_font_that_has_ink_for_it(tmp_path: Path) -> None:
+    icons = small_font(tmp_path / "icons.ttf", {"a": POINT, "b": BOX})
+    drawing = draw(picture_maker([icons, SANS]), ["ab"] * 50)
+
+    assert {1} == set(drawing.shard.styles.font_id.tolist())
+
+
+@pytest.mark.parametrize("unread_kerning", [False, True])
+def test_a_glyph_that_looks_like_an_outline_and_has_no_area_is_found_when_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unread_kerning: bool
+) -> None:
+    path = small_font(tmp_path / "long.ttf", {"a": LONG_AND_SLANTED, "b": BOX, " ": NOTHING})
+    maker = picture_maker([path], font_sizes=[16])
+    if unread_kerning:  # each text is drawn for itself then
+        monkeypatch.setattr(maker, "_has_unread_kerning", maker._has_unread_kerning | True)
+    drawing = draw(maker, ["bab", "b b", "a", "b"])
+
+    reason = "U+0061 a leaves no ink in long.ttf at 16 px"
+    assert {0: reason, 2: reason} == drawing.reasons
+    assert set() == drawing.failed
+
+
+def test_a_font_without_any_ink_is_refused(tmp_path: Path) -> None:
+    path = small_font(tmp_path / "blank.ttf", {" ": NOTHING, "a": SLANTED})
+    with pytest.raises(faces.FontError, match=r"blank\.ttf draws nothing: none of its outlines"):
+        read_fonts([path])
+
+
+def test_bundled_fonts_need_no_trial() -> None:
+    tried, trusted = read_fonts(BUNDLED), read_fonts(BUNDLED, trust)
+
+    assert [font.code_points.tolist() for font in trusted] == [
+        font.code_points.tolist() for font in tried
+    ]
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_every_covered_character_of_a_bundled_font_leaves_ink(path: Path) -> None:
+    characters = "".join(map(chr, font_file(path).code_points.tolist()))
+    blank = {*characters} - {*seen(path, characters)}
+
+    assert all(is_space(ord(character)) for character in blank)
+
+
+def test_braille_is_drawn_with_its_blank_pattern() -> None:
+    drawing = draw(picture_maker([SANS]), ["⠒⠊\u2800⠽⠕⠥", "\u2800", " \u2800 "])
+
+    assert {1: "blank", 2: "blank"} == drawing.reasons
+    assert drawing.pictures[0].min() == 0
+
+
+def test_a_line_too_thin_for_small_sizes_is_covered_and_skipped_there_alone(tmp_path: Path) -> None:
+    path = small_font(tmp_path / "thin.ttf", {"l": HAIR, "b": BOX})
+    drawing = draw(picture_maker([path], font_sizes=[40, 200]), ["bl"] * 20)
+    sizes_px = [drawing.maker.settings.style.font_sizes[i] for i in drawing.shard.styles.size_id]
+
+    assert {40, 200} == set(sizes_px)
+    assert {i for i, size_px in enumerate(sizes_px) if size_px == 200} == drawing.pictures.keys()
+    assert {"U+006C l leaves no ink in thin.ttf at 40 px"} == set(drawing.reasons.values())
+
+
+def test_no_character_is_too_faint_in_the_bundled_fonts_from_3_px_on() -> None:
+    texts = [character for character in LATIN_1 if not character.isspace()]
+    for path in BUNDLED:
+        drawing = draw(picture_maker([path], font_sizes=[3, 4, 6, 8]), texts * 3)
+
+        assert {} == drawing.reasons
