@@ -336,7 +336,7 @@ def test_wrong_settings_are_refused(
         ("font_sizes = [3.5]", ["font_sizes must be a whole number", "got 3.5"]),
         ("font_sizes = {}", ["font_sizes"]),
         ("fonts = 1.5", ["fonts must be a list, got 1.5"]),
-        ('fonts = ["a\\u0000b"]', ["fonts must hold paths, got '"]),
+        ('fonts = ["a\\u0000b"]', ["fonts must be a path without NUL, got '"]),
         ("skip_bad_fonts = 1", ["skip_bad_fonts must be true or false, got 1"]),
         ("letters = 3", ["letters", "3"]),
         ("letters = ['a', 'b']", ["letters"]),

@@ -174,7 +174,7 @@ def test_an_empty_list_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("font", ["a\0b", 1, None, b"a.ttf"])
 def test_what_is_no_path_is_no_font(font: Any) -> None:
-    refuses(lambda: Style(fonts=[font]), f"fonts must hold paths, got {font!r}")
+    refuses(lambda: Style(fonts=[font]), f"fonts must be a path without NUL, got {font!r}")
 
 
 # -- numbers -------------------------------------------------------------------------------------
