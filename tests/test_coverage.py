@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from drawing import BUNDLED, LATIN_1, SANS, draw, font_file, picture_maker
+from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
+from fontTools.ttLib import TTFont
 from PIL import ImageFont
 from small_fonts import (
     BACK_AND_FORTH,
@@ -25,7 +27,7 @@ from small_fonts import (
 from shmtext.engine.probe import try_out
 from shmtext.render import faces
 from shmtext.render.coverage import is_space
-from shmtext.render.faces import read_fonts, trust
+from shmtext.render.faces import can_shape, read_fonts, trust
 
 
 def covered(path: Path) -> str:
@@ -124,6 +126,20 @@ def test_a_glyph_that_looks_like_an_outline_and_has_no_area_is_found_when_it_is_
     reason = "U+0061 a leaves no ink in long.ttf at 16 px"
     assert {0: reason, 2: reason} == drawing.reasons
     assert set() == drawing.failed
+
+
+@pytest.mark.skipif(not can_shape(), reason="needs Raqm")
+def test_a_letter_that_gets_its_ink_from_shaping_is_covered(tmp_path: Path) -> None:
+    path = small_font(tmp_path / "shaped.ttf", {"a": BOX, "\u0640": FLAT, "\u0644": FLAT})
+    with TTFont(path) as font:
+        feature = "feature ccmp { sub u0640 by u0061; } ccmp;"
+        addOpenTypeFeaturesFromString(font, feature)
+        font.save(path)
+
+    assert "a\u0640" == covered(path)
+    drawing = draw(picture_maker([path]), ["\u0640\u0640", "\u0644"])
+    assert {1: "no font covers U+0644 ل"} == drawing.reasons
+    assert drawing.pictures[0].min() == 0
 
 
 def test_a_font_without_any_ink_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import stat
+import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -313,12 +314,25 @@ def blank_characters(path: str, code_points: list[int]) -> list[int]:
 
     Raises ``OSError`` where the font can't be opened.
     """
-    for size_px in TRIAL_SIZES_PX:
-        if not code_points:
-            break
-        face = ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
-        code_points = [code for code in code_points if not _is_drawn(face, chr(code))]
-    return code_points
+    blank = code_points
+    layouts = [ImageFont.Layout.BASIC] + [ImageFont.Layout.RAQM] * can_shape()
+    for layout in layouts:
+        for size_px in TRIAL_SIZES_PX:
+            # Shaping may have another glyph for a letter: some fonts' tatweel is blank until then.
+            # A mark alone says nothing, as shaping gives it a dotted circle to stand on.
+            tried = [code for code in blank if layout == layouts[0] or _is_shaped_letter(code)]
+            if tried:
+                face = ImageFont.truetype(path, size_px, layout_engine=layout)
+                inked = {code for code in tried if _is_drawn(face, chr(code))}
+                blank = [code for code in blank if code not in inked]
+    return blank
+
+
+def _is_shaped_letter(code_point: int) -> bool:
+    """Whether a letter is always drawn by shaping, which may choose another glyph for it."""
+    character = chr(code_point)
+    turns = unicodedata.bidirectional(character) in ("R", "AL", "AN")
+    return turns and unicodedata.category(character)[0] != "M"
 
 
 def _is_drawn(face: ImageFont.FreeTypeFont, character: str) -> bool:
