@@ -5,7 +5,6 @@ What the reasons are is not known here, but that they name characters and number
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shmtext.dataset.folder import OutputFolder, opened_at
+from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.merge import SKIPPED_TABLE
 from shmtext.errors import DamageError
 
@@ -58,9 +57,8 @@ def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
     try:
         with (
             folder.errors_of("read", SKIPPED_TABLE),
-            folder.opened() as folder_fd,
-            opened_at(folder_fd, SKIPPED_TABLE) as (fd, _),
-            os.fdopen(os.dup(fd), "rb") as file,
+            # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts it.
+            pa.memory_map(str(folder.path / SKIPPED_TABLE)) as file,
             pq.ParquetFile(file) as table,
         ):
             for batch in table.iter_batches(columns=["reason"], use_threads=False):
