@@ -339,6 +339,18 @@ def test_utf_16_is_refused_by_its_name(
         read(written(tmp_path, "\ufeffab\r\n".encode(codec), name), column)
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (gzip.compress(b"a\n"), "is a gzip file that is not called .gz: rename it"),
+        (b"PK\x03\x04rest", "is an archive, as spreadsheets and documents are"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_its_name(tmp_path: Path, content: bytes, kind: str) -> None:
+    with pytest.raises(InputError, match=kind):
+        read(written(tmp_path, content))
+
+
 # Tables and documents
 
 
@@ -438,6 +450,15 @@ def test_of_a_text_that_is_far_too_long_the_beginning_is_kept_wherever_it_stands
     json_lines = "".join(json.dumps({"t": line}) + "\n" for line in lines)
     assert expected == read(written(tmp_path, json_lines.encode(), "w.jsonl"), "t")
     assert expected == read(parquet(tmp_path, pa.array(lines)), "text")
+
+
+def test_a_line_that_is_cut_is_there_before_its_end_is_read(tmp_path: Path) -> None:
+    # What stops a reader (enough examples, a signal) is asked after each chunk.
+    path = written(tmp_path, b"first\n" + b"x" * (8 * sources._READ_BYTES) + b"\nlast")
+    chunks = [chunk.lengths_bytes.tolist() for chunk in text_file_chunks(TextFile(path))]
+
+    assert [5, KEPT, 4] == [length for chunk in chunks for length in chunk]
+    assert 5 < len(chunks[chunks.index([KEPT]) :])
 
 
 @pytest.mark.parametrize(("fault", "says"), [(b"\xff", "byte 0xff"), (b"\0", "a NUL character")])

@@ -45,7 +45,13 @@ _MAX_RECORD_BYTES = 32 * 2**20
 """Of a line of CSV or JSONL: such a line is held whole, with copies of it, while it is parsed."""
 _ROWS_PER_BATCH = 65_536
 _BOM = b"\xef\xbb\xbf"
-_UTF_16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_UTF_16 = "UTF-16 text, expected UTF-8: save it as UTF-8"
+_FOREIGN_BEGINNINGS = {
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+    b"\x1f\x8b": "a gzip file that is not called .gz: rename it",
+    b"PK\x03": "an archive, as spreadsheets and documents are: save their texts as UTF-8 text",
+}
 _NEWLINE, _RETURN = ord("\n"), ord("\r")
 
 _TABLES = (".csv", ".tsv", ".parquet")
@@ -150,35 +156,34 @@ def _line_chunks(path: Path) -> Iterator[TextChunk]:
 def _whole_lines(path: Path, *, keeps_long: bool) -> Iterator[bytes]:
     """Read a file in blocks that end where a line does.
 
-    A line that runs on from block to block is cut short as soon as it is too long for an example;
-    with ``keeps_long`` it is kept whole, and refused where that would take too much memory.
+    A line that runs on from block to block is cut short as soon as it is too long for an example,
+    and empty blocks follow up to its end: whoever reads may want to stop. With ``keeps_long`` it
+    is kept whole, and refused where that would take too much memory.
     """
     held: list[bytes] = []
     num_held_bytes, num_lines = 0, 0
     is_cut = False
     for piece in _checked_pieces(path):
+        if is_cut:
+            is_cut = b"\n" not in piece
+            piece = b"" if is_cut else piece[piece.index(b"\n") + 1 :]
+        # A line in several pieces is joined once.
         stop = piece.rfind(b"\n") + 1
-        # Of a line that was cut, what follows is passed over up to its end.
-        start = 0 if not is_cut else piece.find(b"\n") if stop else len(piece)
-        if stop:
-            # A long line is collected in pieces, and joined once.
-            block = b"".join([*held, piece[start:stop]])
-            num_lines += _count_lines(block) if keeps_long else 0
-            yield block
-            held, num_held_bytes, start, is_cut = [], 0, stop, False
-        if start < len(piece):
-            held.append(piece[start:])
-            num_held_bytes += len(piece) - start
+        block = b"".join([*held, piece[:stop]]) if stop else b""
+        held = [piece[stop:]] if stop else [*held, piece]
+        num_held_bytes = len(piece) - stop + (0 if stop else num_held_bytes)
+        num_lines += _count_lines(block) if keeps_long else 0
+        yield block
         if keeps_long and num_held_bytes > _MAX_RECORD_BYTES:
             raise InputError(
                 f"{path}, line {num_lines + 1:,}: expected at most {_MAX_RECORD_BYTES >> 20} MiB, "
                 "found more: does the file have line ends?"
             )
-        if not keeps_long and num_held_bytes > _KEPT_BYTES and not is_cut:
-            held = [_first_characters(b"".join(held))]
-            num_held_bytes, is_cut = len(held[0]), True
-    if rest := b"".join(held):
-        yield rest
+        if not keeps_long and num_held_bytes > _KEPT_BYTES:
+            yield _first_characters(b"".join(held)) + b"\n"
+            held, num_held_bytes, is_cut = [], 0, True
+    if num_held_bytes:
+        yield b"".join(held)
 
 
 def _first_characters(text: bytes) -> bytes:
@@ -192,8 +197,9 @@ def _checked_pieces(path: Path) -> Iterator[bytes]:
     rest = b""
     with _input_errors(path), _open_binary(path) as file:
         head = file.read(len(_BOM))
-        if head.startswith(_UTF_16_BOMS):
-            raise InputError(f"{path} is UTF-16 text, expected UTF-8: save it as UTF-8")
+        for beginning, kind in _FOREIGN_BEGINNINGS.items():
+            if head.startswith(beginning):
+                raise InputError(f"{path} is {kind}")
         block = (head if head != _BOM else b"") + file.read(_READ_BYTES)
         while block:
             following = file.read(_READ_BYTES)
@@ -252,14 +258,14 @@ def _bad_text(path: Path, place: str, fault: str) -> InputError:
 
 
 def _split_block(block: bytes) -> TextChunk:
-    """Take the line ends out of some whole lines."""
+    """Take the line ends out of some whole lines, or of none."""
     codes = np.frombuffer(block, np.uint8)
     newlines = np.flatnonzero(codes == _NEWLINE)
     has_return = (newlines > 0) & (codes[newlines - 1] == _RETURN)
     is_kept = np.ones(codes.size, np.bool_)
     is_kept[newlines] = False
     is_kept[newlines[has_return] - 1] = False
-    if block.endswith(b"\n"):
+    if not block or block.endswith(b"\n"):
         lengths = np.diff(newlines, prepend=-1) - 1
     else:
         lengths = np.diff(newlines, prepend=-1, append=codes.size) - 1

@@ -18,8 +18,8 @@ from shmtext.dataset.merge import SKIPPED_TABLE
 from shmtext.errors import DamageError
 
 _CHARACTER = r"U\+[0-9A-F]{4,6}(?: \S(?![^,\s]))?"
-_CHARACTERS = re.compile(rf"{_CHARACTER}(?:, {_CHARACTER})*(?: and [\d,]+ more)?")
-_NUMBER = re.compile(r"\d[\d,.]*")
+_CHARACTERS = rf"{_CHARACTER}(?:, {_CHARACTER})*(?: and [\d,]+ more)?"
+_NUMBER = r"\d[\d,.]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def kind_of(reason: str) -> str:
     >>> kind_of("makes a picture of 70,000 x 38 px")
     'makes a picture of # x # px'
     """
-    return _NUMBER.sub("#", _CHARACTERS.sub("U+", reason))
+    return re.sub(_NUMBER, "#", re.sub(_CHARACTERS, "U+", reason))
 
 
 def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
