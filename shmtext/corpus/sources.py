@@ -33,6 +33,7 @@ from shmtext.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _READ_BYTES = 4 * 2**20
 """Large enough for numpy, small enough that the copies of a block in hand do not matter."""
@@ -398,13 +399,23 @@ def _parquet_chunks(path: Path, column: str) -> Iterator[TextChunk]:
             schema = file.schema_arrow
             _column_index(path, column, list(schema.names))
             _check_is_text(path, schema.field(column))
-            for batch in file.iter_batches(_ROWS_PER_BATCH, columns=[column], use_threads=False):
+            num_batch_rows = _num_batch_rows(file.metadata, column)
+            for batch in file.iter_batches(num_batch_rows, columns=[column], use_threads=False):
                 chunk = _arrow_chunk(path, batch.column(0), num_rows)
                 num_rows += chunk.lengths_bytes.size
                 yield chunk
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is no whole Parquet file ({reason}): get it anew") from error
+
+
+def _num_batch_rows(metadata: pq.FileMetaData, column: str) -> int:
+    """Rows to read at once: as many as make about a block, by what the file says of its texts."""
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    chunks = [group.column(index) for group in groups for index in range(group.num_columns)]
+    num_bytes = sum(int(c.total_uncompressed_size) for c in chunks if c.path_in_schema == column)
+    num_rows = _READ_BYTES * int(metadata.num_rows) // max(1, num_bytes)
+    return min(max(1, num_rows), _ROWS_PER_BATCH)
 
 
 def _check_is_text(path: Path, field: pa.Field) -> None:

@@ -280,7 +280,8 @@ class Workers:
         self._drop([alive for alive in self._alive() if alive.shard is not None])
         for alive in self._alive():
             if alive.is_ready:
-                alive.owes_release = True
+                # One that still opens its fonts has not come to the folder, and may take its time.
+                alive.owes_release = alive.is_set_up
                 alive.process.send(worker.Release())
 
     def _drop(self, doomed: Iterable[_Worker]) -> None:
