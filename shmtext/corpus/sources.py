@@ -45,6 +45,8 @@ _KEPT_BYTES = 4 * _KEPT_CHARACTERS
 _MAX_RECORD_BYTES = 32 * 2**20
 """Of a line of CSV or JSONL: such a line is held whole, with copies of it, while it is parsed."""
 _ROWS_PER_BATCH = 65_536
+_MAX_NAMED = 20
+"""Columns that an error names; tables may have thousands."""
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = "UTF-16 text, expected UTF-8: save it as UTF-8"
 _FOREIGN_BEGINNINGS = {
@@ -356,8 +358,7 @@ def _json_text(place: str, line: str, field: str) -> str:
     if not isinstance(value, dict):
         raise InputError(f"{place}: expected a JSON object, found {type(value).__name__}")
     if field not in value:
-        found = ", ".join(map(repr, value)) or "none"
-        raise InputError(f"{place}: expected the field {field!r}, found {found}")
+        raise InputError(f"{place}: expected the field {field!r}, found {_named(list(value))}")
     text = value[field]
     if not isinstance(text, str):
         raise InputError(
@@ -378,9 +379,14 @@ def _column_index(path: Path, column: str, names: list[str]) -> int:
     if names.count(column) != 1:
         found = "several" if column in names else "none"
         raise InputError(
-            f"{path}: expected one column {column!r}, found {found} among {', '.join(names)}"
+            f"{path}: expected one column {column!r}, found {found} among {_named(names)}"
         )
     return names.index(column)
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more if names else "none"
 
 
 # A column of a Parquet file
