@@ -7,9 +7,11 @@ when all is done and said, changes nothing.
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import signal
+import sys
 from types import FrameType
 
 STOPPED, INTERRUPTED = 3, 130
@@ -37,10 +39,17 @@ def main() -> None:
     """Run the command line."""
     for number in SIGNALS:
         signal.signal(number, _leave)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A folder may have a name that the terminal's encoding can't show.
+            stream.reconfigure(errors="backslashreplace")
     _check_stack()
     # Nothing here multiplies matrices. OpenBLAS reserves memory for each core when numpy or OpenCV
     # is imported, and under a limit on address space it hangs or crashes there for want of it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Of all processes that this one starts, Python's resource tracker included: modules of the
+    # folder that a run is started in are none of its.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     from shmtext.cli import main as run  # noqa: PLC0415 - the point of this module
 
     try:

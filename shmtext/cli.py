@@ -6,7 +6,6 @@ to ``config.py``. What takes long to import is imported by the command that need
 
 from __future__ import annotations
 
-import io
 import os
 import resource
 import sys
@@ -82,9 +81,7 @@ def main() -> None:
         _complain(str(error))
         code = error.exit_code
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        click.echo("\n".join(map(_shown, said.getvalue().splitlines())), err=True)
+        _complain_of_usage(error)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
@@ -102,6 +99,17 @@ def main() -> None:
     except ImportError as error:
         code = _complain_of_library(error)
     sys.exit(int(code or 0))
+
+
+def _complain_of_usage(error: click.ClickException) -> None:
+    context = getattr(error, "ctx", None)
+    usage = (
+        f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n"
+        if context
+        else ""
+    )
+    with suppress(OSError):  # the exit code says it, too
+        click.echo(f"{usage}Error: {_shown(error.format_message())}", err=True)
 
 
 class _OutputError(Exception):
@@ -431,7 +439,7 @@ class _Screen:
 
     def note(self, line: str) -> None:
         with suppress(OSError):  # a full disk that takes no log must not end the run
-            self._console.print(_shown(line), soft_wrap=True, markup=False)
+            self._console.print(_shown(line), soft_wrap=True, markup=False, emoji=False)
 
     def progress(self, progress: Progress) -> None:
         if self._bar is not None:
@@ -473,7 +481,7 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
     if num_lost > MANY_SKIPPED * (summary.num_images + num_lost):
         _print_reasons(summary.folder)
     if summary.num_images == 0:
-        _complain("nothing could be drawn: give other fonts, or other texts")
+        _complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
         return
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: {_loading(summary)}")

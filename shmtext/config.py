@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import re
 import string
 import tomllib
@@ -123,15 +124,20 @@ class TextFile:
     def parse(cls, texts: str) -> TextFile:
         """Read the command line's ``PATH`` or ``PATH::COLUMN``.
 
-        A file whose own name has ``::`` in it is named by that, if it is there.
+        A file whose own name has ``::`` in it is found by that, if it is there.
 
         >>> TextFile.parse("words.csv::word").column
         'word'
         """
         _check_type("texts", texts, str, "text")
-        path, separator, column = texts.rpartition("::")
-        if not separator or _path("texts", texts).exists():
+        parts = texts.split("::")
+        if len(parts) == 1 or os.path.exists(_path("texts", texts)):
             return cls(Path(texts))
+        # The longest beginning that is there, in case a column's name has ``::`` in it, too.
+        places = range(len(parts) - 1, 0, -1)
+        there = (place for place in places if os.path.exists("::".join(parts[:place])))
+        place = next(there, len(parts) - 1)
+        path, column = "::".join(parts[:place]), "::".join(parts[place:])
         if not path or not column:
             raise ConfigError(f"texts must be PATH or PATH::COLUMN, got {texts!r}")
         return cls(Path(path), column)
@@ -217,7 +223,9 @@ class RunConfig:
         if self.max_images is not None:
             object.__setattr__(self, "max_images", count("max_images", self.max_images))
         if not _is_whole(self.seed) or not 0 <= self.seed <= MAX_SEED:
-            raise ConfigError(f"seed must be a whole number from 0 to 2**64 - 1, got {self.seed!r}")
+            raise ConfigError(
+                f"seed must be a whole number from 0 to 2**64 - 1, got {_shown(self.seed)}"
+            )
         object.__setattr__(self, "seed", int(self.seed))
         if not self.color_pairs:
             raise ConfigError(
@@ -263,7 +271,7 @@ def parse_color(color: str) -> str:
         except ValueError:
             known = False
         else:
-            known = len(channels) == 3
+            known = len(channels) == 3 and all(0 <= channel <= 255 for channel in channels)
     if not known:
         raise ConfigError(
             f"a colour must be '#rrggbb', a CSS name or 'r,g,b' (0-255), got {color!r}"
@@ -353,6 +361,8 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not a TOML file: {error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} holds a number that is too large ({error})") from error
     options: dict[str, Any] = {}
     for name, value in table.items():
         option = name.replace("-", "_")
@@ -416,6 +426,13 @@ def _hashable(value: Any) -> Any:
     return value if isinstance(value, Hashable) else repr(value)
 
 
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python spells out no number of more than 4,300 digits
+        return "a number of thousands of digits"
+
+
 def _is_whole(value: object) -> TypeGuard[int]:
     # NumPy's integers count as whole numbers, too. True and False do to Python, and are never
     # meant as such.
@@ -426,7 +443,10 @@ def _number(name: str, value: object) -> float:
     """A number as Python's own; a whole one without decimals, however it was written."""
     if not isinstance(value, Real) or isinstance(value, bool):
         raise ConfigError(f"{name} must be a number, got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise ConfigError(f"{name} must be a number of reasonable size ({error})") from error
     return int(number) if number.is_integer() else number
 
 
@@ -441,7 +461,7 @@ def count(name: str, value: object, at_most: int = 2**62) -> int:
     """``value`` as an int; ``ConfigError`` unless it is a whole number from 1 to ``at_most``."""
     if not _is_whole(value) or not 1 <= value <= at_most:
         limit = f" to {at_most:,}" if at_most < 2**62 else " or more"
-        raise ConfigError(f"{name} must be a whole number, 1{limit}, got {value!r}")
+        raise ConfigError(f"{name} must be a whole number, 1{limit}, got {_shown(value)}")
     return int(value)
 
 

@@ -35,6 +35,7 @@ HOMES: dict[str, set[str]] = {
     "multiprocessing.shared_memory": {"corpus/shared.py"},
     "mmap": {"corpus/shared.py"},
     "multiprocessing.util": {"engine/run.py"},
+    "multiprocessing.parent_process": {"engine/stop.py"},
     "multiprocessing.connection": {"engine/supervisor.py", "engine/worker.py", "engine/spawn.py"},
     "multiprocessing": set(),
     "multiprocessing.resource_tracker": {"corpus/shared.py"},

@@ -67,7 +67,21 @@ def test_css_names_are_known(name: str) -> None:
 
 @pytest.mark.parametrize(
     "color",
-    ["", "blu", "#12", "#12345", "#gggggg", "1,2", "1,2,3,4", "1,2,256", "-1,2,3", "1.5,2,3", ",,"],
+    [
+        "",
+        "blu",
+        "rgb(300,0,0)",
+        "hsv(0,200%,100%)",
+        "#12",
+        "#12345",
+        "#gggggg",
+        "1,2",
+        "1,2,3,4",
+        "1,2,256",
+        "-1,2,3",
+        "1.5,2,3",
+        ",,",
+    ],
 )
 def test_what_is_no_colour_is_refused(color: str) -> None:
     refuses(lambda: parse_color(color), "a colour must be '#rrggbb', a CSS name or 'r,g,b'")
@@ -284,6 +298,20 @@ def test_a_file_whose_name_has_two_colons_is_found(tmp_path: Path) -> None:
 
     assert TextFile(Path(name)) == TextFile.parse(name)
     assert TextFile(Path(name), "col") == TextFile.parse(f"{name}::col")
+    assert TextFile(Path(name), "a::b") == TextFile.parse(f"{name}::a::b")
+
+
+def test_texts_with_a_name_that_no_file_can_have_are_found_missing_later() -> None:
+    assert TextFile(Path("a" * 300), "b") == TextFile.parse("a" * 300 + "::b")
+
+
+@pytest.mark.parametrize("value", [10**5_000, -(10**5_000)], ids=["positive", "negative"])
+def test_numbers_beyond_measure_are_refused(value: int, tmp_path: Path) -> None:
+    refuses(lambda: RunConfig(seed=value), "seed must be", "thousands of digits")
+    refuses(lambda: Style(font_sizes=value), "font_sizes must be", "thousands of digits")
+    refuses(lambda: BalancedText(space_freq=value), "space_freq must be a number of reasonable")
+    (tmp_path / "run.toml").write_text("seed = " + "9" * 5_000)
+    refuses(lambda: load_toml(tmp_path / "run.toml"), "holds a number that is too large")
 
 
 @pytest.mark.parametrize("texts", ["w.csv::", "::col", "::"])

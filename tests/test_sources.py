@@ -342,7 +342,7 @@ def test_utf_16_is_refused_by_its_name(
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (gzip.compress(b"a\n"), "is a gzip file that is not called .gz: rename it"),
+        (gzip.compress(b"a\n"), "is gzip where text is expected: unpack it, or name it .gz"),
         (b"PK\x03\x04rest", "is an archive, as spreadsheets and documents are"),
     ],
 )
@@ -354,7 +354,7 @@ def test_what_is_no_text_is_refused_by_its_name(tmp_path: Path, content: bytes, 
 # Tables and documents
 
 
-@pytest.mark.parametrize("name", ["w.jsonl", "w.ndjson", "W.JSONL", "w.jsonl.gz"])
+@pytest.mark.parametrize("name", ["w.jsonl", "w.ndjson", "w.jl", "W.JSONLINES", "w.jsonl.gz"])
 @given(texts=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"))))
 def test_line_i_of_jsonl_is_example_i(
     tmp_path_factory: pytest.TempPathFactory, name: str, texts: list[str]
@@ -375,10 +375,10 @@ def test_blank_lines_of_jsonl_are_empty_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ("plain", "line 2: expected a JSON object, found none (Expecting value)"),
-        ('{"t": "a"', "line 2: expected a JSON object, found none"),
-        ('{"t": "a"} {"t": "b"}', "line 2: expected a JSON object, found none (Extra data)"),
-        ("[" * 100_000, "line 2: expected a JSON object, found none"),
+        ("plain", "line 2: cannot read it as a JSON object (Expecting value)"),
+        ('{"t": "a"', "line 2: cannot read it as a JSON object"),
+        ('{"t": "a"} {"t": "b"}', "line 2: cannot read it as a JSON object (Extra data)"),
+        ("[" * 100_000, "line 2: cannot read it as a JSON object"),
         ('["t"]', "line 2: expected a JSON object, found list"),
         ("{}", "line 2: expected the field 't', found none"),
         ('{"text": "a", "T": 1}', "line 2: expected the field 't', found text, T"),
@@ -464,6 +464,32 @@ def test_a_line_that_is_cut_is_there_before_its_end_is_read(tmp_path: Path) -> N
 
     assert [5, KEPT, 4] == [length for chunk in chunks for length in chunk]
     assert 5 < len(chunks[chunks.index([KEPT]) :])
+
+
+@pytest.mark.parametrize("use_dictionary", [True, False])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["hi", *["y" * 20_000] * 3_000],
+        [f"{row}" * 2_000 for row in range(3_000)],
+        ["", "a", None, "b"] * 5_000,
+    ],
+    ids=["few", "many", "null"],
+)
+def test_texts_that_parquet_stores_once_are_read_in_blocks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str | None], use_dictionary: bool
+) -> None:
+    path = tmp_path / "w.parquet"
+    pq.write_table(pa.table({"text": texts}), path, use_dictionary=use_dictionary)
+    small_blocks(monkeypatch, 2**18)
+    if None in texts:
+        with pytest.raises(InputError, match="row 3: expected a text, found null"):
+            read(path, "text")
+        return
+    chunks = list(text_file_chunks(TextFile(path, "text")))
+
+    assert texts == list(gather_chunks(chunks))
+    assert max(chunk.values.size for chunk in chunks) < 4 * 2**18
 
 
 @pytest.mark.parametrize(("fault", "says"), [(b"\xff", "byte 0xff"), (b"\0", "a NUL character")])

@@ -20,6 +20,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, assert_never, cast
 
@@ -42,9 +43,13 @@ _KEPT_CHARACTERS = 2**20
 """Of a text. A hundred times what an example may have, so that it is seen to be too long."""
 _KEPT_BYTES = 4 * _KEPT_CHARACTERS
 """Hold so many characters, whatever they are."""
-_MAX_RECORD_BYTES = 32 * 2**20
-"""Of a line of CSV or JSONL: such a line is held whole, with copies of it, while it is parsed."""
+_MAX_RECORD_BYTES = 8 * 2**20
+"""Of a row of CSV or an object of JSONL: it is held whole while it is parsed, and may come to
+thirty times as many bytes then."""
 _ROWS_PER_BATCH = 65_536
+_LEAST_ROW_BYTES = 8
+"""Of a Parquet text, four of them its length; a column that has fewer a row shares texts."""
+_MAX_NAME = 80
 _MAX_NAMED = 20
 """Columns that an error names; tables may have thousands."""
 _BOM = b"\xef\xbb\xbf"
@@ -52,13 +57,13 @@ _UTF_16 = "UTF-16 text, expected UTF-8: save it as UTF-8"
 _FOREIGN_BEGINNINGS = {
     b"\xff\xfe": _UTF_16,
     b"\xfe\xff": _UTF_16,
-    b"\x1f\x8b": "a gzip file that is not called .gz: rename it",
+    b"\x1f\x8b": "gzip where text is expected: unpack it, or name it .gz",
     b"PK\x03": "an archive, as spreadsheets and documents are: save their texts as UTF-8 text",
 }
 _NEWLINE, _RETURN = ord("\n"), ord("\r")
 
 _TABLES = (".csv", ".tsv", ".parquet")
-_OBJECTS = (".jsonl", ".ndjson")
+_OBJECTS = (".jsonl", ".ndjson", ".jsonlines", ".jl")
 
 
 def corpus_chunks(
@@ -178,15 +183,19 @@ def _whole_lines(path: Path, *, keeps_long: bool) -> Iterator[bytes]:
         num_lines += _count_lines(block) if keeps_long else 0
         yield block
         if keeps_long and num_held_bytes > _MAX_RECORD_BYTES:
-            raise InputError(
-                f"{path}, line {num_lines + 1:,}: expected at most {_MAX_RECORD_BYTES >> 20} MiB, "
-                "found more: does the file have line ends?"
-            )
+            raise _too_long(path, num_lines + 1)
         if not keeps_long and num_held_bytes > _KEPT_BYTES:
             yield _first_characters(b"".join(held)) + b"\n"
             held, num_held_bytes, is_cut = [], 0, True
     if num_held_bytes:
         yield b"".join(held)
+
+
+def _too_long(path: Path, line: int) -> InputError:
+    return InputError(
+        f"{path}, line {line:,}: expected at most {_MAX_RECORD_BYTES >> 20} MiB a row, found more: "
+        "is a line end or a quote missing?"
+    )
 
 
 def _first_characters(text: bytes) -> bytes:
@@ -318,11 +327,22 @@ def _csv_cells(path: Path, column: str, delimiter: str) -> Iterator[bytes]:
     # The module's limit of 128 KiB a cell is global; a longer text is none of its business. A quote
     # that is never closed makes one cell of the rest of the file.
     limit = csv.field_size_limit(_MAX_RECORD_BYTES)
+    num_bytes = 0  # of the row that is read
+
+    def counted_lines() -> Iterator[str]:
+        nonlocal num_bytes
+        for number, line in enumerate(_decoded_lines(path), start=1):
+            num_bytes += len(line)
+            if num_bytes > _MAX_RECORD_BYTES:
+                raise _too_long(path, number)
+            yield line
+
     try:
         # Strict: a quote that is never closed would silently swallow the rest of the file.
-        rows = csv.reader(_decoded_lines(path), delimiter=delimiter, strict=True)
+        rows = csv.reader(counted_lines(), delimiter=delimiter, strict=True)
         index = _column_index(path, column, next(rows, []))
         for row in rows:
+            num_bytes = 0
             if row and index >= len(row):
                 raise InputError(
                     f"{path}, line {rows.line_num:,}: expected a cell for column {column!r} "
@@ -354,7 +374,7 @@ def _json_text(place: str, line: str, field: str) -> str:
         value: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = error.msg if isinstance(error, json.JSONDecodeError) else error
-        raise InputError(f"{place}: expected a JSON object, found none ({reason})") from error
+        raise InputError(f"{place}: cannot read it as a JSON object ({reason})") from error
     if not isinstance(value, dict):
         raise InputError(f"{place}: expected a JSON object, found {type(value).__name__}")
     if field not in value:
@@ -386,7 +406,8 @@ def _column_index(path: Path, column: str, names: list[str]) -> int:
 
 def _named(names: list[str]) -> str:
     more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
-    return ", ".join(names[:_MAX_NAMED]) + more if names else "none"
+    shown = [name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…" for name in names]
+    return ", ".join(shown[:_MAX_NAMED]) + more if names else "none"
 
 
 # A column of a Parquet file
@@ -401,27 +422,51 @@ def _parquet_chunks(path: Path, column: str) -> Iterator[TextChunk]:
         raise InputError(f"{path} is empty: expected a Parquet file")
     num_rows = 0
     try:
-        with pq.ParquetFile(path) as file:
+        metadata = pq.read_metadata(path)
+        num_bytes = _num_column_bytes(metadata, column)
+        # Texts that are written once for many rows are read so, too: out of some hundred bytes may
+        # come gigabytes.
+        shared = [column] if 0 < num_bytes < _LEAST_ROW_BYTES * metadata.num_rows else None
+        num_batch_rows = _ROWS_PER_BATCH
+        if not shared and num_bytes:
+            num_batch_rows = min(_READ_BYTES * metadata.num_rows // num_bytes, num_batch_rows)
+        # Streamed: else a whole column of a row group would be held.
+        with pq.ParquetFile(path, read_dictionary=shared, buffer_size=_READ_BYTES) as file:
             schema = file.schema_arrow
             _column_index(path, column, list(schema.names))
             _check_is_text(path, schema.field(column))
-            num_batch_rows = _num_batch_rows(file.metadata, column)
-            for batch in file.iter_batches(num_batch_rows, columns=[column], use_threads=False):
-                chunk = _arrow_chunk(path, batch.column(0), num_rows)
-                num_rows += chunk.lengths_bytes.size
-                yield chunk
+            sizes = {"batch_size": max(1, num_batch_rows), "columns": [column]}
+            for batch in file.iter_batches(**sizes, use_threads=False):
+                for rows in _in_blocks(batch.column(0)):
+                    chunk = _arrow_chunk(path, rows, num_rows)
+                    num_rows += chunk.lengths_bytes.size
+                    yield chunk
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is no whole Parquet file ({reason}): get it anew") from error
 
 
-def _num_batch_rows(metadata: pq.FileMetaData, column: str) -> int:
-    """Rows to read at once: as many as make about a block, by what the file says of its texts."""
+def _num_column_bytes(metadata: pq.FileMetaData, column: str) -> int:
+    """What a column comes to when it is unpacked, by what the file says of itself."""
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     chunks = [group.column(index) for group in groups for index in range(group.num_columns)]
-    num_bytes = sum(int(c.total_uncompressed_size) for c in chunks if c.path_in_schema == column)
-    num_rows = _READ_BYTES * int(metadata.num_rows) // max(1, num_bytes)
-    return min(max(1, num_rows), _ROWS_PER_BATCH)
+    return sum(int(c.total_uncompressed_size) for c in chunks if c.path_in_schema == column)
+
+
+def _in_blocks(texts: pa.Array) -> Iterator[pa.Array]:
+    """Cut texts that are shared by many rows so that each piece comes to about a block."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    if not pa.types.is_dictionary(texts.type):
+        yield texts
+        return
+    num_bytes = pc.fill_null(pc.binary_length(texts.dictionary), 0).to_numpy(zero_copy_only=False)
+    rows = pc.fill_null(texts.indices, 0).to_numpy(zero_copy_only=False)
+    block = np.cumsum(num_bytes.take(rows, mode="clip"), dtype=np.int64) // _READ_BYTES
+    seams = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist(), len(texts)]
+    for start, stop in pairwise(seams):
+        yield texts.slice(start, stop - start)
 
 
 def _check_is_text(path: Path, field: pa.Field) -> None:

@@ -116,6 +116,7 @@ class OutputFolder:
         self._absolute_path = Path(os.path.abspath(path))
         self._fd = fd
         self._lock_fds: list[int] = []
+        self._owner_pid = os.getpid()
 
     @classmethod
     def open(cls, path: Path, create: bool) -> OutputFolder:
@@ -132,7 +133,7 @@ class OutputFolder:
                     f"the name of {path} is too long: most file systems take 255 bytes a name, and "
                     "4,096 a path"
                 ) from error
-            if path.is_symlink():
+            if os.path.islink(path):
                 raise FolderError(
                     f"{path} is a link, expected a folder: name the folder it leads to"
                 ) from error
@@ -146,8 +147,12 @@ class OutputFolder:
 
     def close(self) -> None:
         """Let go of the locks and of the folder. May be called twice."""
+        with suppress(OSError):  # nothing was written through these
+            for fd in self._lock_fds if self._owner_pid == os.getpid() else ():
+                # Closing is not enough: a child forked in between holds a copy, and so the lock.
+                fcntl.flock(fd, fcntl.LOCK_UN)
         for fd in (*self._lock_fds, *([self._fd] if self._fd >= 0 else [])):
-            with suppress(OSError):  # nothing was written through these
+            with suppress(OSError):
                 os.close(fd)
         self._lock_fds, self._fd = [], -1
 

@@ -75,6 +75,11 @@ class InProcess:
                     try:
                         running.add(pool.submit(self._render, target, following, stop))
                     except RuntimeError as error:  # what threading makes of EAGAIN
+                        if "shutdown" in str(error):
+                            raise WorkersError(
+                                "Python ends and starts no threads any more: wait for the thread "
+                                "that renders (join), or use engine serial or processes"
+                            ) from error
                         what = f"thread {len(running) + 1} of {self.num_threads}"
                         raise WorkersError.cannot_start(what, error) from error
                 if not running:

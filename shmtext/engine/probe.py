@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from shmtext.engine.spawn import search_path
+from shmtext.engine.spawn import python_command
 from shmtext.errors import FontError, WorkersError
 from shmtext.render.faces import FontFile, Trial, blank_characters, draw_probe
 
@@ -23,10 +23,7 @@ TIMEOUT_S = 20
 
 TOO_SLOW = f"takes more than {TIMEOUT_S} s to draw"
 READY = "ready"
-CHILD = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from shmtext.engine.probe import serve; serve()"
-)
+CHILD = "from shmtext.engine.probe import serve; serve()"
 
 
 def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
@@ -49,8 +46,7 @@ def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     }
     try:
         child = subprocess.Popen(
-            # -P: nothing from the working folder. The child finds the package where this does.
-            [sys.executable, "-P", "-c", CHILD, search_path()],
+            python_command(CHILD),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -125,8 +125,6 @@ class Renderer:
         self._limits = limits
         self._resources = ExitStack()
         self._belong_here()
-        self._thread_id: int | None = None
-        """Of the thread whose turn it is."""
         self._run_numbers = count(1)
         self._settings: RenderSettings | None = None
         self._texts: RaggedTexts | None = None
@@ -156,6 +154,7 @@ class Renderer:
             self._let_go()
 
     def _let_go(self) -> None:
+        self._is_spilled = False
         self._texts = self._in_process = self._processes = None
         self._resources.close()
 
@@ -164,17 +163,14 @@ class Renderer:
         self._owner_pid = os.getpid()
         # A forked child's copy may have been held, by a thread that is not there.
         self._turn = threading.Lock()
+        self._thread_id: int | None = None
+        """Of the thread whose turn it is."""
         # Of multiprocessing, whose own children run no other finalizers as they end.
         Finalize(self, self._resources.close, exitpriority=0)
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
         """Wait until no other thread renders. Raises ``RendererError`` where that can't help."""
-        if self._thread_id == threading.get_ident():
-            raise RendererError(
-                "this Renderer is rendering, and was called by its own observer: call it when "
-                "the run has ended"
-            )
         if self._owner_pid != os.getpid():
             if self._processes is not None:
                 raise RendererError(
@@ -182,6 +178,13 @@ class Renderer:
                     "this one is a fork: make a Renderer here"
                 )
             self._belong_here()
+        if self._thread_id == threading.get_ident():
+            raise RendererError(
+                "this Renderer is rendering, and was called by its own observer: call it when "
+                "the run has ended"
+            )
+        if self._processes is not None and self._processes.is_closed:
+            raise RendererError("this Renderer was closed, as Python ends: render before that")
         with self._turn:
             self._thread_id = threading.get_ident()
             try:
@@ -201,7 +204,12 @@ class Renderer:
         if max_images is not None:
             max_images = settings.count("max_images", max_images)
         with self._my_turn():
-            return self._render_into(folder_path(out), max_images, resume)
+            try:
+                return self._render_into(folder_path(out), max_images, resume)
+            finally:
+                if self._is_spilled:
+                    # What took shared memory's place lies in the run's stage, and goes with it.
+                    self._let_go()
 
     def _render_into(self, out: Path, max_images: int | None, resume: Resume) -> RunSummary:
         begin_s = time.monotonic()
@@ -238,8 +246,6 @@ class Renderer:
                     success = merge_labels(folder, run.plan, done, self.config.output.csv)
             else:
                 folder.remove_tree(STAGE)
-            if self._is_spilled:
-                self._let_go()
             return RunSummary(
                 folder=out,
                 num_images=success.num_images,
@@ -278,6 +284,7 @@ class Renderer:
             self._processes = self._resources.enter_context(
                 closing(Workers(self.num_workers, spill_folder, self._limits))
             )
+            self._is_spilled = self._processes.note is not None
             self._processes.start(_least_num_shards(self.config))
         self._settings = _render_settings(self.config, self._observer)
         stop.check()

@@ -11,7 +11,6 @@ main module again, which scripts without a main guard and standard input do not 
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import struct
@@ -30,10 +29,7 @@ SEND_TIMEOUT_S = 5
 WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """For workers alone: numpy and OpenCV each make a pool of threads when they are imported."""
 
-CHILD = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from shmtext.engine.spawn import spawn_main; spawn_main()"
-)
+CHILD = "from shmtext.engine.spawn import spawn_main; spawn_main()"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,8 +50,7 @@ class WorkerProcess:
             # Signals are for the main process: workers inherit that they are blocked, for good.
             with signals_blocked():
                 popen = subprocess.Popen(
-                    # -P: modules of the folder that a run is started in are none of its.
-                    [sys.executable, "-P", "-c", CHILD, search_path(), str(theirs.fileno())],
+                    [*python_command(CHILD), str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     env={**os.environ, **WORKER_ENVIRONMENT},
                     pass_fds=[theirs.fileno()],
@@ -88,12 +83,22 @@ def spawn_main() -> None:
     """Be a worker, in the process that ``WorkerProcess.start`` started."""
     from shmtext.engine.worker import serve  # noqa: PLC0415 - the main process has no use for it
 
-    serve(Connection(int(sys.argv[2])))
+    serve(Connection(int(sys.argv[1])))
 
 
-def search_path() -> str:
-    """Where this process finds modules, as JSON: workers must find the same ones."""
+def python_command(code: str) -> list[str]:
+    """The command that runs ``code`` in a Python like this one, which finds the same modules."""
+    flags = sys.flags
+    # -P: modules of the folder that a run is started in are none of its.
+    options = [
+        "-P",
+        "-I" * flags.isolated,
+        "-E" * flags.ignore_environment,
+        "-s" * flags.no_user_site,
+    ]
     folders = [folder for folder in sys.path if isinstance(folder, str)]
     with suppress(FileNotFoundError):  # the working folder was removed: nothing is found there
         folders = [folder or os.getcwd() for folder in folders]
-    return json.dumps(folders)
+    # Before anything is imported, so that nothing is that this process would not import.
+    prepared = f"import sys; sys.path[:] = {folders!a}; {code}"
+    return [sys.executable, *filter(None, options), "-c", prepared]

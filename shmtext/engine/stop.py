@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from types import FrameType
 
 from shmtext.errors import InterruptedRunError
@@ -32,7 +33,8 @@ class StopRequest:
     def __init__(self) -> None:
         self._asked_s: float | None = None
         self._asked_twice = False
-        self._signal = ""
+        self.signal = signal.SIGINT
+        """The last one."""
         self._raise_at_once = False
 
     @property
@@ -55,7 +57,7 @@ class StopRequest:
     def error(self) -> InterruptedRunError:
         """What a run that was asked to stop ends with."""
         return InterruptedRunError(
-            f"interrupted ({self._signal}): everything committed is kept, run the same command "
+            f"interrupted ({self.signal.name}): everything committed is kept, run the same command "
             "again to continue"
         )
 
@@ -72,7 +74,7 @@ class StopRequest:
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal; the handler."""
         self._asked_twice = self.asked
-        self._signal = signal.Signals(number).name
+        self.signal = signal.Signals(number)
         if self._asked_s is None:
             self._asked_s = time.monotonic()
         if self._asked_twice or self._raise_at_once:
@@ -93,7 +95,10 @@ def stop_on_signals() -> Iterator[StopRequest]:
     before = {number: signal.signal(number, request.receive) for number in SIGNALS}
     try:
         yield request
-    except _Signalled:
+    except (_Signalled, InterruptedRunError):
+        if parent_process() is not None and before[request.signal] == signal.SIG_DFL:
+            # ``multiprocessing`` ends its children so, and its pools wait until they have ended.
+            raise SystemExit(128 + request.signal) from None
         raise request.error() from None
     finally:
         for number, handler in before.items():

@@ -175,6 +175,16 @@ class Workers:
             for number in vacant[: min(num_missing, max(0, default_num_workers() - num_starting))]:
                 self._start(number)
 
+    @property
+    def note(self) -> str | None:
+        """One line that says that a file holds the counters, and why; None if none does."""
+        return self._slots.note
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it can render no more."""
+        return self._why_closed is not None
+
     def set_up(self, setup: worker.Setup) -> None:
         """Say what to render from. Workers are told as soon as they are ready."""
         self._setup = setup
@@ -323,9 +333,13 @@ class Workers:
     def _poll(self) -> Iterator[ShardDone | StorageError | _Worker]:
         """Wait a moment for reports and deaths; a dead worker comes after what it had to say."""
         pipes: dict[object, _Worker] = {w.process.pipe.fileno(): w for w in self._alive()}
-        for each in wait(list(pipes), POLL_S):  # type: ignore[arg-type]
-            alive = pipes[each]
-            yield from self._read(alive)
+        ready = wait(list(pipes), POLL_S)  # type: ignore[arg-type]
+        for fd, alive in pipes.items():
+            if fd in ready:
+                yield from self._read(alive)
+            elif alive.process.popen.poll() is not None:
+                # A child that somebody forked while it was started keeps its pipe open.
+                alive.has_ended = True
             if alive.has_ended:
                 self._drop([alive])
                 yield alive

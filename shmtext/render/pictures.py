@@ -23,6 +23,7 @@ from shmtext.render.encode import takes_bgr
 from shmtext.render.faces import Faces, can_shape, has_ink
 from shmtext.render.glyphs import FaceMetrics
 from shmtext.render.settings import RenderSettings
+from shmtext.render.shaped_ink import ShapedInk
 from shmtext.render.texts import ShardTexts, Skip, cut_texts, describe_inkless, style_texts
 
 MAX_SIDE_PX = 65_500
@@ -55,6 +56,7 @@ class PictureMaker:
         self.settings = settings
         self.faces = Faces(settings.fonts, settings.style.font_sizes)
         self._metrics = FaceMetrics(self.faces)
+        self._shaped_ink = ShapedInk(self.faces)
         self._has_unread_kerning = np.array([font.has_unread_kerning for font in settings.fonts])
         self._can_shape = can_shape()
         self._start_over()
@@ -138,12 +140,17 @@ class PictureMaker:
         self, shard: ShardTexts, position: int, masks: Sequence[reference.Mask]
     ) -> str:
         """Say what of a text left no ink though its font has glyphs for it; empty if all did."""
-        if shard.needs_shaping[position]:
-            # What shaping makes of each character is up to the font; that it is something, is not.
-            return "" if any(has_ink(mask.im) for mask in masks) else "leaves no ink"
-        characters = shard.characters_of(position)
-        inkless = self._composer.inkless(int(shard.face_id[position]), characters)
-        return describe_inkless(self._table, inkless) if inkless.size else ""
+        face_id, characters = int(shard.face_id[position]), shard.characters_of(position)
+        is_shaped = bool(shard.needs_shaping[position])
+        if is_shaped:
+            inkless = self._shaped_ink.inkless(face_id, characters, self._table)
+        else:
+            inkless = self._composer.inkless(face_id, characters)
+        if inkless.size:
+            return describe_inkless(self._table, inkless)
+        # What shaping makes of marks and syllables is up to the font; that it is something, is not.
+        is_blank = is_shaped and not any(has_ink(mask.im) for mask in masks)
+        return "leaves no ink" if is_blank else ""
 
     def _draw_alone(
         self,
