@@ -187,3 +187,34 @@ def test_no_character_is_too_faint_in_the_bundled_fonts_from_3_px_on() -> None:
         drawing = draw(picture_maker([path], font_sizes=[3, 4, 6, 8]), texts * 3)
 
         assert {} == drawing.reasons
+
+
+# -- in shaped texts -------------------------------------------------------------------------------
+
+
+def arabic(path: Path, medial: Contours) -> Path:
+    """A font whose beh has the forms that shaping asks for, the medial one as given."""
+    small_font(path, {"\u0628": BOX, "\u0627": BOX, "\u200d": BOX, "\ue000": BOX, "\ue001": medial})
+    font = TTFont(path)
+    features = (
+        "languagesystem DFLT dflt; languagesystem arab dflt;"
+        "feature init { sub u0628 by uE000; } init;"
+        "feature medi { sub u0628 by uE001; } medi;"
+    )
+    addOpenTypeFeaturesFromString(font, features)
+    font.save(path)
+    return path
+
+
+@pytest.mark.skipif(not can_shape(), reason="needs FriBiDi (apt install libfribidi0)")
+@pytest.mark.parametrize("medial", [NOTHING, FLAT, LONG_AND_SLANTED])
+def test_a_letter_without_ink_in_one_of_its_forms_is_not_drawn_shaped(
+    tmp_path: Path, medial: Contours
+) -> None:
+    whole = picture_maker([arabic(tmp_path / "whole.ttf", BOX)])
+    bare = picture_maker([arabic(tmp_path / "bare.ttf", medial)])
+    texts = ["\u0627\u0627", "\u0628\u0628\u0628", "\u0627\u0628"]
+
+    assert {} == draw(whole, texts).reasons
+    reason = "U+0628 ب leaves no ink in bare.ttf at 32 px"
+    assert {1: reason, 2: reason} == draw(bare, texts).reasons

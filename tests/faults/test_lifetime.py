@@ -290,6 +290,136 @@ def test_a_worker_ends_with_its_main_process_though_a_fork_of_that_lives_on(out:
     finish(process)
 
 
+def test_a_worker_s_death_is_seen_though_a_fork_keeps_its_pipe_open(out: Path) -> None:
+    # The fork falls between the making of a worker's pipe and its start, and outlives the run.
+    code = """
+        import subprocess
+        from pathlib import Path
+        real_popen, children = subprocess.Popen, []
+        class Popen(real_popen):
+            def __init__(self, *arguments, **settings):
+                if settings.get("pass_fds") and not children:
+                    children.append(os.fork())
+                    if not children[0]:
+                        threading.Event().wait()
+                super().__init__(*arguments, **settings)
+        subprocess.Popen = Popen
+        import shmtext.engine.spawn
+        killed = []
+        class Watch:
+            def note(self, line): pass
+            def progress(self, progress):
+                if not killed:
+                    mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+                    for child in mine.split():
+                        if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
+                            killed.append(int(child))
+                            os.kill(killed[-1], 9)
+        with Renderer(RunConfig(), 2, "processes", observer=Watch()) as renderer:
+            assert renderer.render(out).num_images == 5102
+        assert killed and children
+        os.kill(children[0], 9)
+        os.waitpid(children[0], 0)
+    """
+    run_script(code, out).expect(DONE, num_lines=0)
+
+
+def test_a_fork_in_a_run_keeps_nobody_from_the_folder(out: Path) -> None:
+    code = """
+        children = []
+        class Watch:
+            def note(self, line): pass
+            def progress(self, progress):
+                if not children:
+                    children.append(os.fork())
+                    if not children[0]:
+                        threading.Event().wait()
+        with Renderer(config, engine="serial", observer=Watch()) as renderer:
+            renderer.render(out)
+        with Renderer(config, engine="serial") as renderer:
+            assert renderer.render(out).num_images == 300
+        os.kill(children[0], 9)
+        os.waitpid(children[0], 0)
+    """
+    run_script(code, out).expect(DONE, num_lines=0)
+
+
+def test_a_fork_may_take_over_a_renderer_that_its_parent_uses(out: Path) -> None:
+    code = """
+        begun, done = threading.Event(), threading.Event()
+        class Watch:
+            def note(self, line): pass
+            def progress(self, progress):
+                begun.set()
+                done.wait()
+        renderer = Renderer(config, engine="serial", observer=Watch())
+        thread = threading.Thread(target=renderer.render, args=(out,))
+        thread.start()
+        begun.wait()
+        child = os.fork()
+        if not child:
+            done.set()
+            mine = threading.Thread(target=lambda: seen.append(renderer.render(out + "2")))
+            seen = []
+            mine.start()
+            mine.join()
+            os._exit(int(seen[0].num_images != 300))
+        assert os.waitpid(child, 0) == (child, 0)
+        done.set()
+        thread.join()
+    """
+    run_script(code, out).expect(DONE, num_lines=0)
+
+
+@pytest.mark.parametrize("engine", ["serial", "threads", "processes"])
+def test_a_pool_that_is_left_ends_children_that_render(out: Path, engine: str) -> None:
+    code = f"""
+        def work(out):
+            from shmtext import render, BalancedText
+            render(RunConfig(corpus=BalancedText(character_frequency=100_000)), out, 2, {engine!r})
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            pool.apply_async(work, (out,))
+            while not os.path.exists(out + "/fragments"):
+                os.sched_yield()
+    """
+    run_script(code, out).expect(DONE, num_lines=0)
+
+
+def test_a_thread_that_python_leaves_behind_is_told_so(out: Path) -> None:
+    code = """
+        from shmtext import ShmtextError
+        def work():
+            ending.wait()
+            try:
+                Renderer(config, 2, "threads").render(out)
+            except ShmtextError as error:
+                assert "wait for the thread that renders" in str(error), error
+                os._exit(7)
+        ending = threading.Event()
+        threading.Thread(target=work).start()
+        import concurrent.futures.thread
+        threading._register_atexit(ending.set)
+    """
+    # Newer Pythons start threads up to their very end.
+    assert run_script(code, out).returncode in (0, 7)
+
+
+def test_a_renderer_that_was_closed_as_python_ends_says_so(out: Path) -> None:
+    code = """
+        import atexit
+        from shmtext import ShmtextError
+        renderer = Renderer(config, 1, "processes")
+        renderer.render(out)
+        renderer._resources.close()  # what multiprocessing does as Python ends
+        try:
+            renderer.render(out + "2")
+        except ShmtextError as error:
+            assert "was closed, as Python ends" in str(error)
+            os._exit(7)
+    """
+    assert run_script(code, out).returncode == 7
+
+
 # -- how many workers there are --------------------------------------------------------------------
 
 

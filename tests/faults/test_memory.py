@@ -213,3 +213,30 @@ def test_a_segment_cut_short_is_an_error_not_a_sigbus(out: Path, tmp_path: Path)
     )
     ended = run("render", out, "--max-images", 600, *WORKERS, shims=[shim])
     ended.expect(STOPPED, "something else changed it", num_lines=1)
+
+
+@is_root
+@pytest.mark.parametrize("options", ["size=40k", "ro"])
+def test_a_renderer_goes_on_after_a_failed_run_whose_corpus_was_in_a_file(
+    out: Path, options: str
+) -> None:
+    code = """
+import sys
+from shmtext import Renderer, RunConfig
+class Watch:
+    failed = False
+    def note(self, line): pass
+    def progress(self, progress):
+        if not self.failed:
+            self.failed = True
+            raise ValueError("enough seen")
+with Renderer(RunConfig(), 1, "processes", observer=Watch()) as renderer:
+    try:
+        renderer.render(sys.argv[1])
+    except ValueError:
+        assert renderer.render(sys.argv[1]).num_images == 5102
+    else:
+        raise SystemExit("nothing failed")
+"""
+    prefix = in_namespace(f"mount -t tmpfs -o {options} shm /dev/shm")
+    run(str(out), program=("-c", code), prefix=prefix).expect(DONE, num_lines=0)
