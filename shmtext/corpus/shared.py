@@ -391,7 +391,7 @@ def _open_locked(path: Path) -> int | None:
     return fd
 
 
-def start_tracker() -> None:
+def _start_tracker() -> None:
     """Have Python's resource tracker run, which outlives this process and removes its segments.
 
     It ignores Ctrl-C and SIGTERM, but a terminal that closes would end it: it inherits SIGHUP
@@ -407,7 +407,7 @@ def start_tracker() -> None:
 
 
 def _track(name: str) -> None:
-    start_tracker()
+    _start_tracker()
     resource_tracker.register(f"/{name}", "shared_memory")
 
 

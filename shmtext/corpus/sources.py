@@ -431,7 +431,8 @@ def _parquet_chunks(path: Path, column: str) -> Iterator[TextChunk]:
         if not shared and num_bytes:
             num_batch_rows = min(_READ_BYTES * metadata.num_rows // num_bytes, num_batch_rows)
         # Streamed: else a whole column of a row group would be held.
-        with pq.ParquetFile(path, read_dictionary=shared, buffer_size=_READ_BYTES) as file:
+        streamed = {"read_dictionary": shared, "buffer_size": _READ_BYTES}
+        with pq.ParquetFile(path, metadata=metadata, **streamed) as file:
             schema = file.schema_arrow
             _column_index(path, column, list(schema.names))
             _check_is_text(path, schema.field(column))

@@ -183,8 +183,6 @@ class Renderer:
                 "this Renderer is rendering, and was called by its own observer: call it when "
                 "the run has ended"
             )
-        if self._processes is not None and self._processes.is_closed:
-            raise RendererError("this Renderer was closed, as Python ends: render before that")
         with self._turn:
             self._thread_id = threading.get_ident()
             try:
@@ -204,6 +202,8 @@ class Renderer:
         if max_images is not None:
             max_images = settings.count("max_images", max_images)
         with self._my_turn():
+            if self._processes is not None and self._processes.is_closed:
+                raise RendererError("this Renderer was closed, as Python ends: render before that")
             try:
                 return self._render_into(folder_path(out), max_images, resume)
             finally:

@@ -385,8 +385,10 @@ class Workers:
                 yield StorageError(message["error"])
             case "bug":
                 raise RuntimeError(f"a worker met a bug in shmtext: {message['error']}")
-            case _:
+            case "start-up" | "failed":
                 alive.error = message["error"]
+            case _:
+                raise RuntimeError(f"a worker said what nobody knows: {kind}")
 
     def _seen(self, alive: _Worker) -> tuple[int, int]:
         """What tells that a worker moves."""

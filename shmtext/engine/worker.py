@@ -166,6 +166,8 @@ class _Server:
                 self._render(message.start, message.stop, message.excluded)
             case (int(start), int(stop)):
                 self._render(start, stop, {})
+            case _:
+                raise TypeError(f"a worker knows no message like {message!r}")
 
     def _set_up(self, setup: Setup) -> None:
         try:

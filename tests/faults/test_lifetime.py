@@ -105,6 +105,20 @@ WAYS_OUT = {
         threading.Thread(target=renderer.render, args=(out,), daemon=True).start()
         begun.wait()
     """,
+    "a daemon thread in the middle of a block": """
+        begun = threading.Event()
+        class Watch:
+            def note(self, line): pass
+            def progress(self, progress):
+                begun.set()
+                if progress.num_done:
+                    threading.Event().wait()
+        def work():
+            with Renderer(config, 2, "processes", observer=Watch()) as renderer:
+                renderer.render(out)
+        threading.Thread(target=work, daemon=True).start()
+        begun.wait()
+    """,
     "a fork that leaves the block": """
         with Renderer(config, 2, "processes") as renderer:
             renderer.render(out)
