@@ -19,8 +19,8 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import SharedCorpus
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import Plan
-from shmtext.render.encode import encoder
-from shmtext.render.pictures import PictureMaker
+from shmtext.draw.encode import encoder
+from shmtext.draw.pictures import PictureMaker
 
 NUM_FACES = 300
 """A hundred fonts at three sizes."""

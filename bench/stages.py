@@ -34,11 +34,11 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.folder import NEW_FILE_FLAGS, STAGE, OutputFolder
 from shmtext.dataset.merge import merge_labels
 from shmtext.dataset.plan import Plan
+from shmtext.draw.encode import Encoder, encoder
+from shmtext.draw.pictures import PictureMaker
 from shmtext.engine.inspect import run_status
 from shmtext.engine.run import Renderer
 from shmtext.engine.shards import Watch, render_shard
-from shmtext.render.encode import Encoder, encoder
-from shmtext.render.pictures import PictureMaker
 
 NAME = "stages"
 QUESTION = "Where does a run's time go?"

@@ -20,10 +20,10 @@ from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
+from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fonts
+from shmtext.draw.settings import RenderSettings
 from shmtext.engine.shards import RunTarget
 from shmtext.errors import FontError
-from shmtext.render.faces import FontFile, bundled_fonts, find_font_files, read_fonts
-from shmtext.render.settings import RenderSettings
 
 EXAMPLES_PER_FREQUENCY = 64 / 12.5
 """Of the default balanced text: 62 characters and 2 spaces, 12.5 characters an example."""

@@ -10,9 +10,7 @@ worker processes and ``--help`` are glad of.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,33 +48,12 @@ def _import(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
     value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
-    if name == "render":
-        # Under this name ``import shmtext.render.encode as encode`` finds the folder's module.
-        value.__name__ = "shmtext.render"
     globals()[name] = value
     return value
 
 
 if not TYPE_CHECKING:  # to a type checker every name, whatever it is, would be there
     __getattr__ = _import
-
-
-class _Package(ModuleType):
-    """This package, whose ``render`` is the function and not the folder of the same name.
-
-    The import system binds a sub-package to its name when it is first imported, by whoever it is.
-    """
-
-    @property
-    def render(self) -> Any:
-        return _import("render")
-
-    @render.setter
-    def render(self, _folder: ModuleType) -> None:
-        pass
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
 """Drives ``PictureMaker``, and draws the same pictures with nothing but Pillow.
 
-``plain_picture`` is written from the documented geometry, not from ``render/reference.py``: it
+``plain_picture`` is written from the documented geometry, not from ``draw/reference.py``: it
 draws on a sheet that is ample on every side, and cuts the picture out of it.
 """
 
@@ -19,10 +19,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from shmtext.config import Output, RunConfig, Style
 from shmtext.corpus.ragged import pack_texts
-from shmtext.render.faces import FontFile, bundled_fonts, read_fonts
-from shmtext.render.pictures import PictureMaker
-from shmtext.render.settings import RenderSettings
-from shmtext.render.texts import ShardTexts, Skip
+from shmtext.draw.faces import FontFile, bundled_fonts, read_fonts
+from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.settings import RenderSettings
+from shmtext.draw.texts import ShardTexts, Skip
 
 BUNDLED = tuple(sorted(bundled_fonts().glob("*.ttf")))
 SANS = bundled_fonts() / "DejaVuSans.ttf"

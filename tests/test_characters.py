@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageFont
 
-from shmtext.render.characters import CharacterTable, describe, is_hidden, needs_shaping
-from shmtext.render.faces import can_shape
+from shmtext.draw.characters import CharacterTable, describe, is_hidden, needs_shaping
+from shmtext.draw.faces import can_shape
 
 FONTS = (font_file(SANS), font_file(ITALIC))
 

@@ -24,10 +24,10 @@ from small_fonts import (
     small_font,
 )
 
+from shmtext.draw import faces
+from shmtext.draw.coverage import is_space
+from shmtext.draw.faces import can_shape, read_fonts, trust
 from shmtext.engine.probe import try_out
-from shmtext.render import faces
-from shmtext.render.coverage import is_space
-from shmtext.render.faces import can_shape, read_fonts, trust
 
 
 def covered(path: Path) -> str:

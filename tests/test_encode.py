@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from shmtext.config import Output
-from shmtext.render import encode
-from shmtext.render.encode import encode_png, encoder, takes_bgr
+from shmtext.draw import encode
+from shmtext.draw.encode import encode_png, encoder, takes_bgr
 
 PNGCHECK = shutil.which("pngcheck")
 

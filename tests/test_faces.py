@@ -25,12 +25,9 @@ from PIL import ImageFont
 from small_fonts import BOX, NOTHING, small_font
 
 from shmtext.config import MAX_FONT_SIZE_PX
-from shmtext.engine import probe
-from shmtext.engine.probe import try_out
-from shmtext.errors import FontError
-from shmtext.render import faces
-from shmtext.render.coverage import is_space
-from shmtext.render.faces import (
+from shmtext.draw import faces
+from shmtext.draw.coverage import is_space
+from shmtext.draw.faces import (
     Faces,
     FontFile,
     Trial,
@@ -40,6 +37,9 @@ from shmtext.render.faces import (
     read_fonts,
     trust,
 )
+from shmtext.engine import probe
+from shmtext.engine.probe import try_out
+from shmtext.errors import FontError
 
 
 def test_six_to_ten_fonts_under_5_mb_come_with_the_package() -> None:

@@ -7,10 +7,10 @@ import pytest
 from drawing import BUNDLED, ITALIC, LATIN_1, SANS, font_file
 from numpy.typing import NDArray
 
-from shmtext.render import glyphs
-from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces
-from shmtext.render.glyphs import STRIDE_STEP, FaceMetrics, GlyphAtlas
+from shmtext.draw import glyphs
+from shmtext.draw.characters import CharacterTable
+from shmtext.draw.faces import Faces
+from shmtext.draw.glyphs import STRIDE_STEP, FaceMetrics, GlyphAtlas
 
 
 class Drawn:

@@ -10,9 +10,9 @@ import pytest
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.config import Engine, ImageFormat, Mode, Resume
+from shmtext.draw.encode import encoder, takes_bgr
 from shmtext.engine.identity import LEFT_OUT, identity_of
 from shmtext.engine.run import Renderer
-from shmtext.render.encode import encoder, takes_bgr
 
 OTHERS: dict[tuple[type, str], Any] = {
     (RunConfig, "corpus"): BalancedText(letters="xyz"),

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shmtext.render import kerning
-from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces
-from shmtext.render.kerning import NOT_HELD, NOT_KERNED, KerningTable
-from shmtext.render.layout import GlyphBoxes, GlyphRun, Placement, place
+from shmtext.draw import kerning
+from shmtext.draw.characters import CharacterTable
+from shmtext.draw.faces import Faces
+from shmtext.draw.kerning import NOT_HELD, NOT_KERNED, KerningTable
+from shmtext.draw.layout import GlyphBoxes, GlyphRun, Placement, place
 
 KERNED = tuple(path for path in BUNDLED if font_file(path).kern_pairs.size)
 

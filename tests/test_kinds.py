@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from drawing import BUNDLED
 
+from shmtext.draw.faces import read_fonts
+from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
 from shmtext.errors import FontError
-from shmtext.render.faces import read_fonts
-from shmtext.render.kinds import HEAD_BYTES, foreign_kind
 
 
 def zipped() -> bytes:

@@ -31,13 +31,13 @@ from small_fonts import BOX, small_font
 
 from shmtext.config import MIN_CONTRAST, Output
 from shmtext.corpus.ragged import pack_texts
+from shmtext.draw import compose, glyphs, kerning, pictures
+from shmtext.draw.characters import describe
+from shmtext.draw.coverage import is_space
+from shmtext.draw.faces import FontFile, can_shape, open_face
+from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.texts import MAX_CHARACTERS
 from shmtext.errors import FontError
-from shmtext.render import compose, glyphs, kerning, pictures
-from shmtext.render.characters import describe
-from shmtext.render.coverage import is_space
-from shmtext.render.faces import FontFile, can_shape, open_face
-from shmtext.render.pictures import PictureMaker
-from shmtext.render.texts import MAX_CHARACTERS
 
 needs_raqm = pytest.mark.skipif(
     not features.check_feature("raqm"), reason="this Pillow finds no Raqm or no FriBiDi"

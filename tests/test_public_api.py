@@ -52,7 +52,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_render_stays_the_function_whatever_is_imported() -> None:
-    import shmtext.render.faces  # noqa: PLC0415
+    import shmtext.draw.faces  # noqa: PLC0415
     from shmtext import render  # noqa: PLC0415
 
     assert callable(render)
@@ -189,17 +189,3 @@ def test_importing_the_package_imports_no_large_library() -> None:
 
 def test_the_version_is_a_version() -> None:
     assert all(part.isdigit() for part in shmtext.__version__.split("."))
-
-
-def test_render_is_the_function_however_the_folder_of_that_name_is_imported() -> None:
-    code = (
-        "import shmtext.render.encode as encode, shmtext; "
-        "from shmtext.render import glyphs; "
-        "from shmtext import render; "
-        "print(callable(render), render is shmtext.render, encode.__name__, glyphs.__name__)"
-    )
-    said = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], check=True, capture_output=True, text=True
-    )
-
-    assert "True True shmtext.render.encode shmtext.render.glyphs\n" == said.stdout

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from shmtext.render.raster import PlacedGlyphs, combine, draw_strip
+from shmtext.draw.raster import PlacedGlyphs, combine, draw_strip
 
 STRIDE = 8
 MAX_COLUMNS = 6

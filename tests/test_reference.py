@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from shmtext.render import reference
-from shmtext.render.faces import can_shape
-from shmtext.render.reference import Canvas, PictureMode, paint, ramp, trace_lines
+from shmtext.draw import reference
+from shmtext.draw.faces import can_shape
+from shmtext.draw.reference import Canvas, PictureMode, paint, ramp, trace_lines
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
 MODES = st.sampled_from(["gray", "rgb"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shmtext.render.style import WORDS_PER_EXAMPLE, choose, draw_styles, style_words
+from shmtext.draw.style import WORDS_PER_EXAMPLE, choose, draw_styles, style_words
 
 SEEDS = st.integers(0, 2**64 - 1)
 NUM_EXAMPLES = 60_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shmtext.corpus.wrap import Lines, range_positions, split_lines, wrap_texts
+from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 
 TEXTS = st.lists(st.text(alphabet="ab -\t\né", max_size=40), max_size=25)
 # Whitespace that only Unicode knows, a hyphen that breaks nothing, a byte order mark.
@@ -99,12 +99,3 @@ def test_splitting_texts_without_newlines_copies_nothing() -> None:
     codes, starts = lay_out(["a b\t", "", "c\r"])
 
     assert codes is split_lines(codes, starts).codes
-
-
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=20))
-def test_positions_of_ranges_are_the_ranges_end_to_end(bounds: list[tuple[int, int]]) -> None:
-    starts = np.array([min(pair) for pair in bounds], np.int64)
-    stops = np.array([max(pair) for pair in bounds], np.int64)
-
-    ranges = [list(range(start, stop)) for start, stop in zip(starts, stops, strict=True)]
-    assert list(chain.from_iterable(ranges)) == range_positions(starts, stops).tolist()

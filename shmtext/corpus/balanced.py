@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from shmtext.config import BalancedText
 from shmtext.corpus.ragged import TextChunk
-from shmtext.corpus.wrap import Indices, range_positions, wrap_texts
+from shmtext.corpus.ranges import Ints, seams, spell_out
+from shmtext.corpus.wrap import wrap_texts
 from shmtext.errors import ConfigError
 
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
@@ -48,8 +49,8 @@ class _Pieces(NamedTuple):
     """Ranges of one array of code points."""
 
     codes: Codes
-    starts: Indices
-    stops: Indices
+    starts: Ints
+    stops: Ints
 
 
 def balanced_chunks(
@@ -93,7 +94,7 @@ def shuffled_blocks(text: BalancedText, seed: int) -> Iterator[Codes]:
         yield characters_of_block.astype(dtype)
 
 
-def piece_sizes(text: BalancedText, seed: int) -> Iterator[Indices]:
+def piece_sizes(text: BalancedText, seed: int) -> Iterator[Ints]:
     """Draw the sizes of the pieces, without end."""
     rng = _rng(seed, _SIZES_STREAM)
     while True:
@@ -109,7 +110,7 @@ def _rng(seed: int, *stream: int) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=stream)))
 
 
-def _draw_counts(rng: np.random.Generator, remaining: Indices, num_drawn: int) -> Indices:
+def _draw_counts(rng: np.random.Generator, remaining: Ints, num_drawn: int) -> Ints:
     """Draw how often each symbol stands among ``num_drawn`` of the ``remaining`` characters."""
     total = int(remaining.sum())
     if total < _MAX_HYPERGEOMETRIC:
@@ -143,20 +144,20 @@ def _cut(text: BalancedText, seed: int) -> Iterator[_Pieces]:
     rest: Codes | None = None
     for blocks, is_last in _joined_blocks(text, seed):
         codes = blocks if rest is None else np.concatenate([rest, blocks])
-        seams = np.cumsum(sizes)
-        while seams[-1] <= codes.size:
+        bounds = seams(sizes)
+        while bounds[-1] <= codes.size:
             sizes = np.concatenate([sizes, next(draws)])
-            seams = np.cumsum(sizes)
-        num_whole = int(np.searchsorted(seams, codes.size, side="right"))
+            bounds = seams(sizes)
+        num_whole = int(np.searchsorted(bounds, codes.size, side="right")) - 1
         sizes = sizes[num_whole:]
-        seams = np.concatenate([[0], seams[:num_whole]])
-        rest = codes[seams[-1] :]
+        bounds = bounds[: num_whole + 1]
+        rest = codes[bounds[-1] :]
         if is_last and rest.size >= text.min_example_size:
-            seams = np.append(seams, codes.size)
-        yield _Pieces(codes, seams[:-1], seams[1:])
+            bounds = np.append(bounds, codes.size)
+        yield _Pieces(codes, bounds[:-1], bounds[1:])
 
 
-def _strip(pieces: _Pieces) -> tuple[Codes, Indices]:
+def _strip(pieces: _Pieces) -> tuple[Codes, Ints]:
     """Take the spaces off both ends of every piece, leave out the empty, close all gaps.
 
     Return the code points of all pieces end to end, and the pieces' lengths.
@@ -172,7 +173,7 @@ def _strip(pieces: _Pieces) -> tuple[Codes, Indices]:
     run_stops = spaces[is_run_stop] + 1
     run_starts = spaces[np.append(True, is_run_stop[:-1])]
 
-    def run_of(positions: Indices) -> Indices:
+    def run_of(positions: Ints) -> Ints:
         return np.searchsorted(run_starts, positions, side="right") - 1
 
     # Only the few pieces with a space at an edge are touched, and only dropped characters named.
@@ -188,19 +189,19 @@ def _strip(pieces: _Pieces) -> tuple[Codes, Indices]:
     lengths[trailed] -= trailed_stops - trailed_starts
 
     is_kept = np.ones(codes.size, np.bool_)
-    is_kept[range_positions(led_starts, led_stops)] = False
-    is_kept[range_positions(trailed_starts, trailed_stops)] = False
+    is_kept[spell_out(led_starts, led_stops - led_starts)] = False
+    is_kept[spell_out(trailed_starts, trailed_stops - trailed_starts)] = False
     return codes[is_kept], lengths[lengths > 0] if led.size else lengths
 
 
-def _spell_out(codes: Codes, lengths: Indices, width: int, min_size: int) -> tuple[Codes, Indices]:
+def _spell_out(codes: Codes, lengths: Ints, width: int, min_size: int) -> tuple[Codes, Ints]:
     """Let each piece be followed by the lines of its characters with spaces between them."""
-    seams = np.concatenate([[0], np.cumsum(lengths)])
+    starts = seams(lengths)
     # A space follows the last character too: wrapping drops it. A hyphen between spaces breaks
     # no word, but wrapping in a batch would be wary of it.
     spelled = np.full(2 * codes.size, _SPACE, np.uint32)
     spelled[::2] = np.where(codes == _HYPHEN, _STAND_IN, codes)
-    lines = wrap_texts(spelled, 2 * seams, width)
+    lines = wrap_texts(spelled, 2 * starts, width)
     line_codes = np.where(lines.codes == _STAND_IN, _HYPHEN, lines.codes).astype(codes.dtype)
     line_lengths = np.diff(lines.line_starts)
     kept = np.flatnonzero(line_lengths >= min_size)
@@ -208,19 +209,18 @@ def _spell_out(codes: Codes, lengths: Indices, width: int, min_size: int) -> tup
 
     # Stable: a piece comes before its own lines, and they in their order.
     order = np.argsort(np.concatenate([np.arange(lengths.size), pieces_of_lines]), kind="stable")
-    starts = np.concatenate([seams[:-1], codes.size + lines.line_starts[kept]])[order]
+    all_starts = np.concatenate([starts[:-1], codes.size + lines.line_starts[kept]])[order]
     all_lengths = np.concatenate([lengths, line_lengths[kept]])[order]
     both: Codes = np.concatenate([codes, line_codes])
-    return both.take(range_positions(starts, starts + all_lengths)), all_lengths
+    return both.take(spell_out(all_starts, all_lengths)), all_lengths
 
 
-def _encode(codes: Codes, lengths: Indices) -> TextChunk:
+def _encode(codes: Codes, lengths: Ints) -> TextChunk:
     if codes.dtype == np.uint8:
         return TextChunk(codes.astype(np.uint8, copy=False), lengths.astype(np.int32))
     values = np.frombuffer(codes.astype("<u4").tobytes().decode("utf-32-le").encode(), np.uint8)
     widths = np.ones(codes.size, np.int8)
     for first_wider in (0x80, 0x800, 0x10000):
         widths += codes >= first_wider
-    seams = np.concatenate([[0], np.cumsum(widths, dtype=np.int64)])
-    lengths_bytes = np.diff(seams[np.concatenate([[0], np.cumsum(lengths)])])
+    lengths_bytes = np.diff(seams(widths)[seams(lengths)])
     return TextChunk(values, lengths_bytes.astype(np.int32))

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.corpus.ranges import seams, spell_out
 from shmtext.errors import InputError
 
 
@@ -82,9 +83,8 @@ class RaggedTexts:
         if rows.size == len(self) and np.array_equal(rows, np.arange(rows.size)):
             return self
         lengths = np.diff(self.offsets)[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
-        return RaggedTexts(self.values[places], offsets)
+        values = self.values[spell_out(self.offsets[rows], lengths)]
+        return RaggedTexts(values, seams(lengths))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,9 +102,7 @@ def pack_texts(texts: Iterable[str]) -> RaggedTexts:
     """Lay a few Python strings out as arrays; for tests and small inputs."""
     encoded = [text.encode() for text in texts]
     values = np.frombuffer(b"".join(encoded), np.uint8)
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(text) for text in encoded], out=offsets[1:])
-    return RaggedTexts(values, offsets)
+    return RaggedTexts(values, seams(np.array([len(text) for text in encoded], np.int64)))
 
 
 def gather_chunks(chunks: Iterable[TextChunk]) -> RaggedTexts:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
+from shmtext.corpus.ranges import Ints, seams, spell_out
 
 _SPACE, _NEWLINE, _HYPHEN = ord(" "), ord("\n"), ord("-")
 
@@ -44,10 +44,10 @@ class Lines:
     codes: NDArray[np.uint32]
     """Code points of all lines end to end; the very array that came in where nothing changed."""
 
-    line_starts: Indices
+    line_starts: Ints
     """Seams between lines in ``codes``, shape ``(num_lines + 1,)``."""
 
-    text_lines: Indices
+    text_lines: Ints
     """Seams between texts in lines, shape ``(num_texts + 1,)``; a blank text may have no line."""
 
 
@@ -55,14 +55,14 @@ class Lines:
 class _Found:
     """Some lines that were found together, at most one of each text."""
 
-    texts: Indices
-    ordinals: Indices
+    texts: Ints
+    ordinals: Ints
     """Which line of its text each is, from 0."""
-    starts: Indices
-    stops: Indices
+    starts: Ints
+    stops: Ints
 
 
-def split_lines(codes: NDArray[np.uint32], starts: Indices) -> Lines:
+def split_lines(codes: NDArray[np.uint32], starts: Ints) -> Lines:
     r"""Cut each text at ``\n`` only; a text without one is one line, also when it is empty."""
     newlines = np.flatnonzero(codes == _NEWLINE)
     text_lines = np.arange(starts.size)
@@ -78,7 +78,7 @@ def split_lines(codes: NDArray[np.uint32], starts: Indices) -> Lines:
     return Lines(np.delete(codes, newlines), line_starts, text_lines)
 
 
-def wrap_texts(codes: NDArray[np.uint32], starts: Indices, width: int) -> Lines:
+def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
     """Wrap every text exactly as ``textwrap.wrap(text, width)`` does.
 
     >>> codes = np.frombuffer("ab cde".encode("utf-32-le"), np.uint32)
@@ -109,20 +109,7 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Indices, width: int) -> Lines:
     return _in_order(codes, num_texts, found)
 
 
-def range_positions(starts: Indices, stops: Indices) -> Indices:
-    """List the positions in every range, end to end.
-
-    >>> range_positions(np.array([5, 1]), np.array([7, 4])).tolist()
-    [5, 6, 1, 2, 3]
-    """
-    lengths = stops - starts
-    places = np.cumsum(lengths) - lengths
-    positions = np.repeat(starts - places, lengths)
-    positions += np.arange(positions.size)
-    return positions
-
-
-def _specials(codes: NDArray[np.uint32]) -> Indices:
+def _specials(codes: NDArray[np.uint32]) -> Ints:
     """Positions of whitespace other than the plain space."""
     if codes.size == 0:
         return np.empty(0, np.int64)
@@ -133,7 +120,7 @@ def _specials(codes: NDArray[np.uint32]) -> Indices:
     return np.flatnonzero(_IS_SPECIAL[np.minimum(codes, _TABLE_STOP)])
 
 
-def _odd_texts(codes: NDArray[np.uint32], starts: Indices, special: Indices, width: int) -> Indices:
+def _odd_texts(codes: NDArray[np.uint32], starts: Ints, special: Ints, width: int) -> Ints:
     """Texts that need ``textwrap`` itself: special whitespace, or hyphens in a text to break."""
     hyphens = np.flatnonzero(codes == _HYPHEN)
     texts = np.searchsorted(starts, hyphens, side="right") - 1
@@ -160,8 +147,8 @@ class _Wrapper:
         self._is_space = np.append(self._is_space, False)
 
     def step(
-        self, at: Indices, text_stops: Indices, has_line: NDArray[np.bool_]
-    ) -> tuple[Indices, Indices, Indices]:
+        self, at: Ints, text_stops: Ints, has_line: NDArray[np.bool_]
+    ) -> tuple[Ints, Ints, Ints]:
         """Return each line's start and stop, and where the next line is to be looked for.
 
         An empty line is none: ``textwrap`` drops it.
@@ -187,7 +174,7 @@ class _Wrapper:
 
 
 def _wrap_plain(
-    codes: NDArray[np.uint32], starts: Indices, texts: Indices, width: int
+    codes: NDArray[np.uint32], starts: Ints, texts: Ints, width: int
 ) -> Iterator[_Found]:
     """Find the lines of ``texts``, none of them empty, one line of every text at a time."""
     if texts.size == 0:
@@ -236,7 +223,7 @@ def _chase(wrapper: _Wrapper, rest: _Found) -> Iterator[_Found]:
 
 
 def _wrap_odd(
-    codes: NDArray[np.uint32], starts: Indices, texts: Indices, width: int
+    codes: NDArray[np.uint32], starts: Ints, texts: Ints, width: int
 ) -> tuple[NDArray[np.uint32], _Found]:
     """Give some texts to ``textwrap``; their lines' codes are to be laid after ``codes``."""
     wrapper = textwrap.TextWrapper(width)
@@ -260,15 +247,13 @@ def _wrap_odd(
 
 def _in_order(codes: NDArray[np.uint32], num_texts: int, found: list[_Found]) -> Lines:
     """Bring the lines of all texts into order, and their codes end to end."""
-    text_lines = np.zeros(num_texts + 1, np.int64)
     if not found:
-        return Lines(codes[:0], np.zeros(1, np.int64), text_lines)
+        return Lines(codes[:0], np.zeros(1, np.int64), np.zeros(num_texts + 1, np.int64))
     texts = np.concatenate([lines.texts for lines in found])
-    np.cumsum(np.bincount(texts, minlength=num_texts), out=text_lines[1:])
+    text_lines = seams(np.bincount(texts, minlength=num_texts))
     places = text_lines[texts] + np.concatenate([lines.ordinals for lines in found])
     starts, stops = np.empty_like(places), np.empty_like(places)
     starts[places] = np.concatenate([lines.starts for lines in found])
     stops[places] = np.concatenate([lines.stops for lines in found])
-    line_starts = np.zeros(places.size + 1, np.int64)
-    np.cumsum(stops - starts, out=line_starts[1:])
-    return Lines(codes.take(range_positions(starts, stops)), line_starts, text_lines)
+    lengths = stops - starts
+    return Lines(codes.take(spell_out(starts, lengths)), seams(lengths), text_lines)

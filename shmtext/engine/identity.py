@@ -17,8 +17,8 @@ from PIL import features
 
 from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.render.encode import deflate_version, opencv_version
-from shmtext.render.faces import can_shape
+from shmtext.draw.encode import deflate_version, opencv_version
+from shmtext.draw.faces import can_shape
 
 OUTPUT_FORMAT = 2
 """Goes up when the same settings and versions of libraries come to other bytes."""

@@ -17,6 +17,8 @@ import numpy as np
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
+from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.settings import RenderSettings
 from shmtext.engine.machine import keep_freed_memory
 from shmtext.engine.progress import (
     EXAMPLE,
@@ -29,8 +31,6 @@ from shmtext.engine.shards import RunTarget, Watch, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S, Limits
 from shmtext.errors import ShmtextError, WorkersError
-from shmtext.render.pictures import PictureMaker
-from shmtext.render.settings import RenderSettings
 
 
 @dataclass(slots=True, eq=False)

@@ -14,9 +14,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from shmtext.draw.faces import FontFile, Trial, blank_characters, draw_probe
 from shmtext.engine.spawn import python_command
 from shmtext.errors import FontError, WorkersError
-from shmtext.render.faces import FontFile, Trial, blank_characters, draw_probe
 
 TIMEOUT_S = 20
 """For one font at all sizes; DejaVu Sans takes 5 ms a size."""

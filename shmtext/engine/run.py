@@ -38,6 +38,8 @@ from shmtext.dataset.record import (
     refuse_difference,
     write_record,
 )
+from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
+from shmtext.draw.settings import RenderSettings
 from shmtext.engine.identity import corpus_digest, identity_of
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.machine import default_num_workers
@@ -49,8 +51,6 @@ from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Limits, Workers
 from shmtext.engine.worker import Setup, Target
 from shmtext.errors import ConfigError, InputError, RendererError, StorageError
-from shmtext.render.faces import bundled_fonts, choose_fonts, trust
-from shmtext.render.settings import RenderSettings
 
 IN_PROCESS_EXAMPLES = 5_000
 """A run of fewer examples is done, in-process, before workers have imported their libraries."""

@@ -21,10 +21,10 @@ from shmtext.dataset.folder import FileBytes, OutputFolder
 from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Plan, Shard
+from shmtext.draw.encode import Encoder, crc32, encoder
+from shmtext.draw.pictures import PictureBatch, PictureMaker
+from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE
-from shmtext.render.encode import Encoder, crc32, encoder
-from shmtext.render.pictures import PictureBatch, PictureMaker
-from shmtext.render.texts import ShardTexts, Skip
 
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""

@@ -27,8 +27,8 @@ from shmtext.errors import FolderError, FontError, ShmtextError, StorageError, W
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
     from shmtext.dataset.folder import FolderIdentity
-    from shmtext.render.pictures import PictureMaker
-    from shmtext.render.settings import RenderSettings
+    from shmtext.draw.pictures import PictureMaker
+    from shmtext.draw.settings import RenderSettings
 
 MAX_MESSAGE_BYTES = 4_000
 """Below 4,096: Linux writes so much to a pipe whole or not at all."""
@@ -127,8 +127,8 @@ class _Server:
     def __init__(self, pipe: Connection, place: Place) -> None:
         # Imported here: see the module's first lines.
         from shmtext.corpus.shared import attach_corpus, attach_slots  # noqa: PLC0415
+        from shmtext.draw.pictures import PictureMaker  # noqa: PLC0415
         from shmtext.engine import progress, shards  # noqa: PLC0415
-        from shmtext.render.pictures import PictureMaker  # noqa: PLC0415
 
         self._attach_corpus = attach_corpus
         self._make_maker = PictureMaker

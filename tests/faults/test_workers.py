@@ -141,7 +141,7 @@ def test_an_example_that_crashes_the_encoder_is_set_aside_alone(out: Path, tmp_p
         tmp_path / "shim",
         """
         if IS_WORKER:
-            @after_import("shmtext.render.encode")
+            @after_import("shmtext.draw.encode")
             def poison(module):
                 real = module.cv2.imencode
 

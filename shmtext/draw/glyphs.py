@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces, has_ink
+from shmtext.draw.characters import CharacterTable
+from shmtext.draw.faces import Faces, has_ink
 
 ATLAS_BYTES = 128 << 20
 """Bound of a worker's atlas. At the bound it is emptied, and filled again by what texts need:

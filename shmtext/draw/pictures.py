@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.render import reference
-from shmtext.render.characters import CharacterTable
-from shmtext.render.compose import Composer, Composition, Group
-from shmtext.render.encode import takes_bgr
-from shmtext.render.faces import Faces, can_shape, has_ink
-from shmtext.render.glyphs import FaceMetrics
-from shmtext.render.settings import RenderSettings
-from shmtext.render.shaped_ink import ShapedInk
-from shmtext.render.texts import ShardTexts, Skip, cut_texts, describe_inkless, style_texts
+from shmtext.draw import reference
+from shmtext.draw.characters import CharacterTable
+from shmtext.draw.compose import Composer, Composition, Group
+from shmtext.draw.encode import takes_bgr
+from shmtext.draw.faces import Faces, can_shape, has_ink
+from shmtext.draw.glyphs import FaceMetrics
+from shmtext.draw.settings import RenderSettings
+from shmtext.draw.shaped_ink import ShapedInk
+from shmtext.draw.texts import ShardTexts, Skip, cut_texts, describe_inkless, style_texts
 
 MAX_SIDE_PX = 65_500
 """Longest side of a picture: what a JPEG can hold (libjpeg's JPEG_MAX_DIMENSION)."""

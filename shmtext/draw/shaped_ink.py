@@ -12,8 +12,8 @@ import unicodedata
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.render.characters import CharacterTable, needs_shaping
-from shmtext.render.faces import Faces, has_ink, open_face
+from shmtext.draw.characters import CharacterTable, needs_shaping
+from shmtext.draw.faces import Faces, has_ink, open_face
 
 JOINER = "\u200d"
 FORMS = ("{}", "{}" + JOINER, JOINER + "{}" + JOINER, JOINER + "{}")

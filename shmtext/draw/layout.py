@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.render.segments import Ints, seams
+from shmtext.corpus.ranges import Ints, seams
 
 Int32s = NDArray[np.int32]
 

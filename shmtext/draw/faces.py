@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFont, features
 
+from shmtext.draw.coverage import is_space, mapped_characters
+from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
 from shmtext.errors import FontError
-from shmtext.render.coverage import is_space, mapped_characters
-from shmtext.render.kinds import HEAD_BYTES, foreign_kind
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shmtext.config import Output, Style
-from shmtext.render.faces import FontFile
-from shmtext.render.reference import PictureMode
+from shmtext.draw.faces import FontFile
+from shmtext.draw.reference import PictureMode
 
 
 @dataclass(frozen=True, slots=True, eq=False)

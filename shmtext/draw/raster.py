@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.render.segments import Ints, spell_out
+from shmtext.corpus.ranges import Ints, spell_out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces
+from shmtext.draw.characters import CharacterTable
+from shmtext.draw.faces import Faces
 
 MOST_CHARACTERS = 256
 """Kerned characters held, 128 kB a face. Texts with later ones are drawn one by one by Pillow."""

@@ -11,8 +11,8 @@ import unicodedata
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.render.coverage import BRAILLE_BLANK
-from shmtext.render.faces import FontFile
+from shmtext.draw.coverage import BRAILLE_BLANK
+from shmtext.draw.faces import FontFile
 
 NUM_CODE_POINTS = 0x110000
 

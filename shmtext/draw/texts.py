@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ragged import RaggedTexts
+from shmtext.corpus.ranges import Ints, all_in_ranges, seams
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
-from shmtext.render.characters import SOFT_HYPHEN, CharacterTable, describe
-from shmtext.render.segments import Ints, all_in_segments, seams
-from shmtext.render.settings import RenderSettings
-from shmtext.render.style import Styles, draw_styles, style_words
+from shmtext.draw.characters import SOFT_HYPHEN, CharacterTable, describe
+from shmtext.draw.settings import RenderSettings
+from shmtext.draw.style import Styles, draw_styles, style_words
 
 MAX_CHARACTERS = 10_000
 """Characters of an example; longer ones are skipped. A page of print has about 3,000."""
@@ -116,11 +116,11 @@ def style_texts(
         is_drawable[which] = False
 
     skip(~cut.is_short, f"longer than {MAX_CHARACTERS:,} characters")
-    skip(all_in_segments(table.is_blank[characters], starts), "blank")
+    skip(all_in_ranges(table.is_blank[characters], starts), "blank")
     support, needs_shaping = None, np.zeros(len(texts), np.bool_)
     if not table.all_plain:
         support = _support(table, characters, starts)
-        needs_shaping = _any_in_segments(table.needs_shaping[characters], starts)
+        needs_shaping = _any_in_ranges(table.needs_shaping[characters], starts)
 
         def skip_for_characters(
             which: NDArray[np.bool_], why: Callable[[CharacterTable, NDArray[np.int32]], str]
@@ -130,12 +130,12 @@ def style_texts(
                 skips.append(Skip(position, why(table, ids)))
             is_drawable[which] = False
 
-        skip_for_characters(_any_in_segments(table.is_hidden[characters], starts), _why_hidden)
+        skip_for_characters(_any_in_ranges(table.is_hidden[characters], starts), _why_hidden)
         skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
         if not can_shape:
             skip(needs_shaping, "needs shaping, and Pillow finds no FriBiDi on this host")
         elif needs_shaping.any():
-            has_hyphen = _any_in_segments(lines.codes == SOFT_HYPHEN, starts)
+            has_hyphen = _any_in_ranges(lines.codes == SOFT_HYPHEN, starts)
             skip(has_hyphen & needs_shaping, "U+00AD leaves no ink in a text that needs shaping")
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
     words = style_words(settings.seed, start, start + len(texts))
@@ -167,9 +167,9 @@ def _support(
     return support
 
 
-def _any_in_segments(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
+def _any_in_ranges(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
     """Whether any of a text's characters has a property, of each text."""
-    return np.logical_not(all_in_segments(~values, starts))
+    return np.logical_not(all_in_ranges(~values, starts))
 
 
 def _why_hidden(table: CharacterTable, ids: NDArray[np.int32]) -> str:

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.render.characters import CharacterTable
-from shmtext.render.faces import Faces
-from shmtext.render.glyphs import FaceMetrics, GlyphAtlas
-from shmtext.render.kerning import NOT_HELD, OUT_OF_BOUNDS, KerningTable
-from shmtext.render.layout import GlyphBoxes, GlyphRun, Placement, place
-from shmtext.render.raster import PlacedGlyphs, draw_strip
-from shmtext.render.segments import Ints, all_in_segments, seams, spell_out
-from shmtext.render.texts import ShardTexts
+from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
+from shmtext.draw.characters import CharacterTable
+from shmtext.draw.faces import Faces
+from shmtext.draw.glyphs import FaceMetrics, GlyphAtlas
+from shmtext.draw.kerning import NOT_HELD, OUT_OF_BOUNDS, KerningTable
+from shmtext.draw.layout import GlyphBoxes, GlyphRun, Placement, place
+from shmtext.draw.raster import PlacedGlyphs, draw_strip
+from shmtext.draw.texts import ShardTexts
 
 STRIP_ROWS = 32_768
 """Columns of pictures drawn by one set of numpy calls: some 128 pictures."""
@@ -131,7 +131,7 @@ class Composer:
                 bottom=glyphs["box_bottom"],
             ),
         )
-        fits = all_in_segments(glyphs["fits"], group.text_starts)
+        fits = all_in_ranges(glyphs["fits"], group.text_starts)
         is_exact = placement.is_certain & fits & is_kerning_known
         return Composition(group, glyphs, placement, is_exact)
 
@@ -217,9 +217,9 @@ class Composer:
             face_of_glyph[left], kern_ids[left], kern_ids[left + 1]
         )
         if int(kern_ids.min()) == NOT_HELD:
-            is_known = all_in_segments((kern_ids != NOT_HELD) | ~is_kerned, group.text_starts)
+            is_known = all_in_ranges((kern_ids != NOT_HELD) | ~is_kerned, group.text_starts)
         if int(kerning.min()) == OUT_OF_BOUNDS:
-            is_known &= all_in_segments(kerning != OUT_OF_BOUNDS, group.text_starts)
+            is_known &= all_in_ranges(kerning != OUT_OF_BOUNDS, group.text_starts)
         return kerning, is_known
 
 

@@ -1,0 +1,46 @@
+"""Arithmetic on ranges that lie end to end, marked by their seams. Pure arrays, of whatever.
+
+lengths      2  0  3
+seams        0  2  2  5        range i is [seams[i], seams[i + 1])
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+def seams(lengths: NDArray[np.integer] | NDArray[np.bool_]) -> Ints:
+    """Where ranges of these lengths begin, and where the last one ends.
+
+    >>> seams(np.array([2, 0, 3])).tolist()
+    [0, 2, 2, 5]
+    """
+    result = np.zeros(lengths.size + 1, np.int64)
+    np.cumsum(lengths, out=result[1:])
+    return result
+
+
+def spell_out(first: Ints, count: Ints) -> Ints:
+    """Concatenate the ranges ``[first, first + count)``.
+
+    >>> spell_out(np.array([5, 1]), np.array([2, 3])).tolist()
+    [5, 6, 1, 2, 3]
+    """
+    places = np.cumsum(count) - count
+    positions = np.repeat(first - places, count)
+    positions += np.arange(positions.size)
+    return positions
+
+
+def all_in_ranges(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
+    """Whether all values of each range hold; true for empty ranges.
+
+    >>> all_in_ranges(np.array([True, False, True]), np.array([0, 2, 2, 3])).tolist()
+    [False, True, True]
+    """
+    num_false = seams(~values)
+    result: NDArray[np.bool_] = num_false[starts[1:]] == num_false[starts[:-1]]
+    return result

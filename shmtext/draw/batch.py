@@ -1,0 +1,38 @@
+"""What drawing yields: some pictures of a shard, and boxes of their glyphs where asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.corpus.ranges import Ints
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlyphBoxes:
+    """Boxes around the ink of a batch's glyphs, those of all texts end to end."""
+
+    seams: Ints
+    """Between texts, ``(num_texts + 1,)``."""
+    cluster: Ints
+    """First character, in the text's label, of those that a box stands for, ``(num_boxes,)``."""
+    corners: NDArray[np.float32]
+    """Pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner, then
+    clockwise. A box ends behind its last pixel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Pictures of some of a shard's texts."""
+
+    positions: Ints
+    """Of the texts within the shard, ``(num_texts,)``."""
+    pictures: list[Pixels]
+    """Shape ``(height, width)`` gray or ``(height, width, 3)`` red, green, blue. Rows are
+    contiguous; pictures may be views of one array."""
+    glyphs: GlyphBoxes | None = None
+    """None unless asked for."""
