@@ -1,9 +1,9 @@
 """Where does a run's time go?
 
-Each stage of a shard is timed by the laps that ``render_shard`` calls out, a few for each batch of
-pictures: what they cost is measured by the same loop without them. Beside the stages stands the
-floor: the encoding of the same pictures and the writing of the same files, with nothing around
-them. The project's measure of speed is the CPU time of a whole run over that floor.
+Each stage is timed by wrapping its function, called a few times for each batch of pictures: what
+that costs is measured by the same loop without. Beside the stages stands the floor: the encoding
+of the same pictures and the writing of the same files, with nothing around them. The project's
+measure of speed is the CPU time of a whole run over that floor.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -24,27 +24,31 @@ from typing import Any, Self
 import click
 import cv2
 
-from bench import asking, plots, side_stages, work
+from bench import asking, plots, side_stages, timed, work
 from bench.asking import Answer, Setting
 from bench.measure import Cost, Spread, Watching, cost_of, interleave, number, ratios, spread
 from bench.places import ONE_FONT, environment, scratch
 from bench.rows import table
 from shmtext.config import Engine, RunConfig, config_from_options, load_toml
 from shmtext.corpus.ragged import RaggedTexts
+from shmtext.dataset import merge
 from shmtext.dataset.folder import NEW_FILE_FLAGS, STAGE, OutputFolder
-from shmtext.dataset.merge import merge_labels
 from shmtext.dataset.plan import Plan
+from shmtext.draw import pictures
+from shmtext.draw.compose import Composer
 from shmtext.draw.encode import Encoder, encoder
 from shmtext.draw.pictures import PictureMaker
+from shmtext.engine import to_dataset
 from shmtext.engine.inspect import run_status
 from shmtext.engine.run import Renderer
-from shmtext.engine.shards import Watch, render_shard
+from shmtext.engine.shards import ShardTask, render_shard
+from shmtext.engine.to_dataset import DatasetShard
 
 NAME = "stages"
 QUESTION = "Where does a run's time go?"
 
 FLOOR = "floor: encode + write"
-LOOP, UNTIMED_LOOP = "sum of the stages", "the same loop without laps"
+LOOP, UNTIMED_LOOP = "sum of the stages", "the same loop, stages not timed"
 SERIAL, WORKER = "run, serial", "run, one worker"
 COMMAND = "command, one worker, start-up included"
 PILLOW, PILLOW_ALL = "plain Pillow loop, one font", "plain Pillow loop, all faces"
@@ -65,31 +69,21 @@ class Row:
     """CPU time over that of the floor, round by round."""
 
 
-class Laps:
-    """Adds up the time between one call of ``lap`` and the next, by stage."""
-
-    def __init__(self) -> None:
-        self.cpu_s: defaultdict[str, float] = defaultdict(float)
-        self.wall_s: defaultdict[str, float] = defaultdict(float)
-        self.num_laps = 0
-        self._cpu_s, self._wall_s = time.thread_time(), time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """End a stage."""
-        cpu_s, wall_s = time.thread_time(), time.perf_counter()
-        self.cpu_s[stage] += cpu_s - self._cpu_s
-        self.wall_s[stage] += wall_s - self._wall_s
-        self._cpu_s, self._wall_s = cpu_s, wall_s
-        self.num_laps += 1
-
-
-def lap_us() -> float:
-    """Time one call of ``lap``."""
-    laps, num_calls = Laps(), 10_000
-    begin_s = time.thread_time()
-    for _ in range(num_calls):
-        laps.lap("nothing")
-    return (time.thread_time() - begin_s) / num_calls * US
+STAGES: dict[str, timed.Place] = {
+    "slice": (pictures, "cut_texts"),
+    "style": (pictures, "style_texts"),
+    "layout": (Composer, "lay_out"),
+    "raster": (Composer, "draw"),
+    "alone": (PictureMaker, "draw_reference"),
+    "color": (PictureMaker, "_color"),
+    "encode": (DatasetShard, "_encoded"),
+    "write": (DatasetShard, "_write"),
+    "checksum": (to_dataset, "_checksums"),
+    "label": (DatasetShard, "_fragment"),
+    "commit": (to_dataset, "commit_shard"),
+    "merge": (merge, "merge_labels"),
+}
+"""Where each stage of a run is, in the order that a picture passes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ class Measured:
 
     cost: Cost
     num_images: int
-    laps: Laps | None = None
+    stopwatch: timed.Stopwatch | None = None
 
     @property
     def cpu_us(self) -> float:
@@ -134,25 +128,23 @@ class Bench:
         """Name a folder that is not there yet."""
         return self.home / f"{next(self._numbers):05d}"
 
-    def loop(self, *, with_laps: bool) -> Measured:
+    def loop(self, *, is_timed: bool) -> Measured:
         """Render and merge all shards as the serial engine does, in this process."""
         out = self.fresh_folder()
-        laps = Laps()
-        with OutputFolder.open(out, create=True) as folder:
+        with OutputFolder.open(out, create=True) as folder, ExitStack() as block:
             folder.make_folder(STAGE)
-            target = work.target_in(folder, len(self.texts), self.config)
+            sink = work.sink_in(folder, len(self.texts), self.maker.settings)
             manifests = {}
-            watching, laps = Watching(), Laps()
-            watch = Watch(lap=laps.lap) if with_laps else Watch()
-            for shard in target.plan.shards():
-                manifests[shard.index] = render_shard(
-                    self.maker, self.texts, target, shard, {}, watch
-                )
-            merged = merge_labels(folder, target.plan, manifests, self.config.output.csv)
-            laps.lap("merge")
+            watching = Watching()
+            stopwatch = block.enter_context(timed.timing(STAGES)) if is_timed else None
+            for shard in sink.plan.shards():
+                task = ShardTask(shard)
+                manifests[shard.index] = render_shard(self.maker, self.texts, task, sink)
+            merged = merge.merge_labels(folder, sink.plan, manifests, self.config.output.csv)
+            block.close()
             cost = watching.cost()
         shutil.rmtree(out)
-        return Measured(cost, merged.num_images, laps if with_laps else None)
+        return Measured(cost, merged.num_images, stopwatch)
 
     def floor(self) -> Measured:
         """Draw all pictures untimed; time their encoding, and the writing of their files."""
@@ -167,8 +159,8 @@ class Bench:
             folder.mkdir()
             folder_fd = os.open(folder, os.O_RDONLY)
             slice_ = self.texts.slice(shard.start, shard.stop)
-            texts = self.maker.prepare(slice_, shard.start, _no_lap)
-            for batch in self.maker.draw(texts, _no_mark, _no_lap):
+            texts = self.maker.prepare(slice_, shard.start)
+            for batch in self.maker.draw(texts, _no_mark):
                 names = [f"{shard.start + position:09d}.x" for position in batch.positions]
                 begin_cpu_s, begin_wall_s = time.thread_time(), time.perf_counter()
                 encoded = [encode(picture) for picture in batch.pictures]
@@ -239,10 +231,6 @@ class Bench:
         return Measured(cost, len(texts))
 
 
-def _no_lap(_stage: str) -> None:
-    pass
-
-
 def _no_mark(_position: int) -> None:
     pass
 
@@ -281,8 +269,8 @@ def measure(bench: Bench, num_rounds: int) -> dict[str, list[Measured]]:
         return interleave(
             {
                 FLOOR: bench.floor,
-                LOOP: lambda: bench.loop(with_laps=True),
-                UNTIMED_LOOP: lambda: bench.loop(with_laps=False),
+                LOOP: lambda: bench.loop(is_timed=True),
+                UNTIMED_LOOP: lambda: bench.loop(is_timed=False),
                 SERIAL: lambda: bench.run(serial),
                 WORKER: lambda: bench.run(worker),
                 COMMAND: bench.command,
@@ -301,12 +289,12 @@ def rows_of(mode: str, results: Mapping[str, list[Measured]]) -> list[Row]:
         over = ratios(cpu_us, floor_us)
         return Row(mode, what, num_images, spread(cpu_us), spread(wall_us), over)
 
-    timed = results[LOOP]
-    num_images = timed[0].num_images
+    loops = results[LOOP]
+    num_images = loops[0].num_images
     rows = []
-    for stage in dict.fromkeys(stage for each in timed for stage in _laps(each).cpu_s):
-        cpu_us = [_laps(each).cpu_s[stage] / num_images * US for each in timed]
-        wall_us = [_laps(each).wall_s[stage] / num_images * US for each in timed]
+    for stage in dict.fromkeys(stage for each in loops for stage in _stopwatch(each).cpu_s):
+        cpu_us = [_stopwatch(each).cpu_s[stage] / num_images * US for each in loops]
+        wall_us = [_stopwatch(each).wall_s[stage] / num_images * US for each in loops]
         rows.append(row(stage, num_images, cpu_us, wall_us))
     for what, measured in results.items():
         cpu_us, wall_us = [m.cpu_us for m in measured], [m.wall_us for m in measured]
@@ -318,11 +306,12 @@ def summary(mode: str, results: Mapping[str, list[Measured]]) -> list[str]:
     """Say the few figures that the table is read for."""
     cpu = {what: [each.cpu_us for each in measured] for what, measured in results.items()}
     accounted = spread(
-        sum(_laps(each).wall_s.values()) / each.cost.wall_s for each in results[LOOP]
+        sum(_stopwatch(each).wall_s.values()) / each.cost.wall_s for each in results[LOOP]
     )
     overhead = ratios(cpu[LOOP], cpu[UNTIMED_LOOP])
-    timed = results[LOOP][0]
-    laps_us = _laps(timed).num_laps * lap_us() / timed.num_images
+    first = results[LOOP][0]
+    turns = _stopwatch(first).num_turns
+    turns_us = turns * timed.turn_us() / first.num_images
     return [
         f"{mode}: whole-run CPU over the floor: serial {ratios(cpu[SERIAL], cpu[FLOOR])}, "
         f"one worker {ratios(cpu[WORKER], cpu[FLOOR])}, the command with its start-up "
@@ -330,14 +319,14 @@ def summary(mode: str, results: Mapping[str, list[Measured]]) -> list[str]:
         f"{ratios(cpu[PILLOW], cpu[WORKER])} times the CPU of a run with one worker, "
         f"{ratios(cpu[PILLOW], cpu[COMMAND])} times that of the command.",
         f"{mode}: the stages sum to {accounted} of the whole they are parts of. Measuring them "
-        f"takes {number(laps_us)} us an image ({_laps(timed).num_laps:,} laps); the loop with laps "
-        f"takes {overhead} times the CPU of the same without.",
+        f"takes {number(turns_us)} us an image ({turns:,} turns from one to another); the loop "
+        f"with them timed takes {overhead} times the CPU of the same without.",
     ]
 
 
-def _laps(measured: Measured) -> Laps:
-    assert measured.laps is not None
-    return measured.laps
+def _stopwatch(measured: Measured) -> timed.Stopwatch:
+    assert measured.stopwatch is not None
+    return measured.stopwatch
 
 
 def _limited(options: dict[str, Any], num_images: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
 from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fonts
 from shmtext.draw.settings import RenderSettings
-from shmtext.engine.shards import RunTarget
+from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import FontError
 
 EXAMPLES_PER_FREQUENCY = 64 / 12.5
@@ -111,10 +111,10 @@ def usable_fonts(limit: int) -> list[Path]:
     return list(found.values())
 
 
-def target_in(folder: OutputFolder, num_examples: int, config: RunConfig) -> RunTarget:
-    """Return the target of a run that has no record of itself: shards only."""
-    plan = Plan(num_examples, config.output.image_format)
-    return RunTarget(folder, plan, fingerprint="b" * 64, worker=0)
+def sink_in(folder: OutputFolder, num_examples: int, settings: RenderSettings) -> DatasetSink:
+    """Return the sink of a run that has no record of itself: shards only."""
+    plan = Plan(num_examples, settings.output.image_format)
+    return DatasetSink(folder, plan, settings, fingerprint="b" * 64, worker=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

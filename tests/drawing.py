@@ -76,10 +76,10 @@ class Drawing:
 
 def draw(maker: PictureMaker, texts: Sequence[str], start: int = 0) -> Drawing:
     """Draw examples ``[start, start + len(texts))``, and see that each comes out once."""
-    shard = maker.prepare(pack_texts(texts), start, lambda _stage: None)
+    shard = maker.prepare(pack_texts(texts), start)
     pictures: dict[int, Pixels] = {}
     num_alone = 0
-    for batch in maker.draw(shard, lambda _position: None, lambda _stage: None):
+    for batch in maker.draw(shard, lambda _position: None):
         num_alone += len(batch.positions) == 1
         for position, picture in zip(batch.positions, batch.pictures, strict=True):
             assert position not in pictures

@@ -7,9 +7,12 @@ import importlib
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import fresh, measure, peers, rows, stages, work
+from bench import fresh, measure, peers, rows, stages, timed, work
 from bench.__main__ import QUESTIONS, main
 from bench.corpus_size import images_for
 from bench.places import FONT_FOLDER, ROOT, environment
@@ -181,15 +184,41 @@ def test_the_standard_run_mixes_twelve_faces() -> None:
 def test_floor_and_loop_make_the_same_number_of_pictures(tmp_path: Path) -> None:
     bench = stages.Bench.of(work.twelve_faces(200), tmp_path / "bench")
 
-    assert bench.floor().num_images == bench.loop(with_laps=True).num_images
+    assert bench.floor().num_images == bench.loop(is_timed=False).num_images
     assert [] == list((tmp_path / "bench").iterdir())
 
 
-def test_laps_are_called_out_for_every_part_of_a_run(tmp_path: Path) -> None:
-    laps = stages.Bench.of(work.twelve_faces(200), tmp_path / "bench").loop(with_laps=True).laps
+def test_every_stage_of_a_run_is_timed_and_put_back(tmp_path: Path) -> None:
+    before = {stage: getattr_static(*place) for stage, place in stages.STAGES.items()}
+    loop = stages.Bench.of(work.twelve_faces(200), tmp_path / "bench").loop(is_timed=True)
 
-    assert laps is not None
-    assert {"layout", "raster", "encode", "write", "label", "commit", "merge"} <= set(laps.cpu_s)
+    assert loop.stopwatch is not None
+    assert set(stages.STAGES) - {"alone"} <= set(loop.stopwatch.cpu_s)
+    assert before == {stage: getattr_static(*place) for stage, place in stages.STAGES.items()}
+
+
+def test_time_counts_for_the_innermost_stage_and_all_of_it_for_some_stage() -> None:
+    class Work:
+        def outer(self) -> int:
+            return self.inner() + sum(self.numbers())
+
+        def inner(self) -> int:
+            return 1
+
+        def numbers(self) -> Iterator[int]:
+            yield self.inner()
+            yield 2
+
+    places: dict[str, timed.Place] = {name: (Work, name) for name in ("outer", "inner", "numbers")}
+    begin_s = time.perf_counter()
+    with timed.timing(places) as stopwatch:
+        assert 4 == Work().outer()
+    passed_s = time.perf_counter() - begin_s
+
+    assert {timed.OTHER, "outer", "inner", "numbers"} == set(stopwatch.wall_s)
+    assert 0 < sum(stopwatch.wall_s.values()) <= passed_s
+    # Into and out of: outer, inner, three nexts of numbers with one inner in them; and the stop.
+    assert 2 * (1 + 1 + 3 + 1) + 1 == stopwatch.num_turns
 
 
 @pytest.mark.parametrize(

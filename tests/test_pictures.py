@@ -611,8 +611,8 @@ def test_a_text_that_freetype_refuses_has_failed_and_the_others_are_drawn(
 
 def test_whoever_looks_on_is_told_an_example_before_each_of_its_new_glyphs() -> None:
     maker, told = picture_maker(), []
-    shard = maker.prepare(pack_texts(["aab", "ba", "abc"]), 0, lambda _: None)
-    for _ in maker.draw(shard, told.append, lambda _: None):
+    shard = maker.prepare(pack_texts(["aab", "ba", "abc"]), 0)
+    for _ in maker.draw(shard, told.append):
         pass
 
     assert [0, 0, 2] == sorted(told)

@@ -20,8 +20,10 @@ from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import Manifest, read_manifest
 from shmtext.dataset.plan import Plan
-from shmtext.engine import shards
-from shmtext.engine.shards import COMMITTING, RunTarget, Watch, render_shard
+from shmtext.draw.pictures import PictureMaker
+from shmtext.engine import to_dataset
+from shmtext.engine.shards import COMMITTING, ShardTask, Watch, render_shard
+from shmtext.engine.to_dataset import DatasetSink
 
 TEXTS = [f"text {number} Äg" if number % 10 else "中" for number in range(100)]
 """Two shards; every tenth text has no font."""
@@ -30,15 +32,20 @@ SHARD = PLAN.shard(1)
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Iterator[RunTarget]:
+def maker() -> PictureMaker:
+    return picture_maker([SANS, ITALIC], font_sizes=[12, 20], font_colors=["black", "red"])
+
+
+@pytest.fixture
+def sink(tmp_path: Path, maker: PictureMaker) -> Iterator[DatasetSink]:
     with OutputFolder.open(tmp_path, create=False) as folder:
-        yield RunTarget(folder, PLAN, "f" * 64, worker=3)
+        yield DatasetSink(folder, PLAN, maker.settings, "f" * 64, worker=3)
 
 
-def render(target: RunTarget, **more: Any) -> Manifest:
-    maker = picture_maker([SANS, ITALIC], font_sizes=[12, 20], font_colors=["black", "red"])
-    excluded = more.pop("excluded", {})
-    return render_shard(maker, pack_texts(TEXTS), target, SHARD, excluded, Watch(**more))
+def render(sink: DatasetSink, **more: Any) -> Manifest:
+    maker = PictureMaker(sink.settings)
+    task = ShardTask(SHARD, more.pop("excluded", {}))
+    return render_shard(maker, pack_texts(TEXTS), task, sink, Watch(**more))
 
 
 def rows(out: Path, name: str = "00001.parquet") -> list[dict[str, Any]]:
@@ -46,8 +53,8 @@ def rows(out: Path, name: str = "00001.parquet") -> list[dict[str, Any]]:
     return found
 
 
-def test_a_shard_has_its_examples_in_order(tmp_path: Path, target: RunTarget) -> None:
-    render(target)
+def test_a_shard_has_its_examples_in_order(tmp_path: Path, sink: DatasetSink) -> None:
+    render(sink)
     drawn = [index for index in range(SHARD.start, SHARD.stop) if index % 10]
 
     assert drawn == [row["example_index"] for row in rows(tmp_path)]
@@ -55,9 +62,9 @@ def test_a_shard_has_its_examples_in_order(tmp_path: Path, target: RunTarget) ->
 
 
 def test_pictures_are_those_of_the_maker_and_rows_describe_them(
-    tmp_path: Path, target: RunTarget
+    tmp_path: Path, sink: DatasetSink
 ) -> None:
-    render(target)
+    render(sink)
     maker = picture_maker([SANS, ITALIC], font_sizes=[12, 20], font_colors=["black", "red"])
     drawing = draw(maker, TEXTS[SHARD.start : SHARD.stop], SHARD.start)
 
@@ -75,8 +82,8 @@ def test_pictures_are_those_of_the_maker_and_rows_describe_them(
         assert (len(data), zlib.crc32(data)) == (row["num_bytes"], row["crc32"])
 
 
-def test_the_manifest_counts_and_names_who_rendered(tmp_path: Path, target: RunTarget) -> None:
-    manifest = render(target)
+def test_the_manifest_counts_and_names_who_rendered(tmp_path: Path, sink: DatasetSink) -> None:
+    manifest = render(sink)
     with OutputFolder.open(tmp_path, create=False) as folder:
         assert manifest == read_manifest(folder, SHARD)
 
@@ -91,9 +98,9 @@ def test_the_manifest_counts_and_names_who_rendered(tmp_path: Path, target: RunT
 
 
 def test_excluded_examples_have_failed_for_the_reason_given(
-    tmp_path: Path, target: RunTarget
+    tmp_path: Path, sink: DatasetSink
 ) -> None:
-    manifest = render(target, excluded={87: "ended its worker twice"})
+    manifest = render(sink, excluded={87: "ended its worker twice"})
     failed = [row for row in rows(tmp_path, "00001.skipped.parquet") if row["failed"]]
 
     assert 1 == manifest.num_failed == len(failed)
@@ -107,10 +114,10 @@ def test_excluded_examples_have_failed_for_the_reason_given(
     assert 87 not in [row["example_index"] for row in rows(tmp_path)]
 
 
-def test_excluding_an_example_changes_no_other(tmp_path: Path, target: RunTarget) -> None:
-    render(target)
+def test_excluding_an_example_changes_no_other(tmp_path: Path, sink: DatasetSink) -> None:
+    render(sink)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
-    render(target, excluded={87: "crash"})
+    render(sink, excluded={87: "crash"})
     after = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
 
     (gone,) = before.keys() - after.keys()
@@ -118,10 +125,10 @@ def test_excluding_an_example_changes_no_other(tmp_path: Path, target: RunTarget
     assert all(before[path] == data for path, data in after.items())
 
 
-def test_whoever_looks_on_is_told_every_example_before_it_is_encoded(target: RunTarget) -> None:
+def test_whoever_looks_on_is_told_every_example_before_it_is_encoded(sink: DatasetSink) -> None:
     told: list[int] = []
     counts: list[int] = []
-    render(target, about_to_draw=told.append, batch_done=counts.append)
+    render(sink, about_to_draw=told.append, batch_done=counts.append)
     drawn = {index for index in range(SHARD.start, SHARD.stop) if index % 10}
 
     assert drawn == {index for index in told if index >= 0}
@@ -130,7 +137,7 @@ def test_whoever_looks_on_is_told_every_example_before_it_is_encoded(target: Run
     assert len(drawn) == counts[-1]
 
 
-def test_a_shard_that_is_abandoned_leaves_nothing(tmp_path: Path, target: RunTarget) -> None:
+def test_a_shard_that_is_abandoned_leaves_nothing(tmp_path: Path, sink: DatasetSink) -> None:
     class AbandonedError(Exception):
         pass
 
@@ -138,13 +145,13 @@ def test_a_shard_that_is_abandoned_leaves_nothing(tmp_path: Path, target: RunTar
         raise AbandonedError
 
     with pytest.raises(AbandonedError):
-        render(target, batch_done=abandon)
+        render(sink, batch_done=abandon)
 
     assert [] == [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_picture_that_cannot_be_encoded_has_failed_and_the_others_are_written(
-    tmp_path: Path, target: RunTarget, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sink: DatasetSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = [0]
 
@@ -154,8 +161,8 @@ def test_a_picture_that_cannot_be_encoded_has_failed_and_the_others_are_written(
             raise cv2.error("too much")
         return bytes(picture)
 
-    monkeypatch.setattr(shards, "encoder", lambda _output: encode)
-    manifest = render(target)
+    monkeypatch.setattr(to_dataset, "encoder", lambda _output: encode)
+    manifest = render(sink)
     failed = [row for row in rows(tmp_path, "00001.skipped.parquet") if row["failed"]]
 
     assert 1 == manifest.num_failed
@@ -165,9 +172,9 @@ def test_a_picture_that_cannot_be_encoded_has_failed_and_the_others_are_written(
     assert f"{failed[0]['example_index']:09d}.png" not in names
 
 
-def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, target: RunTarget) -> None:
-    first = render(target)
-    again = render(target)
+def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, sink: DatasetSink) -> None:
+    first = render(sink)
+    again = render(sink)
 
     assert (first.images_digest, first.num_rows) == (again.images_digest, again.num_rows)
     assert first.num_rows == len(list(tmp_path.rglob("*.png")))
@@ -175,10 +182,10 @@ def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, target: 
 
 def test_jpeg_and_png_show_the_same_texts(tmp_path: Path) -> None:
     texts, plan = pack_texts(TEXTS), Plan(len(TEXTS), "jpg")
+    maker = picture_maker(output=Output(image_format="jpg"), font_sizes=[20])
     with OutputFolder.open(tmp_path, create=False) as folder:
-        target = RunTarget(folder, plan, "f" * 64, worker=0)
-        maker = picture_maker(output=Output(image_format="jpg"), font_sizes=[20])
-        render_shard(maker, texts, target, plan.shard(0), {})
+        sink = DatasetSink(folder, plan, maker.settings, "f" * 64, worker=0)
+        render_shard(maker, texts, ShardTask(plan.shard(0)), sink)
 
     drawing = draw(picture_maker(font_sizes=[20]), TEXTS[: PLAN.examples_per_shard])
     for row in rows(tmp_path, "00000.parquet"):

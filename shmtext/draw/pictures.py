@@ -8,7 +8,6 @@ on what was drawn before it or beside it. Encoding, files and labels are other p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ragged import RaggedTexts
+from shmtext.corpus.ranges import Ints
 from shmtext.draw import reference
+from shmtext.draw.batch import Batch
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.compose import Composer, Composition, Group
 from shmtext.draw.encode import takes_bgr
@@ -35,19 +36,6 @@ MAX_PIXELS = 1 << 26
 Coloring = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """Makes pictures of masks, shape ``(height, width)``, which it may overwrite."""
 
-Lap = Callable[[str], None]
-"""Told the name of a stage when it ends; ``bench`` listens, a run does not."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PictureBatch:
-    """Pictures and the positions of their texts in the shard."""
-
-    positions: list[int]
-    pictures: list[NDArray[np.uint8]]
-    """Shape ``(height, width)`` gray, ``(height, width, 3)`` in the encoder's channel order.
-    Rows are contiguous; pictures may be views of one array."""
-
 
 class PictureMaker:
     """Draws texts; keeps faces and glyphs between calls."""
@@ -65,19 +53,14 @@ class PictureMaker:
         self._table = CharacterTable(self.settings.fonts)
         self._composer = Composer(self.faces, self._metrics, self._table)
 
-    def prepare(self, texts: RaggedTexts, start: int, lap: Lap) -> ShardTexts:
+    def prepare(self, texts: RaggedTexts, start: int) -> ShardTexts:
         """Wrap, check and style the texts of examples ``[start, start + len(texts))``."""
         if self._composer.is_over_wide:
             self._start_over()
         cut = cut_texts(texts, self.settings.style.max_chars_per_line)
-        lap("slice")
-        shard = style_texts(cut, start, self.settings, self._table, can_shape=self._can_shape)
-        lap("style")
-        return shard
+        return style_texts(cut, start, self.settings, self._table, can_shape=self._can_shape)
 
-    def draw(
-        self, shard: ShardTexts, about_to_draw: Callable[[int], None], lap: Lap
-    ) -> Iterator[PictureBatch]:
+    def draw(self, shard: ShardTexts, about_to_draw: Callable[[int], None]) -> Iterator[Batch]:
         """Draw every drawable text, in batches, in whatever order is fastest.
 
         ``about_to_draw`` is called with a text's position before anything that could crash on it.
@@ -97,24 +80,20 @@ class PictureMaker:
                 continue
             alone += group.positions[~composed.is_exact].tolist()
             wanted = composed.is_exact & ~_skip_too_large(shard, composed)
-            lap("layout")
             for texts, masks in self._composer.draw(composed, wanted):
-                lap("raster")
                 positions = group.positions[texts]
-                if len(self._colorings) == 1:
-                    colored = self._colorings[0](masks)
-                    lap("color")
-                    pictures = self._composer.cut(composed, texts, colored)
-                else:
-                    pairs = zip(
-                        shard.styles.pair_id[positions].tolist(),
-                        self._composer.cut(composed, texts, masks),
-                        strict=True,
-                    )
-                    pictures = [self._colorings[pair_id](mask) for pair_id, mask in pairs]
-                    lap("color")
-                yield PictureBatch(positions.tolist(), pictures)
-        yield from self._draw_alone(shard, alone, about_to_draw, lap)
+                pair_ids = shard.styles.pair_id[positions]
+                yield Batch(positions, self._color(composed, texts, masks, pair_ids))
+        yield from self._draw_alone(shard, alone, about_to_draw)
+
+    def _color(
+        self, composed: Composition, texts: Ints, masks: NDArray[np.uint8], pair_ids: Ints
+    ) -> list[NDArray[np.uint8]]:
+        if len(self._colorings) == 1:
+            return self._composer.cut(composed, texts, self._colorings[0](masks))
+        cut = self._composer.cut(composed, texts, masks)
+        pairs = zip(pair_ids.tolist(), cut, strict=True)
+        return [self._colorings[pair_id](mask) for pair_id, mask in pairs]
 
     def draw_reference(self, shard: ShardTexts, position: int) -> NDArray[np.uint8] | Skip:
         """Draw one text the plain way, by Pillow alone."""
@@ -157,8 +136,7 @@ class PictureMaker:
         shard: ShardTexts,
         positions: list[int],
         about_to_draw: Callable[[int], None],
-        lap: Lap,
-    ) -> Iterator[PictureBatch]:
+    ) -> Iterator[Batch]:
         for position in positions:
             about_to_draw(position)
             try:
@@ -167,11 +145,10 @@ class PictureMaker:
                 # FreeType's errors come as OSError; no file is written here.
                 shard.skips.append(Skip(position, f"cannot be drawn: {error}", failed=True))
                 continue
-            lap("alone")
             if isinstance(picture, Skip):
                 shard.skips.append(picture)
             else:
-                yield PictureBatch([position], [picture])
+                yield Batch(np.array([position]), [picture])
 
     @cached_property
     def _colorings(self) -> list[Coloring]:

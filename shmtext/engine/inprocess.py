@@ -27,9 +27,10 @@ from shmtext.engine.progress import (
     ShardDone,
     marker,
 )
-from shmtext.engine.shards import RunTarget, Watch, render_shard
+from shmtext.engine.shards import ShardTask, Watch, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S, Limits
+from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import ShmtextError, WorkersError
 
 
@@ -52,7 +53,7 @@ class InProcess:
         return sum(list(self._under_way.values()))
 
     def run(
-        self, target: RunTarget, shards: Sequence[Shard], stop: StopRequest
+        self, sink: DatasetSink, shards: Sequence[Shard], stop: StopRequest
     ) -> Iterator[ShardDone | None]:
         """Render shards; yield each report, and None now and then while there is none.
 
@@ -62,7 +63,7 @@ class InProcess:
             for shard in shards:
                 if stop.asked:
                     return
-                yield self._render(target, shard, stop)
+                yield self._render(sink, shard, stop)
             return
         with ThreadPoolExecutor(self.num_threads) as pool:
             waiting = iter(shards)
@@ -73,7 +74,7 @@ class InProcess:
                     if following is None:
                         break
                     try:
-                        running.add(pool.submit(self._render, target, following, stop))
+                        running.add(pool.submit(self._render, sink, following, stop))
                     except RuntimeError as error:  # what threading makes of EAGAIN
                         if "shutdown" in str(error):
                             raise WorkersError(
@@ -88,7 +89,7 @@ class InProcess:
                 yield from (each.result() for each in done)
                 yield None
 
-    def _render(self, target: RunTarget, shard: Shard, stop: StopRequest) -> ShardDone:
+    def _render(self, sink: DatasetSink, shard: Shard, stop: StopRequest) -> ShardDone:
         if not hasattr(self._makers, "maker"):
             self._makers.maker = PictureMaker(self.settings)
         thread = threading.get_ident()
@@ -107,9 +108,8 @@ class InProcess:
         while True:
             slots[EXAMPLE] = NO_EXAMPLE
             try:
-                manifest = render_shard(
-                    self._makers.maker, self.corpus, target, shard, excluded, watch
-                )
+                task = ShardTask(shard, excluded)
+                manifest = render_shard(self._makers.maker, self.corpus, task, sink, watch)
             except (ShmtextError, MemoryError):
                 raise
             except Exception as error:

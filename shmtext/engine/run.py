@@ -46,9 +46,9 @@ from shmtext.engine.machine import default_num_workers
 from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
-from shmtext.engine.shards import RunTarget
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Limits, Workers
+from shmtext.engine.to_dataset import DatasetSink
 from shmtext.engine.worker import Setup, Target
 from shmtext.errors import ConfigError, InputError, RendererError, StorageError
 
@@ -358,8 +358,9 @@ class Renderer:
         if not todo:
             return
         if self._in_process is not None:
-            here = RunTarget(run.folder, run.plan, run.fingerprint, worker=0)
-            yield from self._in_process.run(here, todo, stop)
+            assert self._settings is not None
+            sink = DatasetSink(run.folder, run.plan, self._settings, run.fingerprint, worker=0)
+            yield from self._in_process.run(sink, todo, stop)
             return
         assert self._processes is not None
         target = Target(

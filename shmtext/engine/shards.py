@@ -1,43 +1,36 @@
-"""One shard, from its texts to its commit: what every engine does, in whatever process.
+"""One shard drawn: a generator of batches, the same for whoever takes them.
 
-Nothing here knows who runs it. Per image there is encoding, one file and a checksum; all else is
-done once for a shard or a batch.
+A run, an example drawn again, a look before a run and a stream all begin here. What becomes of the
+batches is a sink's business (``to_dataset.py``); nothing here knows a file, nor who runs it.
 """
 
 from __future__ import annotations
 
-import socket
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
 
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.dataset.containers import FilesShard, ShardSink
-from shmtext.dataset.folder import FileBytes, OutputFolder
-from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
-from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
-from shmtext.dataset.plan import Plan, Shard
-from shmtext.draw.encode import Encoder, crc32, encoder
-from shmtext.draw.pictures import PictureBatch, PictureMaker
+from shmtext.dataset.plan import Shard
+from shmtext.draw.batch import Batch
+from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE
 
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""
 
+Done_co = TypeVar("Done_co", covariant=True)
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunTarget:
-    """Where a run's shards go, and what their manifests say of it."""
 
-    folder: OutputFolder
-    plan: Plan
-    fingerprint: str
-    worker: int
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """A shard to draw."""
+
+    shard: Shard
+    excluded: Mapping[int, str] = field(default_factory=dict)
+    """Examples not to draw but to record as failed, and the reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,163 +38,78 @@ class Watch:
     """Who looks on while a shard is rendered. The defaults look away."""
 
     about_to_draw: Callable[[int], None] = lambda _example_index: None
-    """Told an example before anything is done that could crash on it."""
+    """Told an example before anything is done that could crash on it, and ``NO_EXAMPLE`` or
+    ``COMMITTING`` once no example is to blame for what happens."""
     batch_done: Callable[[int], None] = lambda _num_images: None
     """Told how many images the shard has so far; may raise to abandon it."""
-    lap: Callable[[str], None] = lambda _stage: None
-    """Told the name of a stage as it ends."""
+
+
+UNWATCHED = Watch()
+
+
+class ShardSink(Protocol[Done_co]):
+    """What takes one shard's batches. Left without ``commit``, nothing of them remains."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def take(self, batch: Batch) -> None:
+        """Take a batch. Its pictures may be overwritten by the next one's."""
+
+    def commit(self) -> Done_co:
+        """Let the batches taken count, all of them at once; say what they came to."""
+
+
+class Sink(Protocol[Done_co]):
+    """What takes a run's shards."""
+
+    def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> ShardSink[Done_co]:
+        """Begin a shard; ``texts`` are those that batches speak of by their positions."""
 
 
 def render_shard(
     maker: PictureMaker,
     corpus: RaggedTexts,
-    target: RunTarget,
-    shard: Shard,
-    excluded: Mapping[int, str],
-    watch: Watch = Watch(),
-) -> Manifest:
-    """Render and commit examples ``[shard.start, shard.stop)``.
-
-    ``excluded`` examples are not drawn but recorded as failed, for the reason given.
-    """
-    begin_s = time.monotonic()
-    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start, watch.lap)
-    texts = _exclude(texts, {index - shard.start: why for index, why in excluded.items()})
-    with FilesShard(target.folder, target.plan, shard) as sink:
-        files = _draw_files(maker, texts, target.plan, sink, watch)
+    task: ShardTask,
+    sink: Sink[Done_co],
+    watch: Watch = UNWATCHED,
+) -> Done_co:
+    """Draw a shard into a sink and commit it."""
+    texts = shard_texts(maker, corpus, task)
+    with sink.open(task.shard, texts, watch) as shard_sink:
+        for batch in draw_shard(maker, texts, task.shard.start, watch):
+            shard_sink.take(batch)
         watch.about_to_draw(COMMITTING)
-        fragment = _fragment(maker, texts, target.plan, shard, files)
-        watch.lap("label")
-        target.folder.check_in_place()
-        origin = Origin(
-            fingerprint=target.fingerprint,
-            worker=target.worker,
-            host=socket.gethostname(),
-            boot_id=current_boot_id(),
-            seconds=time.monotonic() - begin_s,
-            finished_at=time.time(),
-        )
-        manifest = commit_shard(target.folder, sink, fragment, origin)
-    watch.lap("commit")
-    return manifest
+        return shard_sink.commit()
 
 
-def draw_alone(maker: PictureMaker, corpus: RaggedTexts, example: int, watch: Watch) -> None:
-    """Draw and encode one example, for no other purpose than to see whether that goes well."""
-    texts = maker.prepare(corpus.slice(example, example + 1), example, watch.lap)
-    encode = encoder(maker.settings.output)
-
-    def mark(_position: int) -> None:
-        watch.about_to_draw(example)
-
-    for batch in maker.draw(texts, mark, watch.lap):
-        _encode(batch, encode, texts, mark)
-
-
-def _exclude(texts: ShardTexts, reasons: Mapping[int, str]) -> ShardTexts:
-    if not reasons:
+def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: ShardTask) -> ShardTexts:
+    """Wrap, check and style a shard's texts."""
+    shard = task.shard
+    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start)
+    if not task.excluded:
         return texts
+    reasons = {example - shard.start: reason for example, reason in task.excluded.items()}
     is_drawable = texts.is_drawable.copy()
     is_drawable[list(reasons)] = False
     skips = [Skip(position, reason, failed=True) for position, reason in reasons.items()]
     return replace(texts, is_drawable=is_drawable, skips=[*texts.skips, *skips])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Files:
-    """What was written for each text of a shard; 0 where there is no picture."""
-
-    width_px: NDArray[np.int32]
-    height_px: NDArray[np.int32]
-    num_bytes: NDArray[np.int32]
-    crc32: NDArray[np.uint32]
-
-    @classmethod
-    def empty(cls, num_texts: int) -> _Files:
-        width_px, height_px, num_bytes = np.zeros((3, num_texts), np.int32)
-        return cls(width_px, height_px, num_bytes, np.zeros(num_texts, np.uint32))
-
-
-def _draw_files(
-    maker: PictureMaker, texts: ShardTexts, plan: Plan, sink: ShardSink, watch: Watch
-) -> _Files:
-    num_texts, start = len(texts.texts), sink.shard.start
-    names = plan.image_names(sink.shard, np.arange(start, sink.shard.stop))
-    files = _Files.empty(num_texts)
-    encode = encoder(maker.settings.output)
-    num_images = 0
+def draw_shard(
+    maker: PictureMaker, texts: ShardTexts, start: int, watch: Watch = UNWATCHED
+) -> Iterator[Batch]:
+    """Draw the texts of examples from ``start`` on; those that can't be join ``texts.skips``."""
 
     def mark(position: int) -> None:
-        watch.about_to_draw(start + position)
+        watch.about_to_draw(start + position if position >= 0 else NO_EXAMPLE)
 
-    def lap(stage: str) -> None:
-        # Only while it is drawn or encoded is an example to blame for what happens.
+    for batch in maker.draw(texts, mark):
         watch.about_to_draw(NO_EXAMPLE)
-        watch.lap(stage)
-
-    for batch in maker.draw(texts, mark, lap):
-        positions, encoded = _encode(batch, encode, texts, mark)
-        lap("encode")
-        for position, data in zip(positions, encoded, strict=True):
-            sink.add(names[position], data)
-        lap("write")
-        files.num_bytes[positions] = [len(data) for data in encoded]
-        files.crc32[positions] = [crc32(data) for data in encoded]
-        files.width_px[batch.positions] = [picture.shape[1] for picture in batch.pictures]
-        files.height_px[batch.positions] = [picture.shape[0] for picture in batch.pictures]
-        lap("checksum")
-        num_images += len(positions)
-        watch.batch_done(num_images)
-    return files
-
-
-def _encode(
-    batch: PictureBatch, encode: Encoder, texts: ShardTexts, mark: Callable[[int], None]
-) -> tuple[list[int], list[FileBytes]]:
-    """Encode a batch; return the positions that could be, and their bytes."""
-    positions, encoded = [], []
-    for position, picture in zip(batch.positions, batch.pictures, strict=True):
-        mark(position)
-        try:
-            encoded.append(encode(picture))
-        except cv2.error as error:
-            texts.skips.append(Skip(position, f"cannot be encoded: {error}", failed=True))
-        else:
-            positions.append(position)
-    return positions, encoded
-
-
-def _fragment(
-    maker: PictureMaker, texts: ShardTexts, plan: Plan, shard: Shard, files: _Files
-) -> Fragment:
-    """Gather the label rows of what was written, and the rows of what was not."""
-    settings = maker.settings
-    written = np.flatnonzero(files.num_bytes)
-    sizes_px = np.array(settings.style.font_sizes, np.int32)
-    columns = LabelColumns(
-        example_index=written + shard.start,
-        texts=texts.labels(written),
-        width_px=files.width_px[written],
-        height_px=files.height_px[written],
-        font_id=texts.styles.font_id[written],
-        font_names=tuple(font.name for font in settings.fonts),
-        font_size_px=sizes_px[texts.styles.size_id[written]],
-        color_pair_id=texts.styles.pair_id[written],
-        color_pairs=settings.color_pairs,
-        num_bytes=files.num_bytes[written],
-        crc32=files.crc32[written],
-    )
-    rows = [
-        SkippedRow(
-            example_index=skip.position + shard.start,
-            text=texts.texts[skip.position],
-            font=settings.fonts[texts.styles.font_id[skip.position]].name if skip.failed else None,
-            font_size_px=int(sizes_px[texts.styles.size_id[skip.position]])
-            if skip.failed
-            else None,
-            reason=skip.reason,
-            failed=skip.failed,
-        )
-        for skip in texts.skips
-    ]
-    return build_fragment(plan, shard, columns, rows)
+        yield batch

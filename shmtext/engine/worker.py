@@ -128,12 +128,14 @@ class _Server:
         # Imported here: see the module's first lines.
         from shmtext.corpus.shared import attach_corpus, attach_slots  # noqa: PLC0415
         from shmtext.draw.pictures import PictureMaker  # noqa: PLC0415
-        from shmtext.engine import progress, shards  # noqa: PLC0415
+        from shmtext.engine import example, progress, shards, to_dataset  # noqa: PLC0415
 
         self._attach_corpus = attach_corpus
         self._make_maker = PictureMaker
         self._shard_done = progress.ShardDone.of
         self._shards = shards
+        self._render_example = example.render_example
+        self._sink = to_dataset.DatasetSink
         self._example_slot = progress.EXAMPLE
         self._pipe = pipe
         self._worker = place.worker
@@ -203,7 +205,8 @@ class _Server:
             self._report_stopped(error)
             return
         plan = Plan(target.num_examples, target.image_format)
-        self._target = self._shards.RunTarget(folder, plan, target.fingerprint, self._worker)
+        settings = self._maker.settings
+        self._target = self._sink(folder, plan, settings, target.fingerprint, self._worker)
 
     def _release(self) -> None:
         if self._target is not None:
@@ -219,8 +222,9 @@ class _Server:
             raise ValueError(f"{start} to {stop} is no shard of this run")
         self._batch_done(0)
         try:
+            task = self._shards.ShardTask(shard, excluded)
             manifest = self._shards.render_shard(
-                self._maker, self._corpus, self._target, shard, excluded, self._watch
+                self._maker, self._corpus, task, self._target, self._watch
             )
         except ShmtextError as error:
             self._report_stopped(error)
@@ -231,7 +235,7 @@ class _Server:
         from shmtext.engine.progress import NO_EXAMPLE, ON_TRIAL  # noqa: PLC0415
 
         self._row[ON_TRIAL] = 1
-        self._shards.draw_alone(self._maker, self._corpus, suspect, self._watch)
+        self._render_example(self._maker, self._corpus, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0
 

@@ -1,0 +1,28 @@
+"""One example drawn by itself: to have it again, or only to see whether that goes well.
+
+The bytes are those that a run stores: what is beside an example has no say in them.
+"""
+
+from __future__ import annotations
+
+from shmtext.corpus.ragged import RaggedTexts
+from shmtext.dataset.folder import FileBytes
+from shmtext.dataset.plan import Shard
+from shmtext.draw.encode import encoder
+from shmtext.draw.pictures import PictureMaker
+from shmtext.engine.shards import UNWATCHED, ShardTask, Watch, draw_shard, shard_texts
+
+
+def render_example(
+    maker: PictureMaker, corpus: RaggedTexts, example: int, watch: Watch = UNWATCHED
+) -> FileBytes | None:
+    """Draw and encode one example of a corpus; None where it can't be drawn.
+
+    What drawing or encoding raises comes through.
+    """
+    task = ShardTask(Shard(0, example, example + 1))
+    encode = encoder(maker.settings.output)
+    for batch in draw_shard(maker, shard_texts(maker, corpus, task), example, watch):
+        watch.about_to_draw(example)
+        return encode(batch.pictures[0])
+    return None

@@ -1,0 +1,164 @@
+"""The sink that makes a dataset: pictures encoded into a container, label rows, the commit.
+
+Per image there is encoding, one file and a checksum; all else is done once for a shard or a batch.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.dataset.containers import FilesShard
+from shmtext.dataset.folder import FileBytes, OutputFolder
+from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
+from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
+from shmtext.dataset.plan import Plan, Shard
+from shmtext.draw.batch import Batch
+from shmtext.draw.encode import crc32, encoder
+from shmtext.draw.settings import RenderSettings
+from shmtext.draw.texts import ShardTexts, Skip
+from shmtext.engine.progress import NO_EXAMPLE
+from shmtext.engine.shards import Watch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatasetSink:
+    """A run's folder, and what the manifests of its shards say."""
+
+    folder: OutputFolder
+    plan: Plan
+    settings: RenderSettings
+    fingerprint: str
+    worker: int
+
+    def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> DatasetShard:
+        """Begin a shard."""
+        return DatasetShard(self, shard, texts, watch)
+
+
+class DatasetShard:
+    """One shard on its way to its commit."""
+
+    def __init__(self, sink: DatasetSink, shard: Shard, texts: ShardTexts, watch: Watch) -> None:
+        self._sink, self._shard, self._texts, self._watch = sink, shard, texts, watch
+        self._begin_s = time.monotonic()
+        self._undo = ExitStack()
+        self._names = sink.plan.image_names(shard, np.arange(shard.start, shard.stop))
+        self._encode = encoder(sink.settings.output)
+        self._num_images = 0
+        # Of each text; 0 where there is no picture.
+        self._width_px, self._height_px, self._num_bytes = np.zeros(
+            (3, shard.num_examples), np.int32
+        )
+        self._crc32 = np.zeros(shard.num_examples, np.uint32)
+
+    def __enter__(self) -> Self:
+        files = FilesShard(self._sink.folder, self._sink.plan, self._shard)
+        self._files = self._undo.enter_context(files)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._undo.__exit__(kind, error, trace)
+
+    def take(self, batch: Batch) -> None:
+        """Encode a batch and write its files."""
+        positions, encoded = self._encoded(batch)
+        self._watch.about_to_draw(NO_EXAMPLE)
+        self._write([self._names[position] for position in positions], encoded)
+        self._num_bytes[positions] = [len(data) for data in encoded]
+        self._crc32[positions] = _checksums(encoded)
+        self._width_px[batch.positions] = [picture.shape[1] for picture in batch.pictures]
+        self._height_px[batch.positions] = [picture.shape[0] for picture in batch.pictures]
+        self._num_images += len(positions)
+        self._watch.batch_done(self._num_images)
+
+    def commit(self) -> Manifest:
+        """Write the label rows, and publish all of it."""
+        sink = self._sink
+        fragment = self._fragment()
+        sink.folder.check_in_place()
+        origin = Origin(
+            fingerprint=sink.fingerprint,
+            worker=sink.worker,
+            host=socket.gethostname(),
+            boot_id=current_boot_id(),
+            seconds=time.monotonic() - self._begin_s,
+            finished_at=time.time(),
+        )
+        return commit_shard(sink.folder, self._files, fragment, origin)
+
+    def _encoded(self, batch: Batch) -> tuple[list[int], list[FileBytes]]:
+        """Encode a batch; return the positions that could be, and their bytes."""
+        positions, encoded = [], []
+        for position, picture in zip(batch.positions.tolist(), batch.pictures, strict=True):
+            self._watch.about_to_draw(self._shard.start + position)
+            try:
+                encoded.append(self._encode(picture))
+            except cv2.error as error:
+                reason = f"cannot be encoded: {error}"
+                self._texts.skips.append(Skip(position, reason, failed=True))
+            else:
+                positions.append(position)
+        return positions, encoded
+
+    def _write(self, names: Sequence[bytes], encoded: Sequence[FileBytes]) -> None:
+        for name, data in zip(names, encoded, strict=True):
+            self._files.add(name, data)
+
+    def _fragment(self) -> Fragment:
+        """Gather the label rows of what was written, and the rows of what was not."""
+        settings, texts, start = self._sink.settings, self._texts, self._shard.start
+        written = np.flatnonzero(self._num_bytes)
+        sizes_px = np.array(settings.style.font_sizes, np.int32)
+        columns = LabelColumns(
+            example_index=written + start,
+            texts=texts.labels(written),
+            width_px=self._width_px[written],
+            height_px=self._height_px[written],
+            font_id=texts.styles.font_id[written],
+            font_names=tuple(font.name for font in settings.fonts),
+            font_size_px=sizes_px[texts.styles.size_id[written]],
+            color_pair_id=texts.styles.pair_id[written],
+            color_pairs=settings.color_pairs,
+            num_bytes=self._num_bytes[written],
+            crc32=self._crc32[written],
+        )
+        return build_fragment(self._sink.plan, self._shard, columns, self._skipped())
+
+    def _skipped(self) -> list[SkippedRow]:
+        settings, texts = self._sink.settings, self._texts
+        rows = []
+        for skip in texts.skips:
+            font = size_px = None
+            if skip.failed:
+                font = settings.fonts[texts.styles.font_id[skip.position]].name
+                size_px = settings.style.font_sizes[texts.styles.size_id[skip.position]]
+            rows.append(
+                SkippedRow(
+                    example_index=skip.position + self._shard.start,
+                    text=texts.texts[skip.position],
+                    font=font,
+                    font_size_px=size_px,
+                    reason=skip.reason,
+                    failed=skip.failed,
+                )
+            )
+        return rows
+
+
+def _checksums(encoded: Sequence[FileBytes]) -> NDArray[np.uint32]:
+    return np.array([crc32(data) for data in encoded], np.uint32)
