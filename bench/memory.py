@@ -55,7 +55,7 @@ def trial(frequency: int, num_workers: int, num_images: int) -> dict[str, int]:
     import resource  # noqa: PLC0415 - this process' own
 
     from shmtext.config import BalancedText, RunConfig, Style  # noqa: PLC0415 - see the first line
-    from shmtext.engine.run import Renderer  # noqa: PLC0415
+    from shmtext.engine.renderer import Renderer  # noqa: PLC0415
 
     config = RunConfig(
         corpus=BalancedText(character_frequency=frequency), style=Style(fonts=(ONE_FONT,))

@@ -29,7 +29,7 @@ from bench.measure import Spread, Watching, interleave, ratios, spread
 from bench.places import ONE_FONT, scratch
 from bench.rows import table
 from shmtext.config import config_from_options
-from shmtext.engine.run import Renderer
+from shmtext.engine.renderer import Renderer
 
 NAME = "peers"
 QUESTION = "What would a user pick instead?"

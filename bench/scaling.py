@@ -38,7 +38,7 @@ from bench.measure import (
 from bench.places import scratch
 from bench.rows import table
 from shmtext.config import config_from_options
-from shmtext.engine.run import Renderer
+from shmtext.engine.renderer import Renderer
 
 NAME = "scaling"
 QUESTION = "How many workers pay?"

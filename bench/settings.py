@@ -23,7 +23,8 @@ from bench.measure import Spread, Watching, interleave, spread
 from bench.places import scratch
 from bench.rows import table
 from shmtext.config import config_from_options
-from shmtext.engine.run import Renderer, RunSummary
+from shmtext.engine.renderer import Renderer
+from shmtext.engine.run import RunSummary
 
 NAME = "settings"
 QUESTION = "Which settings cost how much?"

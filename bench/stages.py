@@ -40,7 +40,7 @@ from shmtext.draw.encode import Encoder, encoder
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine import to_dataset
 from shmtext.engine.inspect import run_status
-from shmtext.engine.run import Renderer
+from shmtext.engine.renderer import Renderer
 from shmtext.engine.shards import ShardTask, render_shard
 from shmtext.engine.to_dataset import DatasetShard
 

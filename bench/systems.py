@@ -196,7 +196,8 @@ def _shmtext(job: Job, *, warm: bool) -> Iterator[Ready]:
     # Imported here: the others' memory is looked at without these.
     from shmtext.config import BalancedText, RunConfig, Style  # noqa: PLC0415
     from shmtext.corpus.sources import corpus_chunks  # noqa: PLC0415
-    from shmtext.engine import run  # noqa: PLC0415
+    from shmtext.engine import held  # noqa: PLC0415
+    from shmtext.engine.renderer import Renderer  # noqa: PLC0415
 
     config = RunConfig(
         corpus=BalancedText(character_frequency=job.character_frequency),
@@ -207,17 +208,17 @@ def _shmtext(job: Job, *, warm: bool) -> Iterator[Ready]:
     chunks = list(corpus_chunks(config.corpus, config.seed, None))
     task_bytes = len(ForkingPickler.dumps((0, 64)))
 
-    def render(renderer: run.Renderer, num_images: int) -> None:
+    def render(renderer: Renderer, num_images: int) -> None:
         renderer.render(job.fresh_folder(), max_images=num_images)
 
-    def start() -> run.Renderer:
-        return run.Renderer(config, job.num_workers, engine="processes")
+    def start() -> Renderer:
+        return Renderer(config, job.num_workers, engine="processes")
 
     def cold(num_images: int) -> None:
         with start() as renderer:
             render(renderer, num_images)
 
-    with patch.object(run, "corpus_chunks", lambda *_: iter(chunks)):
+    with patch.object(held, "corpus_chunks", lambda *_: iter(chunks)):
         if not warm:
             yield Ready(cold, task_bytes)
         else:

@@ -16,14 +16,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
     from shmtext.engine.inspect import RunStatus, run_status, verify
-    from shmtext.engine.run import Renderer, RunSummary, render
+    from shmtext.engine.renderer import Renderer, render
+    from shmtext.engine.run import RunSummary
     from shmtext.errors import ShmtextError
 
 __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style", "TextFile"), "config"),
-    **dict.fromkeys(("Renderer", "RunSummary", "render"), "engine.run"),
+    **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
+    "RunSummary": "engine.run",
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     "ShmtextError": "errors",
 }

@@ -374,7 +374,7 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     run = {name: options.pop(name) for name in START_OPTIONS if name in options}
     run_config = config_from_options(options)
 
-    from shmtext.engine.run import Renderer  # noqa: PLC0415 - see the top
+    from shmtext.engine.renderer import Renderer  # noqa: PLC0415 - see the top
 
     resume = run.pop("resume", "auto")
     with _Screen() as screen, Renderer(run_config, observer=screen, **run) as renderer:

@@ -1,7 +1,7 @@
 """What a run is: frozen settings, checked when they are made, and their fingerprint.
 
 Settings come from Python, from the command line or from a TOML file, and end here. This module
-opens no text and no font; ``engine/run.py`` does.
+opens no text and no font; ``engine/held.py`` does.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ SHARED = {"corpus/ranges.py", "corpus/ragged.py", "corpus/wrap.py"}
 HOMES: dict[str, set[str]] = {
     "multiprocessing.shared_memory": {"corpus/shared.py"},
     "mmap": {"corpus/shared.py"},
-    "multiprocessing.util": {"engine/run.py"},
+    "multiprocessing.util": {"engine/held.py"},
     "multiprocessing.parent_process": {"engine/stop.py"},
     "multiprocessing.connection": {"engine/supervisor.py", "engine/worker.py", "engine/spawn.py"},
     "multiprocessing": set(),

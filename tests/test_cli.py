@@ -24,9 +24,10 @@ from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
 from shmtext.config import CONFIG_OPTIONS, START_OPTIONS
-from shmtext.engine import run as engine_run
+from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
-from shmtext.engine.run import Renderer, RunSummary
+from shmtext.engine.renderer import Renderer
+from shmtext.engine.run import RunSummary
 from shmtext.errors import ExitCode
 
 TINY = (
@@ -88,7 +89,7 @@ class Recorded(Renderer):
 @pytest.fixture
 def asked(shmtext: Shell, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """Return what a command asks of the renderer."""
-    monkeypatch.setattr(engine_run, "Renderer", Recorded)
+    monkeypatch.setattr(engine_renderer, "Renderer", Recorded)
 
     def call(*arguments: object) -> dict[str, Any]:
         ended = shmtext("render", "out", *arguments)
@@ -454,7 +455,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine_run, "Renderer", fail)
+    monkeypatch.setattr(engine_renderer, "Renderer", fail)
     monkeypatch.setattr("sys.argv", ["shmtext", "render", "out"])
 
     with pytest.raises(ZeroDivisionError):

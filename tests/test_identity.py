@@ -12,7 +12,7 @@ from shmtext import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.config import Engine, ImageFormat, Mode, Resume
 from shmtext.draw.encode import encoder, takes_bgr
 from shmtext.engine.identity import LEFT_OUT, identity_of
-from shmtext.engine.run import Renderer
+from shmtext.engine.renderer import Renderer
 
 OTHERS: dict[tuple[type, str], Any] = {
     (RunConfig, "corpus"): BalancedText(letters="xyz"),
@@ -145,6 +145,6 @@ def test_every_engine_renders(tmp_path: Path, engine: Any, resume: Any) -> None:
 
 def test_an_engine_that_is_not_known_is_no_other(tmp_path: Path) -> None:
     with Renderer(RunConfig(max_images=3)) as renderer:
-        renderer._engine = "gpu"  # type: ignore[assignment]
+        object.__setattr__(renderer._holding.means, "engine", "gpu")
         with pytest.raises(AssertionError):
             renderer.render(tmp_path / "out")

@@ -625,7 +625,7 @@ def test_a_small_run_is_rendered_without_starting_processes(
         raise AssertionError("a process was started")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    monkeypatch.setattr("shmtext.engine.run.Workers", refuse)
+    monkeypatch.setattr("shmtext.engine.supervisor.Workers.__init__", refuse)
     config = RunConfig(corpus=BalancedText(character_frequency=10))
 
     assert render(config, tmp_path).num_images > 0

@@ -26,8 +26,8 @@ render(config, "out", engine="fibers")
 RunConfig(seed="one")
 Style(font_sizes="24")
 summary.num_pictures
-shmtext.draw
-from shmtext import draw
+shmtext.drwa
+from shmtext import drwa
 """
 
 FOUND = """

@@ -424,7 +424,7 @@ def test_a_renderer_that_was_closed_as_python_ends_says_so(out: Path) -> None:
         from shmtext import ShmtextError
         renderer = Renderer(config, 1, "processes")
         renderer.render(out)
-        renderer._resources.close()  # what multiprocessing does as Python ends
+        renderer._holding._resources.close()  # what multiprocessing does as Python ends
         try:
             renderer.render(out + "2")
         except ShmtextError as error:

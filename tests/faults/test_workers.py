@@ -219,19 +219,19 @@ def test_kills_at_one_example_that_can_be_drawn_alone_do_not_blame_it(
         tmp_path / "shim",
         f"""
         if IS_WORKER:
-            @after_import("shmtext.engine.shards")
+            @after_import("shmtext.engine.to_dataset")
             def die_in_company(module):
-                real = module._encode
+                real = module.DatasetShard.take
 
-                def encode(batch, encode, texts, mark):
+                def take(self, batch):
                     if 100 in batch.positions and len(batch.positions) > 1:
-                        mark(100)
+                        self._watch.about_to_draw(100)
                         for attempt in range(10):
                             if once({str(tmp_path)!r} + f"/death{{attempt}}"):
                                 do("SIGKILL")
-                    return real(batch, encode, texts, mark)
+                    return real(self, batch)
 
-                module._encode = encode
+                module.DatasetShard.take = take
         """,
     )
     options = ("--max-images", 200)

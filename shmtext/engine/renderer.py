@@ -1,0 +1,158 @@
+"""The public front of the engine: ``Renderer``, for several runs of one config, and ``render``.
+
+Whose it is, whose turn it is and how it ends is decided here; what it holds is ``held.py``'s, what
+a run is ``run.py``'s.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count as numbers
+from types import TracebackType
+from typing import Self, get_args
+
+from shmtext.config import Engine, Resume, RunConfig, check_choice, count
+from shmtext.dataset.folder import folder_path
+from shmtext.engine.held import Holding, Means
+from shmtext.engine.machine import default_num_workers
+from shmtext.engine.progress import Observer, Silent
+from shmtext.engine.run import RunOrder, RunSummary, render_into
+from shmtext.engine.supervisor import Limits
+from shmtext.errors import ConfigError, RendererError
+
+MAX_WORKERS = 1_000
+
+NO_THREAD = 0
+"""No thread has this identifier (Python's ``threading.get_ident``)."""
+
+
+class Renderer:
+    """Renders a config into folders. A context manager: workers and corpus stay until its end.
+
+    ``workers`` None means what cores, CPU quota and memory allow. ``engine`` ``auto`` renders
+    small runs in this process, unless they were cut short before. ``observer`` is told of progress
+    and of anything unusual.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        workers: int | None = None,
+        engine: Engine = "auto",
+        *,
+        observer: Observer | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if not isinstance(config, RunConfig):
+            raise ConfigError(f"config must be a RunConfig, got {config!r}")
+        check_choice("engine", engine, get_args(Engine))
+        self.config = config
+        self.num_workers = (
+            default_num_workers() if workers is None else count("workers", workers, MAX_WORKERS)
+        )
+        means = Means(config, engine, self.num_workers, limits, observer or Silent())
+        self._holding = Holding(means)
+        self._run_numbers = numbers(1)
+        self._turns = _Turns()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers and let go of the corpus, after the run under way in another thread."""
+        if self._turns.are_of_a_parent:
+            self._holding.let_go()  # of the copies that a forked child has
+            return
+        with self._turns.take():
+            self._holding.let_go()
+
+    def render(
+        self, out: str | os.PathLike[str], max_images: int | None = None, resume: Resume = "auto"
+    ) -> RunSummary:
+        """Render into the folder ``out``, or finish what an interrupted run left there.
+
+        ``max_images`` takes the first so many of what the config comes to. ``resume`` ``never``
+        refuses a folder that holds a run, ``must`` one that holds none. Raises ``ShmtextError``.
+        """
+        check_choice("resume", resume, get_args(Resume))
+        if max_images is not None:
+            max_images = count("max_images", max_images)
+        self._refuse_workers_of_a_parent()
+        with self._turns.take():
+            workers = self._holding.workers
+            if workers is not None and workers.is_closed:
+                raise RendererError("this Renderer was closed, as Python ends: render before that")
+            order = RunOrder(folder_path(out), max_images, resume, next(self._run_numbers))
+            try:
+                return render_into(order, self._holding)
+            finally:
+                self._holding.let_go_of_spilled()
+
+    def _refuse_workers_of_a_parent(self) -> None:
+        """In a forked child: make this renderer the child's own, if it has no workers."""
+        if not self._turns.are_of_a_parent:
+            return
+        if self._holding.workers is not None:
+            raise RendererError(
+                f"the workers of this Renderer belong to process {self._turns.owner_pid}, of which "
+                "this one is a fork: make a Renderer here"
+            )
+        # A forked child's copy of the lock may have been held, by a thread that is not there.
+        self._turns = _Turns()
+        self._holding.belong_here()
+
+
+class _Turns:
+    """Which process a renderer is of, and which of its threads may render."""
+
+    def __init__(self) -> None:
+        self.owner_pid = os.getpid()
+        self._lock = threading.Lock()
+        self._thread_id = NO_THREAD
+
+    @property
+    def are_of_a_parent(self) -> bool:
+        """Whether this process was forked from the one they are of."""
+        return self.owner_pid != os.getpid()
+
+    @contextmanager
+    def take(self) -> Iterator[None]:
+        """Wait until no other thread has its turn; ``RendererError`` where that can't help."""
+        if self._thread_id == threading.get_ident():
+            raise RendererError(
+                "this Renderer is rendering, and was called by its own observer: call it when "
+                "the run has ended"
+            )
+        with self._lock:
+            self._thread_id = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._thread_id = NO_THREAD
+
+
+def render(
+    config: RunConfig,
+    out: str | os.PathLike[str],
+    workers: int | None = None,
+    engine: Engine = "auto",
+    *,
+    resume: Resume = "auto",
+) -> RunSummary:
+    """Render ``config`` into the folder ``out``, or finish what an interrupted run left there.
+
+    The same as ``Renderer(config, workers, engine).render(out)``, for a single run.
+    """
+    with Renderer(config, workers, engine) as renderer:
+        return renderer.render(out, resume=resume)
