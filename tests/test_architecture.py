@@ -42,7 +42,7 @@ HOMES: dict[str, set[str]] = {
     "subprocess": {"engine/probe.py", "engine/spawn.py"},
     "concurrent.futures": {"engine/inprocess.py"},
     "signal": {
-        "engine/supervisor.py",
+        "engine/deaths.py",
         "engine/stop.py",
         "engine/probe.py",
         "corpus/shared.py",

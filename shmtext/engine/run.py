@@ -40,6 +40,7 @@ from shmtext.dataset.record import (
 )
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.settings import RenderSettings
+from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest, identity_of
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.machine import default_num_workers
@@ -48,7 +49,7 @@ from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.shards import RunTarget
 from shmtext.engine.stop import StopRequest, stop_on_signals
-from shmtext.engine.supervisor import Limits, Workers
+from shmtext.engine.supervisor import Workers
 from shmtext.engine.worker import Setup, Target
 from shmtext.errors import ConfigError, InputError, RendererError, StorageError
 
