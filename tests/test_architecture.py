@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "shmtext"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 ROOMS = {
-    "bottom": {"errors.py", "config.py", "columns.py", "__init__.py"},
+    "bottom": {"errors.py", "config.py", "columns.py", "cgroups.py", "__init__.py"},
     "corpus": {name for name in MODULES if name.startswith("corpus/")},
     "draw": {name for name in MODULES if name.startswith("draw/")},
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
@@ -42,7 +42,7 @@ HOMES: dict[str, set[str]] = {
     "subprocess": {"engine/probe.py", "engine/spawn.py"},
     "concurrent.futures": {"engine/inprocess.py"},
     "signal": {
-        "engine/supervisor.py",
+        "engine/deaths.py",
         "engine/stop.py",
         "engine/probe.py",
         "corpus/shared.py",
@@ -150,7 +150,7 @@ def test_what_is_imported_within_the_package_exists() -> None:
             assert home_of(name) is not None, f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", ["errors.py", "corpus/ranges.py"])
+@pytest.mark.parametrize("module", ["errors.py", "cgroups.py", "corpus/ranges.py"])
 def test_the_lowest_modules_import_no_sibling(module: str) -> None:
     assert set() == imported_modules(module)
 

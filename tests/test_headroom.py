@@ -14,13 +14,12 @@ def cgroup(folder: Path, **files: str) -> None:
 
 
 def headrooms(tmp_path: Path, listing: str) -> list[int]:
-    (tmp_path / "listing").write_text(listing)
-    found = cgroup_headrooms(tmp_path / "listing", tmp_path / "sys")
-    return sorted(num_bytes for num_bytes, _ in found)
+    cgroup(tmp_path / "proc/self", cgroup=listing)
+    return sorted(num_bytes for num_bytes, _ in cgroup_headrooms(tmp_path))
 
 
 def test_every_limit_on_the_way_to_the_root_counts(tmp_path: Path) -> None:
-    top = tmp_path / "sys"
+    top = tmp_path / "sys/fs/cgroup"
     cgroup(top / "a/b", memory__max="max\n", memory__current="7\n")
     cgroup(
         top / "a", memory__max="100\n", memory__current="70\n",
@@ -34,7 +33,8 @@ def test_every_limit_on_the_way_to_the_root_counts(tmp_path: Path) -> None:
 def test_limits_of_the_older_cgroups_count_too(tmp_path: Path) -> None:
     # As a container sees it: its own group is the top, its path is the host's.
     cgroup(
-        tmp_path / "sys/memory", memory__limit_in_bytes="1000", memory__usage_in_bytes="1200",
+        tmp_path / "sys/fs/cgroup/memory",
+        memory__limit_in_bytes="1000", memory__usage_in_bytes="1200",
         memory__stat="total_inactive_file 300",
     )  # fmt: skip
 

@@ -12,6 +12,12 @@ from typing import NamedTuple
 
 import psutil
 
+from shmtext.cgroups import SYSTEM, Cgroup, cgroups
+
+V1_FILES = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+V2_FILES = ("memory.max", "memory.current", "inactive_file")
+"""Limit and usage, and which line of ``memory.stat`` tells how much can be reclaimed."""
+
 
 class FreeMemory(NamedTuple):
     """Bytes that can still be had, and whose limit that is."""
@@ -26,41 +32,18 @@ def free_memory() -> FreeMemory:
     return min([machine, *cgroup_headrooms()])
 
 
-def cgroup_headrooms(
-    listing: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
-) -> Iterator[FreeMemory]:
+def cgroup_headrooms(system: Path = SYSTEM) -> Iterator[FreeMemory]:
     """List what memory limits leave free, of every cgroup from this process's up to the root."""
-    for line in (_read(listing) or "").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if not controllers:
-            tops = [root, root / "unified"]
-            names = ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            tops = [root / "memory"]
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        else:
-            continue
-        # In a container the listed path may be the host's: its parents down to the top still hold.
-        inner = Path(path.lstrip("/"))
-        for top in tops:
-            for folder in (top / inner, *(top / parent for parent in inner.parents)):
-                headroom = _headroom(folder, *names)
-                if headroom is not None:
-                    yield FreeMemory(headroom, "this process's cgroup")
+    for group in cgroups("memory", system):
+        headroom = _headroom(group)
+        if headroom is not None:
+            yield FreeMemory(headroom, "this process's cgroup")
 
 
-def _headroom(folder: Path, limit: str, usage: str, reclaimable: str) -> int | None:
-    limit_bytes, used_bytes = _read(folder / limit), _read(folder / usage)
-    if not (limit_bytes and used_bytes and limit_bytes.isdecimal() and used_bytes.isdecimal()):
-        return None  # No such file, an empty one, or "max".
-    statistics = dict(
-        line.split(" ", 1) for line in (_read(folder / "memory.stat") or "").splitlines()
-    )
+def _headroom(group: Cgroup) -> int | None:
+    limit, usage, reclaimable = V1_FILES if group.is_v1 else V2_FILES
+    limit_bytes, used_bytes = group.read(limit), group.read(usage)
+    if not (limit_bytes.isdecimal() and used_bytes.isdecimal()):
+        return None  # no such file, an empty one, or "max"
+    statistics = dict(line.split(" ", 1) for line in group.read("memory.stat").splitlines())
     return max(0, int(limit_bytes) - int(used_bytes) + int(statistics.get(reclaimable, 0)))
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None

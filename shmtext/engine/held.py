@@ -22,12 +22,13 @@ from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import shard_size
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.settings import RenderSettings
+from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
-from shmtext.engine.supervisor import Limits, Workers
+from shmtext.engine.supervisor import Workers
 from shmtext.engine.worker import Setup
 from shmtext.errors import InputError
 

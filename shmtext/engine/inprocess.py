@@ -19,6 +19,7 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
+from shmtext.engine.deaths import Limits
 from shmtext.engine.machine import keep_freed_memory
 from shmtext.engine.progress import (
     EXAMPLE,
@@ -29,7 +30,7 @@ from shmtext.engine.progress import (
 )
 from shmtext.engine.shards import ShardTask, Watch, render_shard
 from shmtext.engine.stop import StopRequest
-from shmtext.engine.supervisor import POLL_S, Limits
+from shmtext.engine.supervisor import POLL_S
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import ShmtextError, WorkersError
 

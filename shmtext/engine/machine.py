@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+from shmtext.cgroups import SYSTEM, Cgroup, cgroups
+
 WORKER_BYTES = 120 << 20
 """Memory of a worker with its libraries and the atlas of a dozen faces; bounds their number."""
 
@@ -20,10 +22,10 @@ KEPT_BYTES = 64 << 20
 """Several batches' worth."""
 
 
-def default_num_workers() -> int:
+def default_num_workers(system: Path = SYSTEM) -> int:
     """How many workers the cores, the CPU quota and the memory allow; at least 1."""
     cores = len(os.sched_getaffinity(0))
-    quota = _cpu_quota()
+    quota = _cpu_quota(system)
     if quota is not None:
         cores = min(cores, max(1, int(quota)))
     fitting = int(psutil.virtual_memory().available) // WORKER_BYTES
@@ -42,35 +44,16 @@ def keep_freed_memory() -> None:
         mallopt(MALLOC_TRIM_THRESHOLD, KEPT_BYTES)
 
 
-def _cpu_quota() -> float | None:
+def _cpu_quota(system: Path) -> float | None:
     """Cores' worth of CPU time that the tightest cgroup on the way up allows; None: no limit."""
-    quotas = []
-    for line in _read(Path("/proc/self/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = Path("/sys/fs/cgroup") / ("cpu" if controllers else "")
-        folder = root / path.lstrip("/")
-        # The path is as the host sees it: inside a container only the root may be there.
-        for level in (folder, *folder.parents):
-            if level == root or root in level.parents:
-                quotas.append(_quota_v1(level) if controllers else _quota_v2(level))
+    quotas = map(_quota, cgroups("cpu", system))
     return min((quota for quota in quotas if quota), default=None)
 
 
-def _quota_v2(folder: Path) -> float | None:
-    quota, _, period = _read(folder / "cpu.max").partition(" ")
-    return int(quota) / int(period) if quota.isdecimal() else None
-
-
-def _quota_v1(folder: Path) -> float | None:
-    quota = _read(folder / "cpu.cfs_quota_us").strip()
-    period = _read(folder / "cpu.cfs_period_us").strip()
+def _quota(group: Cgroup) -> float | None:
+    if group.is_v1:
+        quota, period = group.read("cpu.cfs_quota_us"), group.read("cpu.cfs_period_us")
+    else:
+        quota, _, period = group.read("cpu.max").partition(" ")
+    # No limit is "max", or -1 in version 1.
     return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except OSError:
-        return ""

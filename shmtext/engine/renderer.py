@@ -16,11 +16,11 @@ from typing import Self, get_args
 
 from shmtext.config import Engine, Resume, RunConfig, check_choice, count
 from shmtext.dataset.folder import folder_path
+from shmtext.engine.deaths import Limits
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
 from shmtext.engine.run import RunOrder, RunSummary, render_into
-from shmtext.engine.supervisor import Limits
 from shmtext.errors import ConfigError, RendererError
 
 MAX_WORKERS = 1_000

@@ -1,22 +1,20 @@
-"""The worker processes: starting them, handing out shards, and what happens when one dies.
+"""The worker processes: starting them, handing out shards, and replacing those that die.
 
 The main process owns all scheduling. Each worker has one pipe; a task is two integers; at most
-one is under way per worker. A worker that dies has its shard handed out again and is replaced. An
-example that was being drawn in two deaths is quarantined: recorded as failed, and not drawn again.
-When workers die without getting anywhere, the run is stopped with a diagnosis. However a run ends,
-no worker is left with a shard of it, and nothing that is said of it later counts in the next.
+one is under way per worker. A worker that dies has its shard handed out again and is replaced; what
+its death means is decided in ``deaths.py``. However a run ends, no worker is left with a shard of
+it, and nothing that is said of it later counts in the next.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import time
 import weakref
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from typing import Any
 from shmtext.corpus.shared import Segment
 from shmtext.dataset.plan import Shard
 from shmtext.engine import worker
+from shmtext.engine.deaths import Death, Deaths, FailedStarts, Limits, Task
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import (
     EXAMPLE,
@@ -42,52 +41,7 @@ from shmtext.errors import RendererError, StorageError, WorkersError
 POLL_S = 0.2
 """How late a signal, a hang or progress is noticed; messages and deaths wake the loop at once."""
 
-ADVICE: dict[int, str] = {
-    signal.SIGKILL: " (as when memory runs out: free some, or use fewer workers)",
-    signal.SIGBUS: " (shared memory or a disk is full or failing: see /dev/shm and the folder)",
-    signal.SIGSEGV: " (a crash in a library, most often by a font: leave it out)",
-    signal.SIGABRT: " (a crash in a library, most often by a font: leave it out)",
-    signal.SIGILL: " (this CPU is too old for an installed wheel)",
-}
-
 _all_workers: weakref.WeakSet[Workers] = weakref.WeakSet()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When patience ends."""
-
-    start_s: float = 60
-    """For a worker to import its libraries, and then to open its fonts, on a crowded machine."""
-    take_up_s: float = 5
-    """For an idle worker to take up a shard, and to let go of a folder: it only waits for that. A
-    shard is taken from one that does not, if another worker has nothing to do."""
-    hang_s: float = 30
-    """Without a new example. The largest picture that is allowed takes about 2 s."""
-    commit_s: float = 300
-    """For a commit: storage may be slow, and a write can't be hurried by starting over."""
-    deaths_per_example: int = 2
-    kills_before_trial: int = 2
-    """SIGKILL comes from outside (a person, the kernel for want of memory) and strikes wherever a
-    worker happens to be, again and again where one is busy longest. So many in a row at one
-    example of a shard make it a suspect: from then on it is drawn alone before the shard."""
-    kills_on_trial: int = 3
-    """So many more in a row, within these few milliseconds, are not chance."""
-    start_errors: int = 3
-    """Workers in a row that said why they can't start: it will not get better."""
-    start_deaths: int = 12
-    """Workers in a row that ended without a word before they were ready: it may."""
-    start_kills: int = 30
-    """Likewise, where the last was a SIGKILL."""
-    fruitless_deaths: int = 30
-    """In a row, with no shard committed in between: seconds of trying."""
-    fruitless_kills: int = 45
-    """Likewise, where the last was a SIGKILL."""
-    fruitless_s: float = 25
-    """Time is up as well, after a few deaths: starting takes long on a crowded machine."""
-    few_deaths: int = 16
-    failed_examples: int = 10
-    """Quarantined, or 1 % of the run if that is more."""
 
 
 @dataclass(eq=False, slots=True)
@@ -113,33 +67,6 @@ class _Worker:
     """What it said before it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """A shard to render."""
-
-    shard: Shard
-    excluded: dict[int, str] = field(default_factory=dict)
-    """Examples of it that are not to be drawn, and why."""
-    suspect: int | None = None
-    """An example to try alone before."""
-
-
-@dataclass(eq=False, slots=True)
-class _Deaths:
-    """What deaths have taught so far in a run."""
-
-    num_examples: int
-    """Of the run."""
-    per_example: Counter[int] = field(default_factory=Counter)
-    quarantined: dict[int, str] = field(default_factory=dict)
-    """Examples that are not drawn any more, and why."""
-    last_of_shard: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """By shard: the example at which a worker was last killed, and how often in a row."""
-    num_fruitless: int = 0
-    """Deaths since a shard was last committed."""
-    fruitless_since_s: float = 0
-
-
 class Workers:
     """Worker processes that live as long as this object. A context manager."""
 
@@ -150,8 +77,7 @@ class Workers:
         self._slots = Segment.create(num_bytes, spill_folder, content="the workers' counters")
         self._rows = rows(self._slots.array(), num_workers)
         self._workers: list[_Worker | None] = [None] * num_workers
-        self._failed_starts: list[_Worker] = []
-        """In a row, with no worker having become ready."""
+        self._failed_starts = FailedStarts(self._limits)
         self._setup: worker.Setup | None = None
         self._target: worker.Target | None = None
         """Of the run under way; None between runs."""
@@ -215,8 +141,8 @@ class Workers:
         for alive in self._alive():
             if alive.is_ready:
                 alive.process.send(target)
-        queue = deque(_Task(shard) for shard in shards)
-        deaths = _Deaths(num_examples)
+        queue = deque(Task(shard) for shard in shards)
+        deaths = Deaths(self._limits, num_examples)
         failure = ""
         looked_s = time.monotonic()
         try:
@@ -234,7 +160,7 @@ class Workers:
                         break
                     match event:
                         case ShardDone():
-                            deaths.num_fruitless = 0
+                            deaths.shard_done()
                             yield event
                         case StorageError():
                             failure = failure or str(event)
@@ -312,7 +238,7 @@ class Workers:
 
     # -- talking -------------------------------------------------------------------------------
 
-    def _hand_out(self, queue: deque[_Task]) -> None:
+    def _hand_out(self, queue: deque[Task]) -> None:
         for number, alive in enumerate(self._workers):
             if not queue:
                 return
@@ -325,7 +251,7 @@ class Workers:
             alive.seen = self._seen(alive)
             alive.since_s = time.monotonic()
             if task.excluded or task.suspect is not None:
-                redo = worker.Redo(shard.start, shard.stop, task.excluded, task.suspect)
+                redo = worker.Redo(shard.start, shard.stop, dict(task.excluded), task.suspect)
                 alive.process.send(redo)
             else:
                 alive.process.send((shard.start, shard.stop))
@@ -368,7 +294,7 @@ class Workers:
                     alive.process.send(self._target)
             case "set up":
                 alive.is_set_up = True
-                self._failed_starts = []
+                self._failed_starts.one_started()
             case "released":
                 alive.owes_release = False
             case "done" if is_current:
@@ -417,87 +343,23 @@ class Workers:
                 alive.error = f"did not get on for {limit_s:.0f} s"
                 alive.process.popen.kill()
 
-    def _learn(self, dead: _Worker, deaths: _Deaths) -> _Task | None:
+    def _learn(self, dead: _Worker, deaths: Deaths) -> Task | None:
         """Draw conclusions from a death; return what has to be redone."""
-        limits = self._limits
-        how = _how_it_ended(dead)
-        if not dead.is_set_up:
-            self._failed_starts.append(dead)
-            num_errors = sum(bool(each.error) for each in self._failed_starts)
-            most = limits.start_kills if _was_killed(dead) else limits.start_deaths
-            if num_errors >= limits.start_errors or len(self._failed_starts) >= most:
-                raise WorkersError(f"workers end while they start: {how}")
-            return None
-        now_s = time.monotonic()
-        if deaths.num_fruitless == 0:
-            deaths.fruitless_since_s = now_s
-        deaths.num_fruitless += 1
-        shard = dead.shard
-        example = int(self._rows[dead.number, EXAMPLE])
-        was_killed = _was_killed(dead)
-        if shard is not None and shard.start <= example < shard.stop:
-            deaths.per_example[example] += 1
-            count = deaths.per_example[example]
-            most = limits.deaths_per_example
-            if was_killed:
-                count = self._count_kill(dead, example, deaths)
-                most = limits.kills_before_trial + limits.kills_on_trial
-            if count >= most:
-                deaths.quarantined[example] = f"ended its worker {count} times: {how}"
-        if len(deaths.quarantined) > max(limits.failed_examples, deaths.num_examples // 100):
-            raise WorkersError(
-                f"{len(deaths.quarantined)} examples ended their workers, the last so: {how}"
-            )
-        most = limits.fruitless_kills if was_killed else limits.fruitless_deaths
-        is_too_long = now_s - deaths.fruitless_since_s > limits.fruitless_s
-        if deaths.num_fruitless >= most or (
-            is_too_long and deaths.num_fruitless >= limits.few_deaths
-        ):
-            raise WorkersError(
-                f"workers ended {deaths.num_fruitless} times and no shard was done in between, "
-                f"the last so: {how}"
-            )
-        if shard is None:
-            return None
-        excluded = {
-            example: reason
-            for example, reason in deaths.quarantined.items()
-            if shard.start <= example < shard.stop
-        }
-        example, count = deaths.last_of_shard.get(shard.index, (NO_EXAMPLE, 0))
-        is_suspect = count >= limits.kills_before_trial and example not in excluded
-        return _Task(shard, excluded, example if is_suspect else None)
-
-    def _count_kill(self, dead: _Worker, example: int, deaths: _Deaths) -> int:
-        """Return how often in a row the shard's workers were killed at this example."""
-        assert dead.shard is not None
-        before, count = deaths.last_of_shard.get(dead.shard.index, (example, 0))
-        # A suspect that was drawn alone without harm is none any more.
-        has_passed = (
-            count >= self._limits.kills_before_trial and not self._rows[dead.number, ON_TRIAL]
+        row = self._rows[dead.number]
+        death = Death(
+            exit_code=dead.process.popen.returncode or 0,
+            last_words=dead.error,
+            shard=dead.shard,
+            example=int(row[EXAMPLE]),
+            was_on_trial=bool(row[ON_TRIAL]),
         )
-        count = count + 1 if before == example and not has_passed else 1
-        deaths.last_of_shard[dead.shard.index] = example, count
-        return count
+        if not dead.is_set_up:
+            self._failed_starts.learn(death)
+            return None
+        return deaths.learn(death, time.monotonic())
 
     def _alive(self) -> list[_Worker]:
         return [alive for alive in self._workers if alive is not None]
-
-
-def _was_killed(dead: _Worker) -> bool:
-    """Whether somebody else ended it: not this process, for hanging."""
-    return dead.process.popen.returncode == -signal.SIGKILL and not dead.error
-
-
-def _how_it_ended(dead: _Worker) -> str:
-    """Say what ended a worker and, as far as that tells, what to do."""
-    code = dead.process.popen.returncode or 0
-    if dead.error:
-        return dead.error
-    if code >= 0:
-        return f"it left with exit code {code}"
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-    return name + ADVICE.get(-code, "")
 
 
 def _forget_all() -> None:

@@ -26,8 +26,8 @@ from fault_runs import (
 )
 
 from shmtext import BalancedText, Renderer, RunConfig, RunSummary, render
+from shmtext.engine.deaths import Limits
 from shmtext.engine.progress import Progress
-from shmtext.engine.supervisor import Limits
 from shmtext.errors import RendererError
 
 pytestmark = pytest.mark.usefixtures("no_segment_left")
