@@ -17,8 +17,9 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints, all_in_ranges, seams
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import SOFT_HYPHEN, CharacterTable, describe
+from shmtext.draw.draws import Stream, words
 from shmtext.draw.settings import RenderSettings
-from shmtext.draw.style import Styles, draw_styles, style_words
+from shmtext.draw.style import Styles, draw_styles
 
 MAX_CHARACTERS = 10_000
 """Characters of an example; longer ones are skipped. A page of print has about 3,000."""
@@ -138,8 +139,8 @@ def style_texts(
             has_hyphen = _any_in_ranges(lines.codes == SOFT_HYPHEN, starts)
             skip(has_hyphen & needs_shaping, "U+00AD leaves no ink in a text that needs shaping")
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
-    words = style_words(settings.seed, start, start + len(texts))
-    styles = draw_styles(words, support, counts)
+    drawn = words(settings.seed, Stream.STYLE, start, start + len(texts))
+    styles = draw_styles(drawn, support, counts)
     return ShardTexts(
         texts=texts,
         lines=lines,
