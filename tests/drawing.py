@@ -43,15 +43,7 @@ def picture_maker(
 ) -> PictureMaker:
     """Return a maker for PNG unless ``output`` says otherwise; ``style`` as for ``Style``."""
     config = RunConfig(style=Style(**style), output=output or Output(image_format="png"), seed=seed)
-    settings = RenderSettings(
-        fonts=tuple(font_file(path) for path in fonts),
-        style=config.style,
-        output=config.output,
-        mode=config.picture_mode,
-        color_pairs=config.color_pairs,
-        seed=seed,
-    )
-    return PictureMaker(settings)
+    return PictureMaker(RenderSettings.of(config, tuple(map(font_file, fonts))))
 
 
 @dataclass(frozen=True)
