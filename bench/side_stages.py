@@ -80,15 +80,12 @@ def _draw(maker: PictureMaker, texts: RaggedTexts) -> tuple[float, float]:
     draw_s = encode_s = 0.0
     begin_s = time.thread_time()
 
-    def no_lap(_stage: str) -> None:
-        pass
-
-    def no_mark(_position: int) -> None:
+    def no_mark(_position: int | None) -> None:
         pass
 
     for shard in Plan(len(texts), "jpg").shards():
-        prepared = maker.prepare(texts.slice(shard.start, shard.stop), shard.start, no_lap)
-        for batch in maker.draw(prepared, no_mark, no_lap):
+        prepared = maker.prepare(texts.slice(shard.start, shard.stop), shard.start)
+        for batch in maker.draw(prepared, no_mark):
             drawn_s = time.thread_time()
             for picture in batch.pictures:
                 encode(picture)

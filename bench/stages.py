@@ -167,8 +167,8 @@ class Bench:
             folder.mkdir()
             folder_fd = os.open(folder, os.O_RDONLY)
             slice_ = self.texts.slice(shard.start, shard.stop)
-            texts = self.maker.prepare(slice_, shard.start, _no_lap)
-            for batch in self.maker.draw(texts, _no_mark, _no_lap):
+            texts = self.maker.prepare(slice_, shard.start)
+            for batch in self.maker.draw(texts, _no_mark):
                 names = [f"{shard.start + position:09d}.x" for position in batch.positions]
                 begin_cpu_s, begin_wall_s = time.thread_time(), time.perf_counter()
                 encoded = [encode(picture) for picture in batch.pictures]
@@ -239,11 +239,7 @@ class Bench:
         return Measured(cost, len(texts))
 
 
-def _no_lap(_stage: str) -> None:
-    pass
-
-
-def _no_mark(_position: int) -> None:
+def _no_mark(_position: int | None) -> None:
     pass
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from shmtext.config import Output, RunConfig, Style
 from shmtext.draw.faces import FontFile
-from shmtext.draw.reference import PictureMode
+from shmtext.draw.ink import PictureMode
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,8 +21,9 @@ from shmtext.dataset.folder import FileBytes, OutputFolder
 from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Plan, Shard
+from shmtext.draw.batch import Batch
 from shmtext.draw.encode import Encoder, crc32, encoder
-from shmtext.draw.pictures import PictureBatch, PictureMaker
+from shmtext.draw.pictures import Mark, PictureMaker
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE
 
@@ -65,7 +66,7 @@ def render_shard(
     ``excluded`` examples are not drawn but recorded as failed, for the reason given.
     """
     begin_s = time.monotonic()
-    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start, watch.lap)
+    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start)
     texts = _exclude(texts, {index - shard.start: why for index, why in excluded.items()})
     with FilesShard(target.folder, target.plan, shard) as sink:
         files = _draw_files(maker, texts, target.plan, sink, watch)
@@ -88,13 +89,13 @@ def render_shard(
 
 def draw_alone(maker: PictureMaker, corpus: RaggedTexts, example: int, watch: Watch) -> None:
     """Draw and encode one example, for no other purpose than to see whether that goes well."""
-    texts = maker.prepare(corpus.slice(example, example + 1), example, watch.lap)
+    texts = maker.prepare(corpus.slice(example, example + 1), example)
     encode = encoder(maker.settings.output)
 
-    def mark(_position: int) -> None:
+    def mark(_position: int | None) -> None:
         watch.about_to_draw(example)
 
-    for batch in maker.draw(texts, mark, watch.lap):
+    for batch in maker.draw(texts, mark):
         _encode(batch, encode, texts, mark)
 
 
@@ -131,15 +132,15 @@ def _draw_files(
     encode = encoder(maker.settings.output)
     num_images = 0
 
-    def mark(position: int) -> None:
-        watch.about_to_draw(start + position)
+    def mark(position: int | None) -> None:
+        watch.about_to_draw(NO_EXAMPLE if position is None else start + position)
 
     def lap(stage: str) -> None:
         # Only while it is drawn or encoded is an example to blame for what happens.
         watch.about_to_draw(NO_EXAMPLE)
         watch.lap(stage)
 
-    for batch in maker.draw(texts, mark, lap):
+    for batch in maker.draw(texts, mark):
         positions, encoded = _encode(batch, encode, texts, mark)
         lap("encode")
         for position, data in zip(positions, encoded, strict=True):
@@ -156,11 +157,11 @@ def _draw_files(
 
 
 def _encode(
-    batch: PictureBatch, encode: Encoder, texts: ShardTexts, mark: Callable[[int], None]
+    batch: Batch, encode: Encoder, texts: ShardTexts, mark: Mark
 ) -> tuple[list[int], list[FileBytes]]:
     """Encode a batch; return the positions that could be, and their bytes."""
     positions, encoded = [], []
-    for position, picture in zip(batch.positions, batch.pictures, strict=True):
+    for position, picture in zip(batch.positions.tolist(), batch.pictures, strict=True):
         mark(position)
         try:
             encoded.append(encode(picture))
