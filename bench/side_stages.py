@@ -80,7 +80,7 @@ def _draw(maker: PictureMaker, texts: RaggedTexts) -> tuple[float, float]:
     draw_s = encode_s = 0.0
     begin_s = time.thread_time()
 
-    def no_mark(_position: int) -> None:
+    def no_mark(_position: int | None) -> None:
         pass
 
     for shard in Plan(len(texts), "jpg").shards():

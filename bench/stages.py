@@ -37,7 +37,9 @@ from shmtext.dataset.plan import Plan
 from shmtext.draw import pictures
 from shmtext.draw.compose import Composer
 from shmtext.draw.encode import Encoder, encoder
+from shmtext.draw.ink import Ink
 from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.plain import PlainDrawer
 from shmtext.engine import to_dataset
 from shmtext.engine.inspect import run_status
 from shmtext.engine.renderer import Renderer
@@ -70,12 +72,12 @@ class Row:
 
 
 STAGES: dict[str, timed.Place] = {
-    "slice": (pictures, "cut_texts"),
+    "slice": (pictures, "decode_texts"),
     "style": (pictures, "style_texts"),
     "layout": (Composer, "lay_out"),
-    "raster": (Composer, "draw"),
-    "alone": (PictureMaker, "draw_reference"),
-    "color": (PictureMaker, "_color"),
+    "raster": (Composer, "strips"),
+    "alone": (PlainDrawer, "strip_of"),
+    "color": (Ink, "pictures"),
     "encode": (DatasetShard, "_encoded"),
     "write": (DatasetShard, "_write"),
     "checksum": (to_dataset, "_checksums"),
@@ -231,7 +233,7 @@ class Bench:
         return Measured(cost, len(texts))
 
 
-def _no_mark(_position: int) -> None:
+def _no_mark(_position: int | None) -> None:
     pass
 
 

@@ -20,7 +20,7 @@ from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
-from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fonts
+from shmtext.draw.faces import bundled_fonts, find_font_files, read_fonts
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import FontError
@@ -78,19 +78,7 @@ def texts_of(config: RunConfig) -> RaggedTexts:
 def settings_of(config: RunConfig) -> RenderSettings:
     """Read a config's fonts, as a run does before it begins."""
     fonts = read_fonts(find_font_files(config.style.fonts or [bundled_fonts()]))
-    return settings_with(fonts, config)
-
-
-def settings_with(fonts: tuple[FontFile, ...], config: RunConfig) -> RenderSettings:
-    """Combine fonts that were read before with everything else of a config."""
-    return RenderSettings(
-        fonts=fonts,
-        style=config.style,
-        output=config.output,
-        mode=config.picture_mode,
-        color_pairs=config.color_pairs,
-        seed=config.seed,
-    )
+    return RenderSettings.of(config, fonts)
 
 
 def usable_fonts(limit: int) -> list[Path]:

@@ -43,15 +43,7 @@ def picture_maker(
 ) -> PictureMaker:
     """Return a maker for PNG unless ``output`` says otherwise; ``style`` as for ``Style``."""
     config = RunConfig(style=Style(**style), output=output or Output(image_format="png"), seed=seed)
-    settings = RenderSettings(
-        fonts=tuple(font_file(path) for path in fonts),
-        style=config.style,
-        output=config.output,
-        mode=config.picture_mode,
-        color_pairs=config.color_pairs,
-        seed=seed,
-    )
-    return PictureMaker(settings)
+    return PictureMaker(RenderSettings.of(config, tuple(map(font_file, fonts))))
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,7 @@ def draw(maker: PictureMaker, texts: Sequence[str], start: int = 0) -> Drawing:
     num_alone = 0
     for batch in maker.draw(shard, lambda _position: None):
         num_alone += len(batch.positions) == 1
-        for position, picture in zip(batch.positions, batch.pictures, strict=True):
+        for position, picture in zip(batch.positions.tolist(), batch.pictures, strict=True):
             assert position not in pictures
             # Copied at once: what comes later must not be able to change it.
             pictures[position] = picture.copy()
@@ -140,15 +132,13 @@ def check_equality(drawing: Drawing, plain_every: int = 1) -> int:
         lines = shard.lines_of(position)
         face = plain_face(drawing, position)
         where = f"{lines!r} in {face.getname()} at {face.size} px"
-        reference = drawing.maker.draw_reference(shard, position)
+        reference = drawing.maker.draw_plainly(shard, position)
         assert not isinstance(reference, Skip), f"the reference does not draw {where}"
         assert_same(reference, picture, f"{where}, reference")
         if position % plain_every:
             continue
         colors = settings.color_pairs[int(shard.styles.pair_id[position])]
         plain = plain_picture(lines, face, colors, settings.mode)
-        if settings.mode == "rgb" and settings.output.image_format == "jpg":
-            plain = plain[:, :, ::-1]
         assert_same(plain, picture, f"{where}, plain drawing")
     return len(drawing.pictures)
 

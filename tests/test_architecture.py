@@ -52,6 +52,7 @@ HOMES: dict[str, set[str]] = {
     "PIL": {
         "draw/faces.py",
         "draw/glyphs.py",
+        "draw/ink.py",
         "draw/reference.py",
         "config.py",
         "engine/identity.py",

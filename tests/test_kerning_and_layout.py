@@ -17,7 +17,7 @@ from shmtext.draw import kerning
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces
 from shmtext.draw.kerning import NOT_HELD, NOT_KERNED, KerningTable
-from shmtext.draw.layout import GlyphBoxes, GlyphRun, Placement, place
+from shmtext.draw.layout import ControlBoxes, GlyphRun, Placement, place
 
 KERNED = tuple(path for path in BUNDLED if font_file(path).kern_pairs.size)
 
@@ -46,7 +46,7 @@ TEXTS = st.lists(LINES, min_size=1, max_size=4).filter(any)
 """No text is empty, some of its lines may be."""
 
 
-def arrays(texts: list[list[list[Glyph]]], line_px: list[int]) -> tuple[GlyphRun, GlyphBoxes]:
+def arrays(texts: list[list[list[Glyph]]], line_px: list[int]) -> tuple[GlyphRun, ControlBoxes]:
     glyphs = [glyph for lines in texts for line in lines for glyph in line]
 
     def column(name: str) -> NDArray[np.int64]:
@@ -58,7 +58,7 @@ def arrays(texts: list[list[list[Glyph]]], line_px: list[int]) -> tuple[GlyphRun
         text_lines=np.cumsum([0, *map(len, texts)]),
         line_px=np.array(line_px),
     )
-    boxes = GlyphBoxes(
+    boxes = ControlBoxes(
         left=column("left").astype(np.int32),
         right=column("right").astype(np.int32),
         right_is_hidden=column("is_hidden").astype(np.bool_),

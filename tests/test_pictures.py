@@ -255,7 +255,7 @@ def test_any_two_colours_are_blended_as_pillow_blends_them(font: int, background
 
 
 @pytest.mark.parametrize("image_format", ["jpg", "png"])
-def test_red_text_has_its_red_where_the_encoder_wants_it(image_format: str) -> None:
+def test_red_text_is_red_whatever_the_encoder_wants(image_format: str) -> None:
     maker = picture_maker(
         output=Output(image_format=image_format),
         font_colors=["#ff0000"],
@@ -263,7 +263,7 @@ def test_red_text_has_its_red_where_the_encoder_wants_it(image_format: str) -> N
     )
     picture = draw(maker, ["red"]).pictures[0]
 
-    assert [2 if image_format == "jpg" else 0] == np.flatnonzero(picture.any(axis=(0, 1))).tolist()
+    assert [0] == np.flatnonzero(picture.any(axis=(0, 1))).tolist()
 
 
 # -- bounds ----------------------------------------------------------------------------------
@@ -613,9 +613,9 @@ def test_whoever_looks_on_is_told_an_example_before_each_of_its_new_glyphs() -> 
     maker, told = picture_maker(), []
     shard = maker.prepare(pack_texts(["aab", "ba", "abc"]), 0)
     for _ in maker.draw(shard, told.append):
-        pass
+        assert told[-1] is None, "a picture comes when its text can do no harm any more"
 
-    assert [0, 0, 2] == sorted(told)
+    assert [0, 0, 2] == sorted(position for position in told if position is not None)
 
 
 # -- labels ----------------------------------------------------------------------------------

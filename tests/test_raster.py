@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from shmtext.draw.raster import PlacedGlyphs, combine, draw_strip
+from shmtext.draw.raster import PlacedGlyphs, combine, rasterise
 
 STRIDE = 8
 MAX_COLUMNS = 6
@@ -61,7 +61,7 @@ def test_a_strip_is_its_glyphs_pasted_one_after_the_other(parts: list[Line]) -> 
         np.array([count for _, count in placed], np.int64),
         1 + MAX_COLUMNS * np.arange(len(placed)),
     )
-    strip = draw_strip(columns, glyphs, int(seams[-1]))
+    strip = rasterise(columns, glyphs, int(seams[-1]))
 
     assert np.array_equal(draw_slowly(columns, glyphs, int(seams[-1])), strip)
 
@@ -70,13 +70,13 @@ def test_three_glyphs_over_one_another_are_combined_in_their_order() -> None:
     columns = atlas(20)
     glyphs = PlacedGlyphs(np.array([0, 1, 2, 2]), np.array([4, 4, 4, 1]), np.array([1, 5, 9, 13]))
 
-    assert np.array_equal(draw_slowly(columns, glyphs, 7), draw_strip(columns, glyphs, 7))
+    assert np.array_equal(draw_slowly(columns, glyphs, 7), rasterise(columns, glyphs, 7))
 
 
 def test_rows_without_a_glyph_are_blank() -> None:
     columns = np.full((5, STRIDE), 200, np.uint8)
     columns[0] = 0
-    strip = draw_strip(columns, PlacedGlyphs(np.array([2]), np.array([1]), np.array([4])), 5)
+    strip = rasterise(columns, PlacedGlyphs(np.array([2]), np.array([1]), np.array([4])), 5)
 
     assert [0, 0, 200, 0, 0] == strip[:, 0].tolist()
 
@@ -92,6 +92,6 @@ def test_coverages_are_combined_as_pillow_combines_them() -> None:
 def test_a_drawing_leaves_the_atlas_as_it_was() -> None:
     columns = atlas(10)
     before = columns.copy()
-    draw_strip(columns, PlacedGlyphs(np.array([0, 1]), np.array([3, 3]), np.array([1, 4])), 5)
+    rasterise(columns, PlacedGlyphs(np.array([0, 1]), np.array([3, 3]), np.array([1, 4])), 5)
 
     assert np.array_equal(before, columns)

@@ -13,7 +13,9 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from shmtext.draw import reference
 from shmtext.draw.faces import can_shape
-from shmtext.draw.reference import Canvas, PictureMode, paint, ramp, trace_lines
+from shmtext.draw.ink import Ink, PictureMode, ramp
+from shmtext.draw.reference import Canvas, cover, trace_lines
+from shmtext.draw.strip import Cells, Strip
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
 MODES = st.sampled_from(["gray", "rgb"])
@@ -31,7 +33,10 @@ def draw(
     lines: list[str], face: ImageFont.FreeTypeFont, colors: tuple[str, str], mode: PictureMode
 ) -> np.ndarray:
     trace = trace_lines(lines, face)
-    return paint(trace, trace.masks(), colors, mode)
+    mask, patches = cover(trace, trace.masks())
+    strip = Strip(np.zeros(1, np.int64), mask, Cells.of_one(mask), patches)
+    (picture,) = Ink([colors], mode).pictures(strip, np.zeros(1, np.int64))
+    return picture
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)

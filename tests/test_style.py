@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shmtext.draw.style import WORDS_PER_EXAMPLE, choose, draw_styles, style_words
+from shmtext.draw.draws import WORDS_PER_BLOCK, Stream, choose, words
+from shmtext.draw.style import draw_styles
 
 SEEDS = st.integers(0, 2**64 - 1)
 NUM_EXAMPLES = 60_000
@@ -40,28 +41,46 @@ def chi_square(values: NDArray[np.int64], num_choices: int) -> float:
 def test_words_depend_on_seed_and_example_alone(
     seed: int, start: int, before: int, num: int
 ) -> None:
-    whole = style_words(seed, start, start + before + num)
-    part = style_words(seed, start + before, start + before + num)
+    whole = words(seed, Stream.STYLE, start, start + before + num)
+    part = words(seed, Stream.STYLE, start + before, start + before + num)
 
-    assert (before + num, WORDS_PER_EXAMPLE) == whole.shape
+    assert (before + num, WORDS_PER_BLOCK) == whole.shape
     assert np.array_equal(whole[before:], part)
 
 
 @given(SEEDS, SEEDS)
 def test_other_seeds_draw_other_words(seed: int, other: int) -> None:
     if seed != other:
-        assert not (style_words(seed, 0, 8) == style_words(other, 0, 8)).any()
+        assert not (words(seed, Stream.STYLE, 0, 8) == words(other, Stream.STYLE, 0, 8)).any()
+
+
+@given(SEEDS, st.integers(0, 2**63), st.integers(0, 2**32))
+def test_a_block_is_what_the_counter_s_second_word_addresses(
+    seed: int, example: int, block: int
+) -> None:
+    by_hand = np.random.Philox(key=seed | Stream.STYLE << 64, counter=example | block << 64)
+
+    assert (
+        by_hand.random_raw(4).tolist()
+        == words(seed, Stream.STYLE, example, example + 1, block)[0].tolist()
+    )
+
+
+def test_blocks_of_an_example_have_other_words_each() -> None:
+    drawn = [words(3, Stream.STYLE, 0, 50, block) for block in range(4)]
+
+    assert 800 == np.unique(np.concatenate(drawn)).size
 
 
 def test_the_first_words_of_seed_0_are_these() -> None:
     """Other words would be another dataset under the same settings."""
-    assert GOLDEN_WORDS == style_words(0, 0, 2).tolist()
-    assert GOLDEN_LATER_WORDS == style_words(0, 1_000_000, 1_000_001).tolist()
-    assert GOLDEN_SEED_WORDS == style_words(2**64 - 1, 3, 4).tolist()
+    assert GOLDEN_WORDS == words(0, Stream.STYLE, 0, 2).tolist()
+    assert GOLDEN_LATER_WORDS == words(0, Stream.STYLE, 1_000_000, 1_000_001).tolist()
+    assert GOLDEN_SEED_WORDS == words(2**64 - 1, Stream.STYLE, 3, 4).tolist()
 
 
 def test_the_first_draws_of_seed_0_are_these() -> None:
-    styles = draw_styles(style_words(0, 0, 12), None, (10, 3, 4))
+    styles = draw_styles(words(0, Stream.STYLE, 0, 12), None, (10, 3, 4))
 
     assert GOLDEN_FONTS == styles.font_id.tolist()
     assert GOLDEN_SIZES == styles.size_id.tolist()
@@ -69,7 +88,7 @@ def test_the_first_draws_of_seed_0_are_these() -> None:
 
 
 def test_fonts_sizes_and_colours_are_drawn_evenly() -> None:
-    styles = draw_styles(style_words(11, 0, NUM_EXAMPLES), None, (12, 5, 7))
+    styles = draw_styles(words(11, Stream.STYLE, 0, NUM_EXAMPLES), None, (12, 5, 7))
 
     assert abs(chi_square(styles.font_id, 12)) < 4
     assert abs(chi_square(styles.size_id, 5)) < 4
@@ -77,14 +96,14 @@ def test_fonts_sizes_and_colours_are_drawn_evenly() -> None:
 
 
 def test_fonts_sizes_and_colours_are_drawn_independently() -> None:
-    styles = draw_styles(style_words(12, 0, NUM_EXAMPLES), None, (6, 5, 4))
+    styles = draw_styles(words(12, Stream.STYLE, 0, NUM_EXAMPLES), None, (6, 5, 4))
     both = (styles.font_id * 5 + styles.size_id) * 4 + styles.pair_id
 
     assert abs(chi_square(both, 120)) < 4
 
 
 def test_neighbouring_examples_are_drawn_independently() -> None:
-    fonts = draw_styles(style_words(13, 0, NUM_EXAMPLES), None, (9, 1, 1)).font_id
+    fonts = draw_styles(words(13, Stream.STYLE, 0, NUM_EXAMPLES), None, (9, 1, 1)).font_id
 
     assert abs(chi_square(fonts[:-1] * 9 + fonts[1:], 81)) < 4
 
@@ -101,7 +120,7 @@ def test_a_font_is_drawn_only_among_those_that_cover_the_text(
     seed: int, num_fonts: int, mask: int
 ) -> None:
     support = np.random.default_rng(mask).random((50, num_fonts)) < 0.4
-    fonts = draw_styles(style_words(seed, 0, 50), support, (num_fonts, 1, 1)).font_id
+    fonts = draw_styles(words(seed, Stream.STYLE, 0, 50), support, (num_fonts, 1, 1)).font_id
 
     covered = support.any(axis=1)
     assert support[np.arange(50), fonts][covered].all()
@@ -110,23 +129,23 @@ def test_a_font_is_drawn_only_among_those_that_cover_the_text(
 
 def test_among_fonts_that_cover_the_text_all_are_drawn_evenly() -> None:
     support = np.tile([False, True, True, False, True], (NUM_EXAMPLES, 1))
-    fonts = draw_styles(style_words(14, 0, NUM_EXAMPLES), support, (5, 1, 1)).font_id
+    fonts = draw_styles(words(14, Stream.STYLE, 0, NUM_EXAMPLES), support, (5, 1, 1)).font_id
 
     assert {1, 2, 4} == set(fonts.tolist())
     assert abs(chi_square(np.searchsorted([1, 2, 4], fonts), 3)) < 4
 
 
 def test_full_support_draws_as_no_support_at_all() -> None:
-    words = style_words(15, 0, 500)
-    full = draw_styles(words, np.ones((500, 7), np.bool_), (7, 2, 3))
+    drawn = words(15, Stream.STYLE, 0, 500)
+    full = draw_styles(drawn, np.ones((500, 7), np.bool_), (7, 2, 3))
 
-    assert np.array_equal(draw_styles(words, None, (7, 2, 3)).font_id, full.font_id)
+    assert np.array_equal(draw_styles(drawn, None, (7, 2, 3)).font_id, full.font_id)
 
 
 def test_colours_and_sizes_do_not_depend_on_what_fonts_cover() -> None:
-    words = style_words(16, 0, 500)
+    drawn = words(16, Stream.STYLE, 0, 500)
     partly = np.random.default_rng(1).random((500, 7)) < 0.5
-    one, other = draw_styles(words, None, (7, 2, 3)), draw_styles(words, partly, (7, 2, 3))
+    one, other = draw_styles(drawn, None, (7, 2, 3)), draw_styles(drawn, partly, (7, 2, 3))
 
     assert np.array_equal(one.size_id, other.size_id)
     assert np.array_equal(one.pair_id, other.pair_id)

@@ -14,12 +14,17 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GlyphBoxes:
-    """Boxes around the ink of a batch's glyphs, those of all texts end to end."""
+    """Boxes around the ink of a batch's glyphs, those of all texts end to end.
+
+    A character that leaves ink has a box, and no other; but in a text that needs shaping, where
+    Raqm does not tell which glyph is whose, each line with ink has one.
+    """
 
     seams: Ints
     """Between texts, ``(num_texts + 1,)``."""
     cluster: Ints
-    """First character, in the text's label, of those that a box stands for, ``(num_boxes,)``."""
+    """First character, in the text's label, of those that a box stands for, ``(num_boxes,)``. A
+    newline between lines counts as a character."""
     corners: NDArray[np.float32]
     """Pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner, then
     clockwise. A box ends behind its last pixel."""

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
+from shmtext.draw.batch import GlyphBoxes
+from shmtext.draw.boxes import corners
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyphs import FaceMetrics, GlyphAtlas
 from shmtext.draw.kerning import NOT_HELD, OUT_OF_BOUNDS, KerningTable
-from shmtext.draw.layout import GlyphBoxes, GlyphRun, Placement, place
-from shmtext.draw.raster import PlacedGlyphs, draw_strip
+from shmtext.draw.layout import ControlBoxes, GlyphRun, Placement, place
+from shmtext.draw.raster import PlacedGlyphs, rasterise
+from shmtext.draw.strip import Cells, Strip
 from shmtext.draw.texts import ShardTexts
 
 STRIP_ROWS = 32_768
@@ -58,6 +61,11 @@ class Group:
         return self.line_starts[self.text_lines]
 
     @property
+    def line_of_glyph(self) -> Ints:
+        """Number within the group of each glyph's line."""
+        return np.repeat(np.arange(self.line_starts.size - 1), np.diff(self.line_starts))
+
+    @property
     def text_of_glyph(self) -> Ints:
         """Number within the group of each glyph's text."""
         return np.repeat(np.arange(self.positions.size), np.diff(self.text_starts))
@@ -70,6 +78,8 @@ class Composition:
     group: Group
     glyphs: NDArray[np.void]
     """Of each character, dtype ``GLYPH``."""
+    line_px: Ints
+    """From one line's top to the next one's, of each text."""
     placement: Placement
     is_exact: NDArray[np.bool_]
     """Which texts come out as Pillow draws them, ``(num_texts,)``."""
@@ -88,8 +98,11 @@ class Composition:
 class Composer:
     """Glyphs and kerning of all faces, kept between shards."""
 
-    def __init__(self, faces: Faces, metrics: FaceMetrics, table: CharacterTable) -> None:
+    def __init__(
+        self, faces: Faces, metrics: FaceMetrics, table: CharacterTable, *, with_boxes: bool
+    ) -> None:
         self.metrics = metrics
+        self._with_boxes = with_boxes
         self._table = table
         self._atlas = GlyphAtlas(faces, metrics)
         self._kerning = KerningTable(faces)
@@ -116,14 +129,15 @@ class Composer:
         # ``take``: indexing an array of records takes thirty times as long.
         glyphs = self._atlas.glyphs.take(slots)
         kerning, is_kerning_known = self._kerning_of(group, face_of_glyph)
+        line_px = self.metrics.line_px[group.face_id]
         placement = place(
             GlyphRun(
                 advance_26_6=glyphs["advance_26_6"] + kerning,
                 line_starts=group.line_starts,
                 text_lines=group.text_lines,
-                line_px=self.metrics.line_px[group.face_id],
+                line_px=line_px,
             ),
-            GlyphBoxes(
+            ControlBoxes(
                 left=glyphs["box_left"],
                 right=glyphs["box_right"],
                 right_is_hidden=glyphs["box_is_hidden"],
@@ -133,7 +147,7 @@ class Composer:
         )
         fits = all_in_ranges(glyphs["fits"], group.text_starts)
         is_exact = placement.is_certain & fits & is_kerning_known
-        return Composition(group, glyphs, placement, is_exact)
+        return Composition(group, glyphs, line_px, placement, is_exact)
 
     def inkless(self, face_id: int, characters: NDArray[np.int32]) -> NDArray[np.int32]:
         """Those of some characters that should leave ink in a face, and leave none."""
@@ -142,62 +156,39 @@ class Composer:
         slots = self._atlas.slots(face_ids, characters, self._table, lambda _glyph: None)
         return characters[~self._atlas.glyphs["has_ink"][slots] & ~self._table.is_blank[characters]]
 
-    def draw(
-        self, composed: Composition, is_wanted: NDArray[np.bool_]
-    ) -> Iterator[tuple[Ints, NDArray[np.uint8]]]:
-        """Draw the wanted ones of the exact texts: batches of texts, and their masks side by side.
-
-        Texts are given as numbers within the group. ``cut`` separates the masks.
-        """
-        group, placement = composed.group, composed.placement
-        num_lines = np.diff(group.text_lines)
-        width = np.where(is_wanted, composed.width_px, 0)
-        text_stops = np.cumsum(width * num_lines)
-        line_stops = np.cumsum(np.repeat(width, num_lines))
-        line_of_glyph = np.repeat(np.arange(line_stops.size), np.diff(group.line_starts))
-        text_of_glyph = group.text_of_glyph
-        origin = line_stops[line_of_glyph] - (width + placement.left)[text_of_glyph]
-        inked = np.flatnonzero((composed.glyphs["num_columns"] > 0) & is_wanted[text_of_glyph])
-        glyphs = composed.glyphs.take(inked)
-        start = origin[inked] + placement.pen_px[inked] + glyphs["ink_left"]
-        num_columns = glyphs["num_columns"].astype(np.int64)
-        first_row = glyphs["first_row"].astype(np.int64)
-        glyph_seams = np.searchsorted(text_of_glyph[inked], np.arange(width.size + 1))
-        columns = self._atlas.columns(int(self.metrics.stride[group.face_id[0]]))
-        for first, last in _batches(text_stops):
-            begin = int(text_stops[first - 1]) if first else 0
-            batch = slice(*glyph_seams[[first, last]].tolist())
-            placed = PlacedGlyphs(start[batch] - begin, num_columns[batch], first_row[batch])
-            strip = draw_strip(columns, placed, int(text_stops[last - 1]) - begin)
+    def strips(self, composed: Composition, is_wanted: NDArray[np.bool_]) -> Iterator[Strip]:
+        """Draw the masks of the wanted ones of the exact texts, a batch at a time."""
+        ink = PlacedInk.of(composed, is_wanted)
+        for first, last in _batches(ink.text_stops):
             texts = first + np.flatnonzero(is_wanted[first:last])
             if texts.size:
-                yield texts, cv2.transpose(strip)  # type: ignore[misc]
+                masks = self.rasterise(composed, ink, first, last)
+                boxes = _boxes(composed, ink, texts) if self._with_boxes else None
+                positions = composed.group.positions[texts]
+                yield Strip(positions, masks, self._cells(composed, texts), boxes=boxes)
 
-    def cut(
-        self, composed: Composition, texts: Ints, masks: NDArray[np.uint8]
-    ) -> list[NDArray[np.uint8]]:
-        """Cut masks, or pictures made of them, to one view for each of the group's ``texts``.
+    def rasterise(
+        self, composed: Composition, ink: PlacedInk, first: int, last: int
+    ) -> NDArray[np.uint8]:
+        """Draw the masks of the group's texts ``[first, last)`` side by side."""
+        begin = int(ink.text_stops[first - 1]) if first else 0
+        batch = ink.of_texts(first, last)
+        placed = PlacedGlyphs(
+            ink.start[batch] - begin, ink.num_columns[batch], ink.first_row[batch]
+        )
+        columns = self._atlas.columns(int(self.metrics.stride[composed.group.face_id[0]]))
+        transposed = rasterise(columns, placed, int(ink.text_stops[last - 1]) - begin)
+        return cv2.transpose(transposed)  # type: ignore[return-value]
 
-        Those of several lines are copied, since their lines lie side by side, too.
-        """
+    def _cells(self, composed: Composition, texts: Ints) -> Cells:
+        """Where some of the group's texts lie in the strip that they make."""
         num_lines = np.diff(composed.group.text_lines)[texts]
         columns = composed.width_px[texts] * num_lines
-        stop = np.cumsum(columns)
-        above = self.metrics.above_px[composed.group.face_id[texts]]
-        cuts = zip(
-            (above + composed.placement.top[texts]).tolist(),
-            (above + composed.placement.bottom[texts]).tolist(),
-            (stop - columns).tolist(),
-            stop.tolist(),
-            num_lines.tolist(),
-            strict=True,
-        )
-        return [
-            masks[top:bottom, begin:end]
-            if count == 1
-            else _stack_lines(masks[top : top + (bottom - top) // count, begin:end], count)
-            for top, bottom, begin, end, count in cuts
-        ]
+        right = np.cumsum(columns)
+        top = self.metrics.above_px[composed.group.face_id[texts]] + composed.placement.top[texts]
+        # Texts of several lines have no ink outside of these, which then are all of one height.
+        bottom = top + composed.height_px[texts] // num_lines
+        return Cells(top, bottom, right - columns, right, num_lines)
 
     def _kerning_of(
         self, group: Group, face_of_glyph: Ints
@@ -223,8 +214,76 @@ class Composer:
         return kerning, is_known
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedInk:
+    """Glyphs with ink of a group's wanted texts, as if these made one long strip.
+
+    Arrays have shape ``(num_glyphs,)``.
+    """
+
+    index: Ints
+    """Of each glyph among the group's characters."""
+    start: Ints
+    """First column in the strip."""
+    num_columns: Ints
+    first_row: Ints
+    """Of the atlas."""
+    text_seams: Ints
+    """Of the group's texts among these glyphs, ``(num_texts + 1,)``."""
+    text_stops: Ints
+    """Column of the strip behind each of the group's texts, ``(num_texts,)``."""
+
+    @classmethod
+    def of(cls, composed: Composition, is_wanted: NDArray[np.bool_]) -> PlacedInk:
+        """Find the ink of the wanted texts, and lay their lines side by side."""
+        group, placement = composed.group, composed.placement
+        num_lines = np.diff(group.text_lines)
+        width = np.where(is_wanted, composed.width_px, 0)
+        line_stops = np.cumsum(np.repeat(width, num_lines))
+        text_of_glyph = group.text_of_glyph
+        origin = line_stops[group.line_of_glyph] - (width + placement.left)[text_of_glyph]
+        index = np.flatnonzero((composed.glyphs["num_columns"] > 0) & is_wanted[text_of_glyph])
+        glyphs = composed.glyphs.take(index)
+        return cls(
+            index=index,
+            start=origin[index] + placement.pen_px[index] + glyphs["ink_left"],
+            num_columns=glyphs["num_columns"].astype(np.int64),
+            first_row=glyphs["first_row"].astype(np.int64),
+            text_seams=np.searchsorted(text_of_glyph[index], np.arange(width.size + 1)),
+            text_stops=np.cumsum(width * num_lines),
+        )
+
+    def of_texts(self, first: int, last: int) -> slice:
+        """Which of the glyphs belong to the texts ``[first, last)``."""
+        return slice(int(self.text_seams[first]), int(self.text_seams[last]))
+
+
+def _boxes(composed: Composition, ink: PlacedInk, texts: Ints) -> GlyphBoxes:
+    """Box the ink of each glyph of some texts, which stand in a row but for unwanted ones."""
+    group, placement = composed.group, composed.placement
+    first, last = int(texts[0]), int(texts[-1]) + 1
+    index = ink.index[ink.of_texts(first, last)]
+    seams = np.append(ink.text_seams[texts], ink.text_seams[last]) - ink.text_seams[first]
+    text = np.repeat(texts, np.diff(seams))
+    glyphs = composed.glyphs.take(index)
+    line = group.line_of_glyph[index] - group.text_lines[text]
+    left = placement.pen_px[index] + glyphs["ink_left"] - placement.left[text]
+    line_top = line * composed.line_px[text] - placement.top[text]
+    return GlyphBoxes(
+        seams=seams,
+        # A newline stands before every line but the first.
+        cluster=index - group.text_starts[text] + line,
+        corners=corners(
+            left,
+            line_top + glyphs["ink_top"],
+            left + glyphs["num_columns"],
+            line_top + glyphs["ink_bottom"],
+        ),
+    )
+
+
 def _batches(text_stops: Ints) -> Iterator[tuple[int, int]]:
-    """Cut texts into batches of at most ``STRIP_ROWS`` columns, but at least one text."""
+    """Divide texts into batches of at most ``STRIP_ROWS`` columns, but at least one text."""
     first = 0
     while first < text_stops.size:
         begin = int(text_stops[first - 1]) if first else 0
@@ -232,10 +291,3 @@ def _batches(text_stops: Ints) -> Iterator[tuple[int, int]]:
         last = max(last, first + 1)
         yield first, last
         first = last
-
-
-def _stack_lines(lines: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """Put ``count`` lines of equal width, side by side, one below the other."""
-    height, width, *channels = lines.shape[0], lines.shape[1] // count, *lines.shape[2:]
-    stacked = lines.reshape(height, count, width, *channels).swapaxes(0, 1)
-    return np.ascontiguousarray(stacked).reshape(count * height, width, *channels)

@@ -73,6 +73,8 @@ GLYPH = np.dtype(
         ("ink_left", np.int32),
         ("num_columns", np.int32),
         ("first_row", np.int32),
+        ("ink_top", np.int32),
+        ("ink_bottom", np.int32),
         ("box_left", np.int32),
         ("box_right", np.int32),
         ("box_top", np.int32),
@@ -85,7 +87,8 @@ GLYPH = np.dtype(
 """What is known of a glyph, in pixels from the pen at the top of the line:
 
 ``advance_26_6`` in 64ths of a pixel; ``ink_left`` its first column with ink, ``num_columns`` from
-there to the last, ``first_row`` where they begin in the atlas; ``box_*`` its control box together
+there to the last, ``first_row`` where they begin in the atlas; ``ink_top`` its first row with ink,
+``ink_bottom`` behind the last; ``box_*`` its control box together
 with the pen's way, as Pillow's ``getbbox`` has it; ``box_is_hidden`` where the control box ends
 within the advance, which ``box_right`` then is; ``fits`` unless the box leaves the face's frame, or
 there is no ink where ink is due: texts with such glyphs are drawn, or refused, one by one.
@@ -185,6 +188,8 @@ class GlyphAtlas:
             left + ink[0],
             num_columns,
             first_row,
+            top + ascent + ink[1],
+            top + ascent + ink[3],
             left,
             left + width,
             top + ascent,

@@ -39,7 +39,7 @@ class GlyphRun:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GlyphBoxes:
+class ControlBoxes:
     """Control boxes of a run's glyphs, relative to pen and line top, in pixels."""
 
     left: Int32s
@@ -64,7 +64,7 @@ class Placement:
     """Whether these numbers are Pillow's beyond doubt, and no two lines' ink can meet."""
 
 
-def place(run: GlyphRun, boxes: GlyphBoxes) -> Placement:
+def place(run: GlyphRun, boxes: ControlBoxes) -> Placement:
     """Lay out every text of a run; one set of numpy calls, whatever their number."""
     num_glyphs = np.diff(run.line_starts)
     pen = seams(run.advance_26_6)

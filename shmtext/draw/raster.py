@@ -40,7 +40,7 @@ def combine(under: NDArray[np.uint8], over: NDArray[np.uint8]) -> NDArray[np.uin
     return over + ((product + (product >> 8)) >> 8).astype(np.uint8)
 
 
-def draw_strip(atlas: NDArray[np.uint8], glyphs: PlacedGlyphs, num_rows: int) -> NDArray[np.uint8]:
+def rasterise(atlas: NDArray[np.uint8], glyphs: PlacedGlyphs, num_rows: int) -> NDArray[np.uint8]:
     """Return the strip, shape ``(num_rows, stride)``, that glyphs of an atlas make."""
     stop = glyphs.start + glyphs.num_columns
     # Rows up to the furthest end of all earlier glyphs may hold ink already: what a glyph has

@@ -1,7 +1,8 @@
-"""The plain way to draw a text: Pillow's ``ImageDraw.text``, one text at a time.
+"""The plain way to draw a text's mask: as Pillow's ``ImageDraw.text`` does, one text at a time.
 
 It is what batch composition must equal, pixel for pixel, and what draws the texts that batches
-can't: those that need shaping or reordering (with Raqm) and glyphs that leave their frame.
+can't: those that need shaping or reordering (with Raqm) and glyphs that leave their frame. Which
+these are, and why some are not drawn at all, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-PictureMode = Literal["gray", "rgb"]
+from shmtext.draw.batch import Pixels
+from shmtext.draw.strip import Patch
+
 Mask = Image.Image
-PILLOW_MODES: dict[PictureMode, Literal["L", "RGB"]] = {"gray": "L", "rgb": "RGB"}
 
 MAX_UNMEASURED_PIXELS = 1 << 26
 """Most that a text's masks may come to before its canvas is known, 64 MB: estimated from lengths
@@ -58,13 +58,17 @@ class LineTrace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """Lines laid out in a face, before they are coloured."""
+    """Lines laid out in a face."""
 
     lines: Sequence[str]
     face: ImageFont.FreeTypeFont
     traces: Sequence[LineTrace]
     canvas: Canvas
     """The least that holds every line's ink and advance whole."""
+
+    def origin(self, line: int, x: int, y: int) -> tuple[int, int]:
+        """Where on the canvas a point lies, given from the origin of a line, in pixels."""
+        return x - self.canvas.left, line * sum(self.face.getmetrics()) + y - self.canvas.top
 
     def masks(self) -> list[Mask]:
         """Coverage of each line over its box; those that are missing are drawn now."""
@@ -106,32 +110,21 @@ def _draw_mask(line: str, face: ImageFont.FreeTypeFont) -> tuple[Mask, tuple[int
     return Image.Image()._new(core), offset
 
 
-def paint(
-    trace: Trace, masks: Sequence[Mask], colors: tuple[str, str], mode: PictureMode
-) -> NDArray[np.uint8]:
-    """Draw lines in ``(font_color, background_color)``, as ``ImageDraw.text`` would.
+def cover(trace: Trace, line_masks: Sequence[Mask]) -> tuple[Pixels, list[Patch]]:
+    """Lay masks of lines out on the canvas: coverage, shape ``(height, width)``.
 
-    Returns shape ``(height, width)``, or ``(height, width, 3)`` in red, green, blue order.
+    Lines that reach into rows of earlier ones come as patches: Pillow inks a line after the other,
+    and rounds each time, which may be a level off from inking what their coverages come to.
     """
-    font_color, background_color = colors
-    canvas = trace.canvas
-    picture = Image.new(PILLOW_MODES[mode], (canvas.width_px, canvas.height_px), background_color)
-    context = ImageDraw.Draw(picture)
-    line_px = sum(trace.face.getmetrics())
-    for number, (line, mask) in enumerate(zip(trace.traces, masks, strict=True)):
-        origin = line.left - canvas.left, number * line_px + line.top - canvas.top
-        context.bitmap(origin, mask, fill=font_color)
-    return np.array(picture)
-
-
-def ramp(colors: tuple[str, str], mode: PictureMode) -> NDArray[np.uint8]:
-    """What each coverage 0 to 255 comes to in these colours, as Pillow itself blends it.
-
-    Shape ``(256,)`` gray or ``(256, 3)`` red, green, blue.
-    """
-    font_color, background_color = colors
-    picture = Image.new(PILLOW_MODES[mode], (256, 1), background_color)
-    coverage = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
-    ImageDraw.Draw(picture).bitmap((0, 0), coverage, fill=font_color)
-    blended: NDArray[np.uint8] = np.array(picture)[0]
-    return blended
+    canvas = Image.new("L", (trace.canvas.width_px, trace.canvas.height_px))
+    context = ImageDraw.Draw(canvas)
+    patches: list[Patch] = []
+    reached = 0
+    for number, (line, mask) in enumerate(zip(trace.traces, line_masks, strict=True)):
+        left, top = trace.origin(number, line.left, line.top)
+        if top < reached:
+            patches.append(Patch(top, left, np.asarray(mask)))
+        else:
+            context.bitmap((left, top), mask, fill=255)
+        reached = max(reached, top + mask.height)
+    return np.array(canvas), patches

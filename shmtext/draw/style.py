@@ -1,7 +1,7 @@
 """What is drawn for example ``i``: a font, a size, a pair of colours.
 
-Draws come from a Philox stream addressed by ``(seed, example_index)``: four 64-bit words an
-example, whichever worker asks, in whatever order. Nothing is drawn on a canvas here.
+Of an example's words in the stream ``STYLE`` (see ``draws.py``) the first decides the font, the
+second the size, the third the colours. Nothing is drawn on a canvas here.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-WORDS_PER_EXAMPLE = 4
-STYLE_STREAM = 1
-"""Second half of the Philox key; other purposes take other numbers, so that streams never meet."""
+from shmtext.draw.draws import Words, choose
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,27 +23,8 @@ class Styles:
     pair_id: NDArray[np.int64]
 
 
-def style_words(seed: int, start: int, stop: int) -> NDArray[np.uint64]:
-    """Random words of examples ``[start, stop)``, shape ``(stop - start, 4)``.
-
-    >>> bool((style_words(7, 5, 9)[2] == style_words(7, 7, 8)[0]).all())
-    True
-    """
-    # Philox4x64 makes four words from each value of its counter: the counter is the example.
-    key = np.array([seed, STYLE_STREAM], np.uint64)
-    stream = np.random.Philox(key=key, counter=np.array([start, 0, 0, 0], np.uint64))
-    words = stream.random_raw(WORDS_PER_EXAMPLE * (stop - start))
-    return np.asarray(words, np.uint64).reshape(-1, WORDS_PER_EXAMPLE)
-
-
-def choose(words: NDArray[np.uint64], num_choices: NDArray[np.int64] | int) -> NDArray[np.int64]:
-    """Map words evenly to ``[0, num_choices)``; the bias is below ``num_choices / 2**32``."""
-    high = words >> np.uint64(32)
-    return ((high * np.asarray(num_choices, np.uint64)) >> np.uint64(32)).astype(np.int64)
-
-
 def draw_styles(
-    words: NDArray[np.uint64], support: NDArray[np.bool_] | None, counts: tuple[int, int, int]
+    words: Words, support: NDArray[np.bool_] | None, counts: tuple[int, int, int]
 ) -> Styles:
     """Draw a style for each row of ``words``.
 

@@ -17,8 +17,9 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints, all_in_ranges, seams
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import SOFT_HYPHEN, CharacterTable, describe
+from shmtext.draw.draws import Stream, words
 from shmtext.draw.settings import RenderSettings
-from shmtext.draw.style import Styles, draw_styles, style_words
+from shmtext.draw.style import Styles, draw_styles
 
 MAX_CHARACTERS = 10_000
 """Characters of an example; longer ones are skipped. A page of print has about 3,000."""
@@ -74,8 +75,8 @@ class ShardTexts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CutTexts:
-    """Texts cut into lines."""
+class DecodedTexts:
+    """Texts as code points, line by line."""
 
     texts: RaggedTexts
     lines: Lines
@@ -84,27 +85,27 @@ class CutTexts:
     """Whether a text has at most ``MAX_CHARACTERS``; others have no lines here."""
 
 
-def cut_texts(texts: RaggedTexts, max_chars_per_line: int | None) -> CutTexts:
-    """Decode texts and cut them into lines: wrapped, or at their newlines alone."""
+def decode_texts(texts: RaggedTexts, max_chars_per_line: int | None) -> DecodedTexts:
+    """Decode texts and break them into lines: wrapped, or at their newlines alone."""
     codes, text_seams = _code_points(texts)
     is_short: NDArray[np.bool_] = np.diff(text_seams) <= MAX_CHARACTERS
     if not is_short.all():
         codes, text_seams = _without(codes, text_seams, ~is_short)
     if max_chars_per_line is None:
-        return CutTexts(texts, split_lines(codes, text_seams), False, is_short)
-    return CutTexts(texts, wrap_texts(codes, text_seams, max_chars_per_line), True, is_short)
+        return DecodedTexts(texts, split_lines(codes, text_seams), False, is_short)
+    return DecodedTexts(texts, wrap_texts(codes, text_seams, max_chars_per_line), True, is_short)
 
 
 def style_texts(
-    cut: CutTexts,
+    decoded: DecodedTexts,
     start: int,
     settings: RenderSettings,
     table: CharacterTable,
     *,
     can_shape: bool,
 ) -> ShardTexts:
-    """Check and style the texts of examples ``[start, start + len(cut.texts))``."""
-    texts, lines = cut.texts, cut.lines
+    """Check and style the texts of examples ``[start, start + len(decoded.texts))``."""
+    texts, lines = decoded.texts, decoded.lines
     characters = table.ids(lines.codes)
     starts = lines.line_starts[lines.text_lines]
     skips: list[Skip] = []
@@ -115,7 +116,7 @@ def style_texts(
             skips.append(Skip(position, reason))
         is_drawable[which] = False
 
-    skip(~cut.is_short, f"longer than {MAX_CHARACTERS:,} characters")
+    skip(~decoded.is_short, f"longer than {MAX_CHARACTERS:,} characters")
     skip(all_in_ranges(table.is_blank[characters], starts), "blank")
     support, needs_shaping = None, np.zeros(len(texts), np.bool_)
     if not table.all_plain:
@@ -138,12 +139,12 @@ def style_texts(
             has_hyphen = _any_in_ranges(lines.codes == SOFT_HYPHEN, starts)
             skip(has_hyphen & needs_shaping, "U+00AD leaves no ink in a text that needs shaping")
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
-    words = style_words(settings.seed, start, start + len(texts))
-    styles = draw_styles(words, support, counts)
+    drawn = words(settings.seed, Stream.STYLE, start, start + len(texts))
+    styles = draw_styles(drawn, support, counts)
     return ShardTexts(
         texts=texts,
         lines=lines,
-        is_wrapped=cut.is_wrapped,
+        is_wrapped=decoded.is_wrapped,
         characters=characters,
         styles=styles,
         face_id=styles.font_id * counts[1] + styles.size_id,

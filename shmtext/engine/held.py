@@ -196,14 +196,7 @@ def _render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     )
     if left_out:
         observer.note(left_out)
-    return RenderSettings(
-        fonts=fonts,
-        style=style,
-        output=config.output,
-        mode=config.picture_mode,
-        color_pairs=config.color_pairs,
-        seed=config.seed,
-    )
+    return RenderSettings.of(config, fonts)
 
 
 def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChunk]:

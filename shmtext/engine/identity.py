@@ -15,9 +15,9 @@ from unicodedata import unidata_version
 
 from PIL import features
 
-from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
+from shmtext.config import BalancedText, ImageFormat, Output, RunConfig, Style, TextFile
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.draw.encode import deflate_version, opencv_version
+from shmtext.draw.encode import FILE_FORMATS, opencv_version
 from shmtext.draw.faces import can_shape
 
 OUTPUT_FORMAT = 2
@@ -67,7 +67,7 @@ def _deciding(settings: BalancedText | TextFile | Style | Output | RunConfig) ->
     return {name: getattr(settings, name) for name in names}
 
 
-def _versions(image_format: str) -> dict[str, str | None]:
+def _versions(image_format: ImageFormat) -> dict[str, str | None]:
     """Versions of everything that has a say in the output's bytes."""
     return {
         "numpy": version("numpy"),
@@ -78,7 +78,8 @@ def _versions(image_format: str) -> dict[str, str | None]:
         "harfbuzz": features.version("harfbuzz") if can_shape() else None,
         "fribidi": features.version("fribidi") if can_shape() else None,
         "opencv": opencv_version(),
-        "deflate": deflate_version if image_format == "png" else None,
+        "deflate": None,
         "pyarrow": version("pyarrow"),
         "unicode": unidata_version,
+        **FILE_FORMATS[image_format].versions,
     }

@@ -107,9 +107,7 @@ def draw_shard(
 ) -> Iterator[Batch]:
     """Draw the texts of examples from ``start`` on; those that can't be join ``texts.skips``."""
 
-    def mark(position: int) -> None:
-        watch.about_to_draw(start + position if position >= 0 else NO_EXAMPLE)
+    def mark(position: int | None) -> None:
+        watch.about_to_draw(NO_EXAMPLE if position is None else start + position)
 
-    for batch in maker.draw(texts, mark):
-        watch.about_to_draw(NO_EXAMPLE)
-        yield batch
+    return maker.draw(texts, mark)
