@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ranges import Ints
+from shmtext.corpus.ranges import Ints, seams, spell_out
 
 Pixels = NDArray[np.uint8]
 
@@ -28,6 +29,23 @@ class GlyphBoxes:
     corners: NDArray[np.float32]
     """Pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner, then
     clockwise. A box ends behind its last pixel."""
+
+    @classmethod
+    def join(cls, parts: Sequence[tuple[Ints, GlyphBoxes]], positions: Ints) -> GlyphBoxes:
+        """Bring the boxes of several batches, each with its positions, into the order asked for.
+
+        Every one of ``positions`` must be a part's.
+        """
+        found = np.concatenate([part_positions for part_positions, _ in parts])
+        count = np.concatenate([np.diff(boxes.seams) for _, boxes in parts])
+        order = np.argsort(found)
+        text = order[np.searchsorted(found, positions, sorter=order)]
+        boxes = spell_out(seams(count)[text], count[text])
+        return cls(
+            seams=seams(count[text]),
+            cluster=np.concatenate([each.cluster for _, each in parts])[boxes],
+            corners=np.concatenate([each.corners for _, each in parts])[boxes],
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

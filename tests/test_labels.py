@@ -1,0 +1,93 @@
+"""Label columns of what was drawn: one entry each, whatever its kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawing import ITALIC, SANS, picture_maker
+
+from shmtext.columns import ColumnSpec
+from shmtext.corpus.ragged import pack_texts
+from shmtext.draw.batch import GlyphBoxes
+from shmtext.draw.labels import LABELS, Drawn, Label, Lists
+from shmtext.draw.pictures import PictureMaker
+
+TEXTS = ["ab", "a b", "b", "abc", "i"] * 20
+
+
+def drawn(maker: PictureMaker) -> Drawn:
+    texts = maker.prepare(pack_texts(TEXTS), 0)
+    size_px = np.zeros((2, len(TEXTS)), np.int32)
+    boxes = []
+    for batch in maker.draw(texts, lambda _position: None):
+        size_px[:, batch.positions] = np.array([each.shape[:2] for each in batch.pictures]).T
+        if batch.glyphs is not None:
+            boxes.append((batch.positions, batch.glyphs))
+    glyphs = GlyphBoxes.join(boxes, np.arange(len(TEXTS))) if boxes else None
+    return Drawn(maker.settings, texts.styles, size_px[1], size_px[0], glyphs)
+
+
+def test_every_column_says_of_each_picture_what_was_drawn() -> None:
+    maker = picture_maker([SANS, ITALIC], font_sizes=[12, 20], font_colors=["black", "red"])
+    rows = drawn(maker)
+    columns = {label.spec.name: label.column(rows) for label in LABELS}
+
+    def value(name: str, row: int) -> object:
+        column = columns[name]
+        found = column.values[row].item()
+        return found if column.choices is None else column.choices[found]
+
+    for row in range(len(TEXTS)):
+        font, size_px = maker.faces.font_and_size(
+            int(rows.styles.font_id[row] * 2 + rows.styles.size_id[row])
+        )
+        colors = maker.settings.color_pairs[int(rows.styles.pair_id[row])]
+        assert (font.name, size_px) == (value("font", row), value("font_size_px", row))
+        assert colors == (value("font_color", row), value("background_color", row))
+        size = value("width_px", row), value("height_px", row)
+        assert size == (rows.width_px[row], rows.height_px[row])
+
+
+def test_a_column_of_boxes_is_one_entry() -> None:
+    def boxes(rows: Drawn) -> Lists:
+        assert rows.glyphs is not None
+        return Lists(
+            rows.glyphs.corners[:, [0, 2]].reshape(-1, 4).astype(np.int16), rows.glyphs.seams
+        )
+
+    plain = picture_maker([SANS, ITALIC], font_sizes=[12, 20])
+    maker = PictureMaker(plain.settings, with_boxes=True)
+    rows = drawn(maker)
+    column = Label(ColumnSpec("boxes", "list<int16[4]>", "of characters, px"), boxes).column(rows)
+
+    assert column.offsets is not None
+    num_characters = [len(text.replace(" ", "")) for text in TEXTS]
+    assert num_characters == np.diff(column.offsets).tolist()
+    for row, (start, stop) in enumerate(zip(column.offsets, column.offsets[1:], strict=False)):
+        left, top, right, bottom = column.values[start:stop].T
+        assert (left < right).all()
+        assert (top < bottom).all()
+        assert right.max() <= rows.width_px[row]
+        assert bottom.max() <= rows.height_px[row]
+        assert (np.diff(left) > 0).all()
+
+
+def test_boxes_of_several_batches_join_in_any_order() -> None:
+    def boxes(*texts: int) -> GlyphBoxes:
+        """Let text ``n`` have ``n`` boxes, in clusters ``10 n``, ``10 n + 1`` and so on."""
+        cluster = [10 * text + each for text in texts for each in range(text)]
+        seams = np.concatenate([[0], np.cumsum(texts)])
+        corners = np.repeat(np.array(cluster, np.float32), 8).reshape(-1, 4, 2)
+        return GlyphBoxes(seams, np.array(cluster, np.int64), corners)
+
+    parts = [(np.array([3, 0, 2]), boxes(3, 0, 2)), (np.array([1]), boxes(1))]
+    joined = GlyphBoxes.join(parts, np.array([2, 0, 1, 3]))
+
+    assert [0, 2, 2, 3, 6] == joined.seams.tolist()
+    assert [20, 21, 10, 30, 31, 32] == joined.cluster.tolist()
+    assert (joined.corners == joined.cluster[:, None, None]).all()
+
+
+@pytest.mark.parametrize("label", LABELS, ids=lambda label: label.spec.name)
+def test_every_column_says_what_it_is(label: Label) -> None:
+    assert label.spec.about
