@@ -20,7 +20,7 @@ from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
-from shmtext.engine.machine import keep_freed_memory
+from shmtext.engine.libraries import keep_freed_memory
 from shmtext.engine.progress import (
     EXAMPLE,
     NO_EXAMPLE,

@@ -44,13 +44,13 @@ from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest, identity_of
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.machine import default_num_workers
+from shmtext.engine.messages import Setup, Target
 from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.shards import RunTarget
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
-from shmtext.engine.worker import Setup, Target
 from shmtext.errors import ConfigError, InputError, RendererError, StorageError
 
 IN_PROCESS_EXAMPLES = 5_000
