@@ -37,7 +37,8 @@ else:
     deflate_version = f"isal {version('isal')}"
 
 ISAL_LEVEL = 0
-"""Twice as fast as level 1, and files a sixth larger: still smaller than OpenCV's."""
+"""Twice as fast as level 1, and files a sixth larger: still smaller than OpenCV's. Level 3 is no
+choice: its bytes depend on which of AVX2 and AVX-512 the processor has."""
 
 Encoder = Callable[[NDArray[np.uint8]], "bytes | NDArray[np.uint8]"]
 

@@ -20,7 +20,7 @@ from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
-from shmtext.engine.libraries import keep_freed_memory
+from shmtext.engine.libraries import keep_freed_memory, without_ipp
 from shmtext.engine.progress import (
     EXAMPLE,
     NO_EXAMPLE,
@@ -108,9 +108,10 @@ class InProcess:
         while True:
             slots[EXAMPLE] = NO_EXAMPLE
             try:
-                manifest = render_shard(
-                    self._makers.maker, self.corpus, target, shard, excluded, watch
-                )
+                with without_ipp():
+                    manifest = render_shard(
+                        self._makers.maker, self.corpus, target, shard, excluded, watch
+                    )
             except (ShmtextError, MemoryError):
                 raise
             except Exception as error:

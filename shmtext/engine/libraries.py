@@ -1,4 +1,4 @@
-"""How libraries behave where pictures are made: no pools of threads and freed memory kept.
+"""How libraries behave where pictures are made: no pools of threads, freed memory kept, no IPP.
 
 How many workers there are, which makes pools needless, is ``machine.py``'s to say.
 """
@@ -6,7 +6,8 @@ How many workers there are, which makes pools needless, is ``machine.py``'s to s
 from __future__ import annotations
 
 import ctypes
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import cv2
 import pyarrow as pa
@@ -28,6 +29,7 @@ def adapt_libraries() -> None:
     cv2.setNumThreads(0)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    cv2.ipp.setUseIPP(False)
 
 
 def keep_freed_memory() -> None:
@@ -40,3 +42,18 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(MALLOC_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD_BYTES)
         mallopt(MALLOC_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+@contextmanager
+def without_ipp() -> Iterator[None]:
+    """Have OpenCV use its own code alone in this thread, and what it used before afterwards.
+
+    IPP chooses among several codes by the processor, not all of which round alike. OpenCV keeps
+    this choice for each thread, and the thread may be a user's.
+    """
+    was_used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(was_used)
