@@ -10,7 +10,7 @@ from types import ModuleType
 import click
 
 from bench import asking
-from shmtext.engine.worker import adapt_libraries
+from shmtext.engine.libraries import adapt_libraries
 
 QUESTIONS = ("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings")
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""

@@ -43,7 +43,8 @@ from shmtext.draw.plain import PlainDrawer
 from shmtext.engine import to_dataset
 from shmtext.engine.inspect import run_status
 from shmtext.engine.renderer import Renderer
-from shmtext.engine.shards import ShardTask, render_shard
+from shmtext.engine.shards import render_shard
+from shmtext.engine.task import Task
 from shmtext.engine.to_dataset import DatasetShard
 
 NAME = "stages"
@@ -140,7 +141,7 @@ class Bench:
             watching = Watching()
             stopwatch = block.enter_context(timed.timing(STAGES)) if is_timed else None
             for shard in sink.plan.shards():
-                task = ShardTask(shard)
+                task = Task(shard)
                 manifests[shard.index] = render_shard(self.maker, self.texts, task, sink)
             merged = merge.merge_labels(folder, sink.plan, manifests, self.config.output.csv)
             block.close()

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtext.dataset.plan import Plan, Shard
-from shmtext.engine.deaths import Death, Deaths, FailedStarts, Limits, Task
+from shmtext.engine.deaths import Death, Deaths, FailedStarts, Limits
 from shmtext.engine.progress import NO_EXAMPLE
 from shmtext.engine.shards import COMMITTING
+from shmtext.engine.task import Task
 from shmtext.errors import WorkersError
 
 LIMITS = Limits()

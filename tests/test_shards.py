@@ -22,7 +22,8 @@ from shmtext.dataset.manifest import Manifest, read_manifest
 from shmtext.dataset.plan import Plan
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine import to_dataset
-from shmtext.engine.shards import COMMITTING, ShardTask, Watch, render_shard
+from shmtext.engine.shards import COMMITTING, Watch, render_shard
+from shmtext.engine.task import Task
 from shmtext.engine.to_dataset import DatasetSink
 
 TEXTS = [f"text {number} Äg" if number % 10 else "中" for number in range(100)]
@@ -44,7 +45,7 @@ def sink(tmp_path: Path, maker: PictureMaker) -> Iterator[DatasetSink]:
 
 def render(sink: DatasetSink, **more: Any) -> Manifest:
     maker = PictureMaker(sink.settings)
-    task = ShardTask(SHARD, more.pop("excluded", {}))
+    task = Task(SHARD, more.pop("excluded", {}))
     return render_shard(maker, pack_texts(TEXTS), task, sink, Watch(**more))
 
 
@@ -185,7 +186,7 @@ def test_jpeg_and_png_show_the_same_texts(tmp_path: Path) -> None:
     maker = picture_maker(output=Output(image_format="jpg"), font_sizes=[20])
     with OutputFolder.open(tmp_path, create=False) as folder:
         sink = DatasetSink(folder, plan, maker.settings, "f" * 64, worker=0)
-        render_shard(maker, texts, ShardTask(plan.shard(0)), sink)
+        render_shard(maker, texts, Task(plan.shard(0)), sink)
 
     drawing = draw(picture_maker(font_sizes=[20]), TEXTS[: PLAN.examples_per_shard])
     for row in rows(tmp_path, "00000.parquet"):

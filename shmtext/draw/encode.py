@@ -41,7 +41,8 @@ else:
     deflate_version = f"isal {version('isal')}"
 
 ISAL_LEVEL = 0
-"""Twice as fast as level 1, and files a sixth larger: still smaller than OpenCV's."""
+"""Twice as fast as level 1, and files a sixth larger: still smaller than OpenCV's. Level 3 is no
+choice: its bytes depend on which of AVX2 and AVX-512 the processor has."""
 
 Encoder = Callable[[Pixels], "bytes | Pixels"]
 """Takes a picture as in ``Batch``; returns bytes or a flat uint8 array."""

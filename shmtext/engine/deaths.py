@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shmtext.dataset.plan import Shard
 from shmtext.engine.progress import NO_EXAMPLE
+from shmtext.engine.task import Task
 from shmtext.errors import WorkersError
 
 ADVICE: dict[int, str] = {
@@ -59,17 +59,6 @@ class Limits:
     few_deaths: int = 16
     failed_examples: int = 10
     """Quarantined, or 1 % of the run if that is more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A shard to render, and what is known of its examples."""
-
-    shard: Shard
-    excluded: Mapping[int, str] = field(default_factory=dict)
-    """Examples of it that are not to be drawn, and why."""
-    suspect: int | None = None
-    """An example to try alone before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from shmtext.dataset.folder import FileBytes
 from shmtext.dataset.plan import Shard
 from shmtext.draw.encode import encoder
 from shmtext.draw.pictures import PictureMaker
-from shmtext.engine.shards import UNWATCHED, ShardTask, Watch, draw_shard, shard_texts
+from shmtext.engine.shards import UNWATCHED, Watch, draw_shard, shard_texts
+from shmtext.engine.task import Task
 
 
 def render_example(
@@ -20,7 +21,7 @@ def render_example(
 
     What drawing or encoding raises comes through.
     """
-    task = ShardTask(Shard(0, example, example + 1))
+    task = Task(Shard(0, example, example + 1))
     encode = encoder(maker.settings.output)
     for batch in draw_shard(maker, shard_texts(maker, corpus, task), example, watch):
         watch.about_to_draw(example)

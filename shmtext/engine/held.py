@@ -25,11 +25,11 @@ from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
+from shmtext.engine.messages import Setup
 from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
-from shmtext.engine.worker import Setup
 from shmtext.errors import InputError
 
 IN_PROCESS_EXAMPLES = 5_000

@@ -20,7 +20,7 @@ from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
-from shmtext.engine.machine import keep_freed_memory
+from shmtext.engine.libraries import keep_freed_memory, without_ipp
 from shmtext.engine.progress import (
     EXAMPLE,
     NO_EXAMPLE,
@@ -28,9 +28,10 @@ from shmtext.engine.progress import (
     ShardDone,
     marker,
 )
-from shmtext.engine.shards import ShardTask, Watch, render_shard
+from shmtext.engine.shards import Watch, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S
+from shmtext.engine.task import Task
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import ShmtextError, WorkersError
 
@@ -109,8 +110,9 @@ class InProcess:
         while True:
             slots[EXAMPLE] = NO_EXAMPLE
             try:
-                task = ShardTask(shard, excluded)
-                manifest = render_shard(self._makers.maker, self.corpus, task, sink, watch)
+                task = Task(shard, excluded)
+                with without_ipp():
+                    manifest = render_shard(self._makers.maker, self.corpus, task, sink, watch)
             except (ShmtextError, MemoryError):
                 raise
             except Exception as error:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -13,13 +11,6 @@ from shmtext.cgroups import SYSTEM, Cgroup, cgroups
 
 WORKER_BYTES = 120 << 20
 """Memory of a worker with its libraries and the atlas of a dozen faces; bounds their number."""
-
-MALLOC_TRIM_THRESHOLD, MALLOC_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's ``mallopt`` (its malloc.h)."""
-MAX_MMAP_THRESHOLD_BYTES = 32 << 20
-"""The most that glibc takes on 64-bit machines."""
-KEPT_BYTES = 64 << 20
-"""Several batches' worth."""
 
 
 def default_num_workers(system: Path = SYSTEM) -> int:
@@ -30,18 +21,6 @@ def default_num_workers(system: Path = SYSTEM) -> int:
         cores = min(cores, max(1, int(quota)))
     fitting = int(psutil.virtual_memory().available) // WORKER_BYTES
     return max(1, min(cores, fitting))
-
-
-def keep_freed_memory() -> None:
-    """Have this process keep up to ``KEPT_BYTES`` that it frees, from now on.
-
-    By default glibc hands a batch's arrays back to the system and faults them in again for the
-    next batch: on a virtual machine that is 4.5 of the 12 us that drawing an image then takes.
-    """
-    with suppress(AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(MALLOC_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD_BYTES)
-        mallopt(MALLOC_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def _cpu_quota(system: Path) -> float | None:

@@ -22,12 +22,12 @@ from shmtext.dataset.record import RunRecord, refuse_difference, write_record
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import identity_of
 from shmtext.engine.inprocess import InProcess
+from shmtext.engine.messages import Target
 from shmtext.engine.progress import ShardDone, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
 from shmtext.engine.to_dataset import DatasetSink
-from shmtext.engine.worker import Target
 from shmtext.errors import StorageError
 
 BLOCK_BYTES = 4_096

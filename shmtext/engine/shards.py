@@ -6,8 +6,8 @@ batches is a sink's business (``to_dataset.py``); nothing here knows a file, nor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -17,20 +17,12 @@ from shmtext.draw.batch import Batch
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE
+from shmtext.engine.task import Task
 
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""
 
 Done_co = TypeVar("Done_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class ShardTask:
-    """A shard to draw."""
-
-    shard: Shard
-    excluded: Mapping[int, str] = field(default_factory=dict)
-    """Examples not to draw but to record as failed, and the reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +68,7 @@ class Sink(Protocol[Done_co]):
 def render_shard(
     maker: PictureMaker,
     corpus: RaggedTexts,
-    task: ShardTask,
+    task: Task,
     sink: Sink[Done_co],
     watch: Watch = UNWATCHED,
 ) -> Done_co:
@@ -89,7 +81,7 @@ def render_shard(
         return shard_sink.commit()
 
 
-def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: ShardTask) -> ShardTexts:
+def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: Task) -> ShardTexts:
     """Wrap, check and style a shard's texts."""
     shard = task.shard
     texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start)

@@ -2,7 +2,7 @@
 
 A bare interpreter runs ``spawn_main`` with one end of a socket; the other end is the main
 process's ``WorkerProcess``. The end of that socket tells each side of the other's death. What a
-worker does is ``worker.py``'s, what becomes of it ``supervisor.py``'s.
+worker does is ``worker.py``'s, what the main process knows of it ``link.py``'s.
 
 These are not ``multiprocessing``'s processes: it joins those without end when Python ends, refuses
 to start any from a daemonic process, lets a forked child take them for its own, and runs the user's
@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from typing import Self
 
 from shmtext.engine.stop import signals_blocked
+from shmtext.engine.worker import serve
 
 SEND_TIMEOUT_S = 5
 """A worker that does not read for so long while it waits for work is taken for dead."""
@@ -81,8 +82,6 @@ class WorkerProcess:
 
 def spawn_main() -> None:
     """Be a worker, in the process that ``WorkerProcess.start`` started."""
-    from shmtext.engine.worker import serve  # noqa: PLC0415 - the main process has no use for it
-
     serve(Connection(int(sys.argv[1])))
 
 

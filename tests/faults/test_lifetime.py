@@ -499,25 +499,20 @@ def test_what_a_late_worker_says_belongs_to_the_run_it_was_said_for(
                     while not os.path.exists({str(tmp_path / "go")!r}):
                         time.sleep(0.001)
 
-            @after_import("shmtext.engine.worker")
+            @after_import("shmtext.engine.service")
             def be_late(module):
-                real_send = module._send
+                class Late(module.Service):
+                    def _say(self, kind, *error, **numbers):
+                        if {MOMENTS[moment]}:
+                            wait_at_the_gate()
+                        super()._say(kind, *error, **numbers)
 
-                def send(pipe, **message):
-                    kind = message["kind"]
-                    if {MOMENTS[moment]}:
-                        wait_at_the_gate()
-                    real_send(pipe, **message)
+                    def _aim(self, target):
+                        if {moment == "before it has seen the folder"!r}:
+                            wait_at_the_gate()
+                        super()._aim(target)
 
-                module._send = send
-                if {moment == "before it has seen the folder"!r}:
-                    real_aim = module._Server._aim
-
-                    def aim(self, target):
-                        wait_at_the_gate()
-                        real_aim(self, target)
-
-                    module._Server._aim = aim
+                module.Service = Late
         """,
     )
     code = f"""

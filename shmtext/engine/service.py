@@ -1,0 +1,172 @@
+"""What a worker does: set up once, aim at a run's folder, then shard after shard, until its end.
+
+Every answer is a ``Report``. A shard that can't be committed is one, and the worker waits for what
+comes next; after an example that raised, or a failure that no other worker would be spared, the
+worker ends. How it started is ``worker.py``'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from shmtext.corpus.ragged import RaggedTexts
+from shmtext.corpus.shared import attach_corpus, attach_slots
+from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.plan import Plan
+from shmtext.draw.pictures import PictureMaker
+from shmtext.engine.example import render_example
+from shmtext.engine.libraries import adapt_libraries
+from shmtext.engine.messages import Kind, Place, Release, Report, Setup, Target
+from shmtext.engine.progress import (
+    EXAMPLE,
+    HEARTBEAT,
+    IMAGES,
+    NO_EXAMPLE,
+    ON_TRIAL,
+    Row,
+    ShardDone,
+    marker,
+    rows,
+)
+from shmtext.engine.shards import Watch, render_shard
+from shmtext.engine.task import Task
+from shmtext.engine.to_dataset import DatasetSink
+from shmtext.errors import FolderError, FontError, ShmtextError, StorageError
+
+NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
+FONTS_ADVICE = "put back what was there, or start anew in another folder"
+
+
+def start_service(fd: int, place: Place) -> Service:
+    """Make this process fit for service. Reports are written to the descriptor ``fd``."""
+    adapt_libraries()
+    row = rows(attach_slots(place.slots), place.num_workers)[place.worker]
+    return Service(fd, place.worker, row)
+
+
+class Service:
+    """A worker's state between messages, from the first, a ``Setup``, on."""
+
+    def __init__(self, fd: int, worker: int, row: Row) -> None:
+        self._fd = fd
+        self._worker = worker
+        self._row = row
+        self._watch = Watch(about_to_draw=marker(row), batch_done=self._batch_done)
+        self._maker: PictureMaker
+        self._corpus: RaggedTexts
+        self._run = 0
+        self._sink: DatasetSink | None = None
+        """Of the run under way; None between runs, and in one whose folder is out of reach."""
+
+    def run(self, pipe: Connection) -> None:
+        """Answer messages. Raises ``EOFError`` or ``ConnectionError`` when the pipe closes."""
+        self._say("ready")
+        try:
+            while True:
+                self._answer(pipe.recv())
+        except (EOFError, ConnectionError):
+            raise
+        except (ShmtextError, MemoryError) as error:
+            self._say("unfit", str(error) or NO_MEMORY)
+            raise SystemExit(1) from None
+        except Exception as error:
+            # The process boundary: a bug's traceback is for stderr, one line for the pipe.
+            line = f"{type(error).__name__}: {error}"
+            if self._row[EXAMPLE] >= 0:
+                # An example's doing, as far as can be told: it is treated as a crash would be.
+                self._say("failed", line)
+                raise SystemExit(1) from None
+            self._say("bug", line)
+            raise
+
+    def _answer(self, message: object) -> None:
+        match message:
+            case Setup():
+                self._set_up(message)
+            case Target():
+                self._release()
+                self._aim(message)
+            case Release():
+                self._release()
+                self._say("released")
+            case Task():
+                if message.suspect is not None:
+                    self._try(message.suspect)
+                self._render(message.shard.start, message.shard.stop, message.excluded)
+            case (int(start), int(stop)):
+                self._render(start, stop, {})
+            case _:
+                raise TypeError(f"a worker knows no message like {message!r}")
+
+    def _set_up(self, setup: Setup) -> None:
+        try:
+            for font in setup.settings.fonts:
+                if hashlib.sha256(Path(font.path).read_bytes()).hexdigest() != font.sha256:
+                    raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
+            self._maker = PictureMaker(setup.settings)
+        except OSError as error:
+            raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
+        self._corpus = attach_corpus(setup.corpus)
+        self._say("set up")
+
+    def _aim(self, target: Target) -> None:
+        self._run = target.run
+        # The main process holds the folder open: a worker that does not find it is told too late.
+        gone = StorageError(
+            f"{target.path} was removed or replaced during the run: put it back, or choose "
+            "another folder"
+        )
+        try:
+            folder = OutputFolder.open(Path(target.path), create=False)
+        except FolderError:
+            self._say("stopped", str(gone))
+            return
+        try:
+            if folder.identity != target.identity:
+                raise gone
+            folder.share_worker_lock()
+        except ShmtextError as error:
+            self._say("stopped", str(error))
+            return
+        plan = Plan(target.num_examples, target.image_format)
+        settings = self._maker.settings
+        self._sink = DatasetSink(folder, plan, settings, target.fingerprint, self._worker)
+
+    def _release(self) -> None:
+        if self._sink is not None:
+            self._sink.folder.close()
+            self._sink = None
+
+    def _render(self, start: int, stop: int, excluded: Mapping[int, str]) -> None:
+        if self._sink is None:
+            return  # this task was on its way when the folder was found to be out of reach
+        plan = self._sink.plan
+        shard = plan.shard(start // plan.examples_per_shard)
+        if (shard.start, shard.stop) != (start, stop):
+            raise ValueError(f"{start} to {stop} is no shard of this run")
+        self._batch_done(0)
+        try:
+            task = Task(shard, excluded)
+            manifest = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
+        except ShmtextError as error:
+            self._say("stopped", str(error))
+        else:
+            self._say("done", numbers=asdict(ShardDone.of(manifest)))
+
+    def _try(self, suspect: int) -> None:
+        """Draw one example alone: does it end this worker?"""
+        self._row[ON_TRIAL] = 1
+        render_example(self._maker, self._corpus, suspect, self._watch)
+        self._watch.about_to_draw(NO_EXAMPLE)
+        self._row[ON_TRIAL] = 0
+
+    def _batch_done(self, num_images: int) -> None:
+        self._row[HEARTBEAT] += 1
+        self._row[IMAGES] = num_images
+
+    def _say(self, kind: Kind, error: str = "", numbers: Mapping[str, int] | None = None) -> None:
+        Report(kind, self._run, error, numbers or {}).write(self._fd)
