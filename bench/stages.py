@@ -141,14 +141,12 @@ class Bench:
         with OutputFolder.open(out, create=True) as folder:
             folder.make_folder(STAGE)
             target = work.target_in(folder, len(self.texts), self.config)
-            manifests = {}
+            record = work.record_of(len(self.texts), self.config)
             watching, laps = Watching(), Laps()
             watch = Watch(lap=laps.lap) if with_laps else Watch()
             for shard in target.plan.shards():
-                manifests[shard.index] = render_shard(
-                    self.maker, self.texts, target, shard, {}, watch
-                )
-            merged = merge_labels(folder, target.plan, manifests, self.config.output.csv)
+                render_shard(self.maker, self.texts, target, shard, {}, watch)
+            merged = merge_labels(folder, record, self.config.output.csv)
             laps.lap("merge")
             cost = watching.cost()
         shutil.rmtree(out)
@@ -158,7 +156,7 @@ class Bench:
         """Draw all pictures untimed; time their encoding, and the writing of their files."""
         out = self.fresh_folder()
         out.mkdir()
-        plan = Plan(len(self.texts), self.config.output.image_format)
+        plan = Plan(len(self.texts))
         encode = self._plain_encoder()
         cpu_s = wall_s = 0.0
         num_images = 0

@@ -18,11 +18,14 @@ from bench.places import ONE_FONT
 from shmtext.config import BalancedText, Output, RunConfig
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
 from shmtext.corpus.sources import corpus_chunks
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
+from shmtext.dataset.record import RunRecord
 from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fonts
 from shmtext.draw.settings import RenderSettings
-from shmtext.engine.shards import RunTarget
+from shmtext.engine.shards import DRAWN_COLUMNS, RunTarget
 from shmtext.errors import FontError
 
 EXAMPLES_PER_FREQUENCY = 64 / 12.5
@@ -113,8 +116,14 @@ def usable_fonts(limit: int) -> list[Path]:
 
 def target_in(folder: OutputFolder, num_examples: int, config: RunConfig) -> RunTarget:
     """Return the target of a run that has no record of itself: shards only."""
-    plan = Plan(num_examples, config.output.image_format)
-    return RunTarget(folder, plan, fingerprint="b" * 64, worker=0)
+    record = record_of(num_examples, config)
+    return RunTarget(folder, record.plan, record.container, record.fingerprint, worker=0)
+
+
+def record_of(num_examples: int, config: RunConfig) -> RunRecord:
+    """Return the record of a run whose identity nobody asks for."""
+    container = open_container("files", num_examples, config.output.image_format)
+    return RunRecord({}, Plan(num_examples), container, LabelSchema.of(DRAWN_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

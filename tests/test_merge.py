@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dataset_runs import (
-    FINGERPRINT,
     PLAN,
+    RECORD,
     SWEPT,
     PowerCut,
     failing,
@@ -23,6 +23,7 @@ from dataset_runs import (
     output_bytes,
     picture,
     power_cut,
+    record_of,
     render_run,
     render_shard,
     text,
@@ -31,14 +32,13 @@ from dataset_runs import (
 from shmtext.dataset import merge as merge_module
 from shmtext.dataset.check import check_run
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.fragment import LABELS, SKIPPED
-from shmtext.dataset.manifest import committed_shards
+from shmtext.dataset.fragment import SKIPPED
+from shmtext.dataset.manifest import uncommit
 from shmtext.dataset.merge import merge_labels, read_success, remove_success
-from shmtext.dataset.plan import Plan
 from shmtext.errors import DamageError, StorageError
 
 DRAWN = [i for i in range(PLAN.num_examples) if not is_skipped(i)]
-SMALL = Plan(60, "jpg")
+SMALL = record_of(60)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_label_table_is_the_fragments_in_order(out: Path) -> None:
     table = pq.ParquetFile(out / "metadata.parquet", page_checksum_verification=True).read()
     fragments = [pq.read_table(out / f"fragments/{shard:05d}.parquet") for shard in range(3)]
 
-    assert table.schema.equals(LABELS)
+    assert table.schema.equals(RECORD.schema.arrow)
     assert table.equals(pa.concat_tables(fragments))
     assert table["example_index"].to_pylist() == DRAWN
     assert [text(i) for i in DRAWN] == table["text"].to_pylist()
@@ -113,13 +113,12 @@ def test_the_bytes_do_not_depend_on_how_many_rows_a_shard_has_left_over(
 
 
 def test_without_csv_and_skipped_rows_none_are_left_from_before(tmp_path: Path) -> None:
-    plan = Plan(5, "jpg")
+    record = record_of(5)
     with OutputFolder.open(tmp_path, create=False) as folder:
         for stale in ("labels.csv", "skipped.parquet"):
             folder.write_file(stale, b"stale", sync=False)
-        render_shard(folder, 0, plan)
-        manifests, _ = committed_shards(folder, plan, FINGERPRINT)
-        result = merge_labels(folder, plan, manifests, csv=False)
+        render_shard(folder, 0, record)
+        result = merge_labels(folder, record, csv=False)
 
     assert list(result.files) == ["metadata.parquet"]
     assert not (tmp_path / "labels.csv").exists()
@@ -128,10 +127,9 @@ def test_without_csv_and_skipped_rows_none_are_left_from_before(tmp_path: Path) 
 
 def test_a_run_with_a_missing_shard_is_not_merged(out: Path) -> None:
     with OutputFolder.open(out, create=False) as folder:
-        manifests, _ = committed_shards(folder, PLAN, FINGERPRINT)
-        del manifests[1]
-        with pytest.raises(DamageError, match="shard 1 is not committed"):
-            merge_labels(folder, PLAN, manifests, csv=True)
+        uncommit(folder, 1)
+        with pytest.raises(DamageError, match=r"shard 1 is not committed \(1 are not\)"):
+            merge(folder)
 
 
 def flip(data: bytes) -> bytes:
@@ -171,7 +169,7 @@ def test_a_damaged_success_file_is_damage(out: Path, value: bytes) -> None:
 
 def assert_unfinished_or_whole(folder: OutputFolder, whole: dict[str, bytes]) -> None:
     if read_success(folder) is not None:
-        assert check_run(folder, SMALL, FINGERPRINT, checksums=True).whole
+        assert check_run(folder, SMALL, checksums=True).whole
         assert output_bytes(folder.path) == whole
 
 

@@ -17,6 +17,8 @@ from PIL import Image
 
 from shmtext.config import Output
 from shmtext.corpus.ragged import pack_texts
+from shmtext.dataset.containers import open_container
+from shmtext.dataset.containers.base import Container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import Manifest, read_manifest
 from shmtext.dataset.plan import Plan
@@ -25,14 +27,18 @@ from shmtext.engine.shards import COMMITTING, RunTarget, Watch, render_shard
 
 TEXTS = [f"text {number} Äg" if number % 10 else "中" for number in range(100)]
 """Two shards; every tenth text has no font."""
-PLAN = Plan(len(TEXTS), "png")
+PLAN = Plan(len(TEXTS))
 SHARD = PLAN.shard(1)
+
+
+def container(extension: str) -> Container:
+    return open_container("files", len(TEXTS), extension)
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[RunTarget]:
     with OutputFolder.open(tmp_path, create=False) as folder:
-        yield RunTarget(folder, PLAN, "f" * 64, worker=3)
+        yield RunTarget(folder, PLAN, container("png"), "f" * 64, worker=3)
 
 
 def render(target: RunTarget, **more: Any) -> Manifest:
@@ -174,9 +180,9 @@ def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, target: 
 
 
 def test_jpeg_and_png_show_the_same_texts(tmp_path: Path) -> None:
-    texts, plan = pack_texts(TEXTS), Plan(len(TEXTS), "jpg")
+    texts, plan = pack_texts(TEXTS), PLAN
     with OutputFolder.open(tmp_path, create=False) as folder:
-        target = RunTarget(folder, plan, "f" * 64, worker=0)
+        target = RunTarget(folder, plan, container("jpg"), "f" * 64, worker=0)
         maker = picture_maker(output=Output(image_format="jpg"), font_sizes=[20])
         render_shard(maker, texts, target, plan.shard(0), {})
 

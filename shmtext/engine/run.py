@@ -26,18 +26,14 @@ from shmtext.config import BalancedText, Engine, Resume, RunConfig, TextFile
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
 from shmtext.corpus.shared import SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder, folder_path
-from shmtext.dataset.manifest import (
-    Manifest,
-    committed_shards,
-)
+from shmtext.dataset.manifest import Manifest
 from shmtext.dataset.merge import SUCCESS, merge_labels, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard, shard_size
-from shmtext.dataset.record import (
-    RunRecord,
-    refuse_difference,
-    write_record,
-)
+from shmtext.dataset.record import RunRecord, refuse_difference, write_record
+from shmtext.dataset.room import check_room
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.identity import corpus_digest, identity_of
@@ -46,11 +42,11 @@ from shmtext.engine.machine import default_num_workers
 from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer, ShardDone, Silent, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
-from shmtext.engine.shards import RunTarget
+from shmtext.engine.shards import DRAWN_COLUMNS, RunTarget
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Limits, Workers
 from shmtext.engine.worker import Setup, Target
-from shmtext.errors import ConfigError, InputError, RendererError, StorageError
+from shmtext.errors import ConfigError, InputError, RendererError
 
 IN_PROCESS_EXAMPLES = 5_000
 """A run of fewer examples is done, in-process, before workers have imported their libraries."""
@@ -62,12 +58,6 @@ MOST_BYTES_PER_EXAMPLE = 200
 """Likewise, on the safe side: a worker too many costs seconds of CPU."""
 
 MAX_WORKERS = 1_000
-
-BLOCK_BYTES = 4_096
-"""What the smallest file takes on most file systems."""
-
-LABEL_BYTES = 200
-"""Of a picture's row in fragment, label table and CSV; an estimate on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,23 +217,25 @@ class Renderer:
             texts = self._prepare(Path(os.path.abspath(out)) / STAGE, stop, was_cut_short)
             if max_images is not None:
                 texts = texts.slice(0, min(max_images, len(texts)))
-            identity = self._identity(texts)
+            wanted = RunRecord(
+                identity=self._identity(texts),
+                plan=Plan(len(texts)),
+                container=open_container("files", len(texts), self.config.output.image_format),
+                schema=LabelSchema.of(DRAWN_COLUMNS),
+            )
             if record is not None:
-                refuse_difference(record, identity)
-            plan = Plan(len(texts), self.config.output.image_format)
-            run = OpenRun(folder, plan, settings.fingerprint(identity), self._observer)
+                refuse_difference(record, wanted)
+            run = OpenRun(folder, wanted, self._observer)
             manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
             if record is None:
-                size = plan.examples_per_shard
-                write_record(folder, RunRecord(identity, run.fingerprint, len(texts), size))
+                write_record(folder, wanted)
             success = read_success(folder)
             num_rendered = 0
-            if success is None or len(manifests) < run.plan.num_shards:
+            if success is None or len(manifests) < wanted.plan.num_shards:
                 remove_success(folder)
                 num_rendered = self._render(run, manifests, stop)
                 with stop.raising():
-                    done, _ = committed_shards(folder, run.plan, run.fingerprint)
-                    success = merge_labels(folder, run.plan, done, self.config.output.csv)
+                    success = merge_labels(folder, wanted, self.config.output.csv)
             else:
                 folder.remove_tree(STAGE)
             return RunSummary(
@@ -330,22 +322,22 @@ class Renderer:
 
     def _render(self, run: OpenRun, manifests: Mapping[int, Manifest], stop: StopRequest) -> int:
         """Render the shards that have no manifest; return how many images that were."""
-        todo = [shard for shard in run.plan.shards() if shard.index not in manifests]
-        tally = Tally(run.plan.num_examples, begin_s=time.monotonic())
+        plan, container = run.record.plan, run.record.container
+        todo = [shard for shard in plan.shards() if shard.index not in manifests]
+        tally = Tally(plan.num_examples, begin_s=time.monotonic())
         for manifest in manifests.values():
             tally.add(ShardDone.of(manifest))
         tally.num_resumed = tally.num_done
         num_left = sum(shard.num_examples for shard in todo)
-        _check_room(run, num_left, bytes_per_image=0)
+        check_room(run.folder, container, num_left, bytes_per_image=0)
         num_rendered = 0
         # Closed at once if the observer raises: workers would go on as long as its traceback lives.
         with closing(self._shards_done(run, todo, stop)) as shards_done:
             for done in shards_done:
                 if done is not None:
                     if num_rendered == 0 and done.num_images:
-                        _check_room(
-                            run, num_left - done.num_images, done.image_bytes // done.num_images
-                        )
+                        mean_bytes = done.image_bytes // done.num_images
+                        check_room(run.folder, container, num_left - done.num_images, mean_bytes)
                     tally.add(done)
                     num_rendered += done.num_images
                 self._observer.progress(tally.at(time.monotonic(), self._num_under_way))
@@ -357,8 +349,11 @@ class Renderer:
     ) -> Generator[ShardDone | None, None, None]:
         if not todo:
             return
+        record = run.record
         if self._in_process is not None:
-            here = RunTarget(run.folder, run.plan, run.fingerprint, worker=0)
+            here = RunTarget(
+                run.folder, record.plan, record.container, record.fingerprint, worker=0
+            )
             yield from self._in_process.run(here, todo, stop)
             return
         assert self._processes is not None
@@ -366,11 +361,12 @@ class Renderer:
             run=next(self._run_numbers),
             path=os.path.abspath(run.folder.path),
             identity=run.folder.identity,
-            num_examples=run.plan.num_examples,
-            image_format=run.plan.image_format,
-            fingerprint=run.fingerprint,
+            num_examples=record.plan.num_examples,
+            container=record.container.name,
+            extension=record.container.extension,
+            fingerprint=record.fingerprint,
         )
-        yield from self._processes.run(target, todo, run.plan.num_examples, stop)
+        yield from self._processes.run(target, todo, record.plan.num_examples, stop)
 
     @property
     def _num_under_way(self) -> int:
@@ -392,26 +388,6 @@ def render(
     """
     with Renderer(config, workers, engine) as renderer:
         return renderer.render(out, resume=resume)
-
-
-def _check_room(run: OpenRun, num_images: int, bytes_per_image: int) -> None:
-    """Raise ``StorageError`` if the device can't hold so many more images."""
-    free = run.folder.free_space()
-    if free.num_inodes < num_images:
-        raise StorageError(
-            f"{num_images:,} more files do not fit on the device that holds "
-            f"{run.folder.path}: it has {free.num_inodes:,} inodes left; free some and run "
-            "the same command again; everything committed is kept"
-        )
-    blocks = -(-bytes_per_image // BLOCK_BYTES) if bytes_per_image else 0
-    needed = num_images * (blocks * BLOCK_BYTES + LABEL_BYTES)
-    if free.num_bytes < needed:
-        raise StorageError(
-            f"about {needed / 1e6:,.0f} MB more are needed for {num_images:,} images, "
-            f"{free.num_bytes / 1e6:,.0f} MB are free on the device that holds "
-            f"{run.folder.path}: free some and run the same command again; everything "
-            "committed is kept"
-        )
 
 
 def _render_settings(config: RunConfig, observer: Observer) -> RenderSettings:

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.columns import Column, ColumnSpec
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.dataset.containers import FilesShard, ShardSink
+from shmtext.dataset.containers.base import Container, ShardSink
 from shmtext.dataset.folder import FileBytes, OutputFolder
-from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
+from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.draw.encode import Encoder, crc32, encoder
@@ -29,6 +30,17 @@ from shmtext.engine.progress import NO_EXAMPLE
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""
 
+WIDTH = ColumnSpec("width_px", "int32", "width of the picture")
+HEIGHT = ColumnSpec("height_px", "int32", "height of the picture", repeats=True)
+FONT = ColumnSpec("font", "string", "file name of the font", repeats=True)
+FONT_SIZE = ColumnSpec("font_size_px", "int32", "size of the font", repeats=True)
+FONT_COLOR = ColumnSpec("font_color", "string", "colour of the ink, #rrggbb", repeats=True)
+BACKGROUND_COLOR = ColumnSpec(
+    "background_color", "string", "colour of the paper, #rrggbb", repeats=True
+)
+DRAWN_COLUMNS = (WIDTH, HEIGHT, FONT, FONT_SIZE, FONT_COLOR, BACKGROUND_COLOR)
+"""What the label rows say of how a picture was drawn."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunTarget:
@@ -36,6 +48,7 @@ class RunTarget:
 
     folder: OutputFolder
     plan: Plan
+    container: Container
     fingerprint: str
     worker: int
 
@@ -67,10 +80,10 @@ def render_shard(
     begin_s = time.monotonic()
     texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start, watch.lap)
     texts = _exclude(texts, {index - shard.start: why for index, why in excluded.items()})
-    with FilesShard(target.folder, target.plan, shard) as sink:
-        files = _draw_files(maker, texts, target.plan, sink, watch)
+    with target.container.stage(target.folder, shard) as sink:
+        files = _draw_files(maker, texts, target.container, sink, watch)
         watch.about_to_draw(COMMITTING)
-        fragment = _fragment(maker, texts, target.plan, shard, files)
+        fragment = _fragment(maker, texts, target.container, shard, files)
         watch.lap("label")
         target.folder.check_in_place()
         origin = Origin(
@@ -123,10 +136,11 @@ class _Files:
 
 
 def _draw_files(
-    maker: PictureMaker, texts: ShardTexts, plan: Plan, sink: ShardSink, watch: Watch
+    maker: PictureMaker, texts: ShardTexts, container: Container, sink: ShardSink, watch: Watch
 ) -> _Files:
     num_texts, start = len(texts.texts), sink.shard.start
-    names = plan.image_names(sink.shard, np.arange(start, sink.shard.stop))
+    names = container.image_names(sink.shard, np.arange(start, sink.shard.stop))
+    labels = texts.labels(np.arange(num_texts))
     files = _Files.empty(num_texts)
     encode = encoder(maker.settings.output)
     num_images = 0
@@ -142,8 +156,8 @@ def _draw_files(
     for batch in maker.draw(texts, mark, lap):
         positions, encoded = _encode(batch, encode, texts, mark)
         lap("encode")
-        for position, data in zip(positions, encoded, strict=True):
-            sink.add(names[position], data)
+        drawn = labels.take(np.array(positions, np.int64))
+        sink.take([names[position] for position in positions], drawn, encoded)
         lap("write")
         files.num_bytes[positions] = [len(data) for data in encoded]
         files.crc32[positions] = [crc32(data) for data in encoded]
@@ -172,26 +186,30 @@ def _encode(
 
 
 def _fragment(
-    maker: PictureMaker, texts: ShardTexts, plan: Plan, shard: Shard, files: _Files
+    maker: PictureMaker, texts: ShardTexts, container: Container, shard: Shard, files: _Files
 ) -> Fragment:
     """Gather the label rows of what was written, and the rows of what was not."""
     settings = maker.settings
     written = np.flatnonzero(files.num_bytes)
     sizes_px = np.array(settings.style.font_sizes, np.int32)
-    columns = LabelColumns(
-        example_index=written + shard.start,
+    example_index = written + shard.start
+    rows = PictureRows(
+        file_names=container.file_names(shard, example_index),
         texts=texts.labels(written),
-        width_px=files.width_px[written],
-        height_px=files.height_px[written],
-        font_id=texts.styles.font_id[written],
-        font_names=tuple(font.name for font in settings.fonts),
-        font_size_px=sizes_px[texts.styles.size_id[written]],
-        color_pair_id=texts.styles.pair_id[written],
-        color_pairs=settings.color_pairs,
+        example_index=example_index,
         num_bytes=files.num_bytes[written],
         crc32=files.crc32[written],
     )
-    rows = [
+    styles, pairs = texts.styles, tuple(zip(*settings.color_pairs, strict=True))
+    contributed = [
+        Column(WIDTH, files.width_px[written]),
+        Column(HEIGHT, files.height_px[written]),
+        Column(FONT, styles.font_id[written], choices=tuple(font.name for font in settings.fonts)),
+        Column(FONT_SIZE, sizes_px[styles.size_id[written]]),
+        Column(FONT_COLOR, styles.pair_id[written], choices=pairs[0]),
+        Column(BACKGROUND_COLOR, styles.pair_id[written], choices=pairs[1]),
+    ]
+    skipped = [
         SkippedRow(
             example_index=skip.position + shard.start,
             text=texts.texts[skip.position],
@@ -204,4 +222,4 @@ def _fragment(
         )
         for skip in texts.skips
     ]
-    return build_fragment(plan, shard, columns, rows)
+    return build_fragment(shard, rows, contributed, skipped)

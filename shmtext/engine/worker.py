@@ -66,7 +66,9 @@ class Target:
     path: str
     identity: FolderIdentity
     num_examples: int
-    image_format: str
+    container: str
+    extension: str
+    """Of the pictures' names."""
     fingerprint: str
 
 
@@ -181,6 +183,7 @@ class _Server:
         self._say(kind="set up")
 
     def _aim(self, target: Target) -> None:
+        from shmtext.dataset.containers import open_container  # noqa: PLC0415
         from shmtext.dataset.folder import OutputFolder  # noqa: PLC0415
         from shmtext.dataset.plan import Plan  # noqa: PLC0415
 
@@ -202,8 +205,13 @@ class _Server:
         except ShmtextError as error:
             self._report_stopped(error)
             return
-        plan = Plan(target.num_examples, target.image_format)
-        self._target = self._shards.RunTarget(folder, plan, target.fingerprint, self._worker)
+        self._target = self._shards.RunTarget(
+            folder=folder,
+            plan=Plan(target.num_examples),
+            container=open_container(target.container, target.num_examples, target.extension),
+            fingerprint=target.fingerprint,
+            worker=self._worker,
+        )
 
     def _release(self) -> None:
         if self._target is not None:
