@@ -57,7 +57,7 @@ HOMES: dict[str, set[str]] = {
         "engine/identity.py",
     },
     "fontTools": {"draw/faces.py"},
-    "cv2": {"draw/*", "engine/worker.py", "engine/shards.py"},
+    "cv2": {"draw/*", "engine/opened.py", "engine/worker.py", "engine/shards.py"},
     "isal": {"draw/encode.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},

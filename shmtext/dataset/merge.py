@@ -133,6 +133,7 @@ class LabelMerge:
         its manifest says, and ``StorageError``.
         """
         if self._error is not None:
+            remove_success(self._folder)
             raise self._error
         left = range(self._next, len(self._is_committed))
         missing = [shard for shard in left if self._manifest(shard) is None]
