@@ -8,7 +8,6 @@ be merged, from texts and fonts to the summary; and what of it goes into looking
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -36,6 +35,7 @@ from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.manifest import committed_shards
 from shmtext.dataset.merge import SUCCESS
 from shmtext.dataset.plan import Plan
+from shmtext.dataset.record import require_record
 
 NAME = "resume"
 QUESTION = "What does an interruption cost?"
@@ -94,7 +94,7 @@ def _kill_and_resume(setting: Setting, home: Path) -> KillRow:
     rate = run_status(home / "whole").images_per_s
     shutil.rmtree(home / "whole")
     num_examples = whole.num_images + whole.num_skipped
-    per_shard = Plan(num_examples, "jpg").examples_per_shard
+    per_shard = Plan(num_examples).examples_per_shard
     shard_s = per_shard / rate * num_workers
     num_kills = setting.num(8, 2)
     lost, lost_s, resume_s, same = [], [], [], True
@@ -156,7 +156,7 @@ def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int)
     # Real shards have up to 10,000 pictures: ten thousand of them would not fit in memory. What
     # a shard costs and what a picture costs can be told apart with small ones.
     with patch.object(plans, "shard_size", lambda _num_examples: per_shard):
-        plan = Plan(num_shards * per_shard, "png")
+        plan = Plan(num_shards * per_shard)
         texts = home / "texts.txt"
         texts.write_text("".join(f"text {i}\n" for i in range(plan.num_examples)))
         config = RunConfig(
@@ -176,15 +176,15 @@ def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int)
         for _ in repeats:
             (out / SUCCESS).unlink()
             resumed.append(again())
-        fingerprint = json.loads((out / SUCCESS).read_text())["fingerprint"]
         with OutputFolder.open(out, create=False) as folder:
+            record = require_record(folder)
+            fingerprint = record.fingerprint
             assert len(committed_shards(folder, plan, fingerprint)[0]) == num_shards
             manifests_s = spread(
                 cost_of(lambda: committed_shards(folder, plan, fingerprint)).wall_s for _ in repeats
             )
             checked_s = spread(
-                cost_of(lambda: check_run(folder, plan, fingerprint, checksums=False)).wall_s
-                for _ in repeats
+                cost_of(lambda: check_run(folder, record, checksums=False)).wall_s for _ in repeats
             )
         shutil.rmtree(out)
     return Row(

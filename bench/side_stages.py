@@ -83,7 +83,7 @@ def _draw(maker: PictureMaker, texts: RaggedTexts) -> tuple[float, float]:
     def no_mark(_position: int | None) -> None:
         pass
 
-    for shard in Plan(len(texts), "jpg").shards():
+    for shard in Plan(len(texts)).shards():
         prepared = maker.prepare(texts.slice(shard.start, shard.stop), shard.start)
         for batch in maker.draw(prepared, no_mark):
             drawn_s = time.thread_time()

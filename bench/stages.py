@@ -137,13 +137,11 @@ class Bench:
         with OutputFolder.open(out, create=True) as folder, ExitStack() as block:
             folder.make_folder(STAGE)
             sink = work.sink_in(folder, len(self.texts), self.maker.settings)
-            manifests = {}
             watching = Watching()
             stopwatch = block.enter_context(timed.timing(STAGES)) if is_timed else None
-            for shard in sink.plan.shards():
-                task = Task(shard)
-                manifests[shard.index] = render_shard(self.maker, self.texts, task, sink)
-            merged = merge.merge_labels(folder, sink.plan, manifests, self.config.output.csv)
+            for shard in sink.record.plan.shards():
+                render_shard(self.maker, self.texts, Task(shard), sink)
+            merged = merge.merge_labels(folder, sink.record, self.config.output.csv)
             block.close()
             cost = watching.cost()
         shutil.rmtree(out)
@@ -153,7 +151,7 @@ class Bench:
         """Draw all pictures untimed; time their encoding, and the writing of their files."""
         out = self.fresh_folder()
         out.mkdir()
-        plan = Plan(len(self.texts), self.config.output.image_format)
+        plan = Plan(len(self.texts))
         encode = self._plain_encoder()
         cpu_s = wall_s = 0.0
         num_images = 0

@@ -18,9 +18,13 @@ from bench.places import ONE_FONT
 from shmtext.config import BalancedText, Output, RunConfig
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
 from shmtext.corpus.sources import corpus_chunks
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
+from shmtext.dataset.record import RunRecord
 from shmtext.draw.faces import bundled_fonts, find_font_files, read_fonts
+from shmtext.draw.labels import LABELS
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import FontError
@@ -100,9 +104,11 @@ def usable_fonts(limit: int) -> list[Path]:
 
 
 def sink_in(folder: OutputFolder, num_examples: int, settings: RenderSettings) -> DatasetSink:
-    """Return the sink of a run that has no record of itself: shards only."""
-    plan = Plan(num_examples, settings.output.image_format)
-    return DatasetSink(folder, plan, settings, fingerprint="b" * 64, worker=0)
+    """Return the sink of a run whose identity nobody asks for."""
+    container = open_container("files", num_examples, settings.output.image_format)
+    schema = LabelSchema.of([label.spec for label in LABELS])
+    record = RunRecord({}, Plan(num_examples), container, schema)
+    return DatasetSink(folder, record, settings, worker=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

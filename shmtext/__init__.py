@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
     from shmtext.engine.inspect import RunStatus, run_status, verify
+    from shmtext.engine.opened import OpenedRun, StoredExample
+    from shmtext.engine.opened import open_run as open
     from shmtext.engine.renderer import Renderer, render
     from shmtext.engine.run import RunSummary
     from shmtext.errors import ShmtextError
@@ -27,19 +29,25 @@ _HOMES = {
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
+    **dict.fromkeys(("OpenedRun", "StoredExample"), "engine.opened"),
+    "open": "engine.opened:open_run",
     "ShmtextError": "errors",
 }
+"""Where each public name is, and after a colon what it is called there, if otherwise."""
 
 __all__ = [
     "BalancedText",
+    "OpenedRun",
     "Output",
     "Renderer",
     "RunConfig",
     "RunStatus",
     "RunSummary",
     "ShmtextError",
+    "StoredExample",
     "Style",
     "TextFile",
+    "open",
     "render",
     "run_status",
     "verify",
@@ -49,7 +57,8 @@ __all__ = [
 def _import(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
-    value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
+    home, _, name_there = _HOMES[name].partition(":")
+    value = getattr(import_module(f"shmtext.{home}"), name_there or name)
     globals()[name] = value
     return value
 

@@ -44,7 +44,7 @@ class ColumnSpec:
             raise ConfigError(f"a column's name must be an identifier, got {self.name!r}")
         if self.kind not in get_args(Kind):
             raise ConfigError(
-                f"column {self.name} must be one of {get_args(Kind)}, got {self.kind}"
+                f"column {self.name} must be one of {', '.join(get_args(Kind))}, got {self.kind}"
             )
 
 
@@ -61,6 +61,22 @@ class Column:
     values: NDArray[Any]
     offsets: NDArray[np.integer] | None = None
     choices: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        kind, has_seams = self.spec.kind, self.offsets is not None
+        is_string = kind == "string"
+        if (self.choices is not None) > is_string:
+            raise ValueError(f"column {self.spec.name} of {kind} can have no choices")
+        if has_seams != (kind.startswith("list<") or (is_string and self.choices is None)):
+            raise ValueError(
+                f"column {self.spec.name} of {kind} must {'not ' * has_seams}have offsets"
+            )
+        wanted = (len(self.values), 4) if kind == "list<int16[4]>" else (len(self.values),)
+        if self.values.shape != wanted:
+            raise ValueError(
+                f"column {self.spec.name} of {kind} must have values of shape {wanted}, got "
+                f"{self.values.shape}"
+            )
 
     def __len__(self) -> int:
         return len(self.values) if self.offsets is None else self.offsets.size - 1

@@ -7,24 +7,41 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from shmtext.columns import Column, ColumnSpec
 from shmtext.corpus.ragged import pack_texts
-from shmtext.dataset.containers import FilesShard
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
-from shmtext.dataset.manifest import Manifest, Origin, commit_shard, committed_shards
+from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
+from shmtext.dataset.manifest import Manifest, Origin, commit_shard
 from shmtext.dataset.merge import MergeResult, merge_labels
 from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.record import RunRecord
 
-FINGERPRINT = "f" * 64
-ORIGIN = Origin(FINGERPRINT, worker=0, host="host", boot_id=None, seconds=0.5, finished_at=1e9)
-PLAN = Plan(400, "jpg")
+WIDTH = ColumnSpec("width_px", "int32", "width")
+FONT = ColumnSpec("font", "string", "file name of the font", repeats=True)
+BOXES = ColumnSpec("boxes", "list<int16[4]>", "one a line")
+
+
+def record_of(num_examples: int, container_name: str = "files") -> RunRecord:
+    """What a run of so many examples is."""
+    container = open_container(container_name, num_examples, "jpg")
+    schema = LabelSchema.of([WIDTH, FONT, BOXES])
+    return RunRecord({"num_examples": num_examples}, Plan(num_examples), container, schema)
+
+
+RECORD = record_of(400)
 """Three shards: 160, 160 and 80 examples."""
+PLAN, FINGERPRINT = RECORD.plan, RECORD.fingerprint
+ORIGIN = Origin(FINGERPRINT, worker=0, host="host", boot_id=None, seconds=0.5, finished_at=1e9)
 TEXTS = ("plain", 'a,"b"', "two\nlines", "Größe: 42 €", "日本語", " spaces ", "c\r", "😀")
 SWEPT = ("open", "write", "fsync", "rename", "close")
 
@@ -37,54 +54,60 @@ def text(index: int) -> str:
     return f"{TEXTS[index % len(TEXTS)]}{index}"
 
 
+def boxes_of(example_index: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Two boxes for each example."""
+    corners = np.repeat(example_index % 300, 2)[:, None] + np.arange(4)
+    return corners.astype(np.int16)
+
+
 def is_skipped(index: int) -> bool:
     return index % 37 == 5
 
 
-def rows_of(plan: Plan, shard: Shard) -> Fragment:
+def fragment_of(shard: Shard, record: RunRecord = RECORD) -> Fragment:
     examples = range(shard.start, shard.stop)
     drawn = np.array([i for i in examples if not is_skipped(i)], np.int64)
     pictures = [picture(i) for i in drawn.tolist()]
-    columns = LabelColumns(
-        example_index=drawn,
+    rows = PictureRows(
+        file_names=record.container.file_names(shard, drawn),
         texts=pack_texts(text(i) for i in drawn.tolist()),
-        width_px=(drawn % 300 + 1).astype(np.int32),
-        height_px=np.full(drawn.size, 36, np.int32),
-        font_id=drawn % 2,
-        font_names=("Sans.ttf", "Mono.ttf"),
-        font_size_px=np.full(drawn.size, 32, np.int32),
-        color_pair_id=drawn % 2,
-        color_pairs=(("#000000", "#ffffff"), ("#ff0000", "#eeeeee")),
+        example_index=drawn,
         num_bytes=np.array([len(p) for p in pictures], np.int32),
         crc32=np.array([zlib.crc32(p) for p in pictures], np.uint32),
     )
+    contributed = [
+        Column(WIDTH, (drawn % 300 + 1).astype(np.int32)),
+        Column(FONT, drawn % 2, choices=("Sans.ttf", "Mono.ttf")),
+        Column(BOXES, boxes_of(drawn), np.arange(drawn.size + 1) * 2),
+    ]
     skipped = [
         SkippedRow(i, text(i), None, None, "no font covers it", failed=i % 2 == 0)
         for i in examples
         if is_skipped(i)
     ]
-    return build_fragment(plan, shard, columns, skipped)
+    return build_fragment(shard, rows, contributed, skipped)
 
 
-def render_shard(folder: OutputFolder, index: int, plan: Plan = PLAN) -> Manifest:
-    shard = plan.shard(index)
+def render_shard(folder: OutputFolder, index: int, record: RunRecord = RECORD) -> Manifest:
+    shard = record.plan.shard(index)
     drawn = [i for i in range(shard.start, shard.stop) if not is_skipped(i)]
-    with FilesShard(folder, plan, shard) as sink:
-        for name, i in zip(plan.image_names(shard, np.array(drawn)), drawn, strict=True):
-            sink.add(name, picture(i))
-        return commit_shard(folder, sink, rows_of(plan, shard), ORIGIN)
+    with record.container.stage(folder, shard) as sink:
+        # In two batches, the later examples first, as a picture's width may have it.
+        for batch in (drawn[len(drawn) // 2 :], drawn[: len(drawn) // 2]):
+            names = record.container.image_names(shard, np.array(batch, np.int64))
+            sink.take(names, pack_texts(map(text, batch)), [picture(i) for i in batch])
+        origin = replace(ORIGIN, fingerprint=record.fingerprint)
+        return commit_shard(folder, sink, fragment_of(shard, record), origin)
 
 
-def merge(folder: OutputFolder, plan: Plan = PLAN) -> MergeResult:
-    manifests, damages = committed_shards(folder, plan, FINGERPRINT)
-    assert damages == []
-    return merge_labels(folder, plan, manifests, csv=True)
+def merge(folder: OutputFolder, record: RunRecord = RECORD) -> MergeResult:
+    return merge_labels(folder, record, csv=True)
 
 
-def render_run(folder: OutputFolder, plan: Plan = PLAN) -> MergeResult:
-    for shard in plan.shards():
-        render_shard(folder, shard.index, plan)
-    return merge(folder, plan)
+def render_run(folder: OutputFolder, record: RunRecord = RECORD) -> MergeResult:
+    for shard in record.plan.shards():
+        render_shard(folder, shard.index, record)
+    return merge(folder, record)
 
 
 def output_bytes(out: Path) -> dict[str, bytes]:

@@ -63,7 +63,7 @@ HOMES: dict[str, set[str]] = {
         "engine/identity.py",
     },
     "fontTools": {"draw/faces.py"},
-    "cv2": {"draw/*", "engine/libraries.py", "engine/to_dataset.py"},
+    "cv2": {"draw/*", "engine/libraries.py", "engine/opened.py", "engine/to_dataset.py"},
     "isal": {"draw/encode.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},

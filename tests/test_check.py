@@ -3,10 +3,20 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dataset_runs import FINGERPRINT, PLAN, merge, output_bytes, picture, render_run, render_shard
+from dataset_runs import (
+    FINGERPRINT,
+    PLAN,
+    RECORD,
+    merge,
+    output_bytes,
+    picture,
+    render_run,
+    render_shard,
+)
 
 from shmtext.dataset.check import (
     Report,
@@ -43,7 +53,7 @@ def folder(out: Path) -> Iterator[OutputFolder]:
 
 
 def check(folder: OutputFolder, checksums: bool) -> Report:
-    return check_run(folder, PLAN, FINGERPRINT, checksums)
+    return check_run(folder, RECORD, checksums)
 
 
 def rewrite(name: str, change: Callable[[bytes], bytes]) -> Damaging:
@@ -228,7 +238,9 @@ def test_a_link_to_the_right_bytes_outside_is_not_followed(
 
 
 def test_another_runs_success_file_is_found(folder: OutputFolder) -> None:
-    assert "other settings" in str(check_run(folder, PLAN, "0" * 64, False).damages)
+    other = replace(RECORD, identity={"seed": 1})
+
+    assert "other settings" in str(check_run(folder, other, False).damages)
 
 
 def test_marks_add_up_and_are_taken_once(folder: OutputFolder, out: Path) -> None:

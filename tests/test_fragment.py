@@ -6,49 +6,44 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dataset_runs import PLAN, is_skipped, picture, rows_of, text
+from dataset_runs import PLAN, RECORD, WIDTH, fragment_of, is_skipped, picture, text
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtext.columns import Column
 from shmtext.corpus.ragged import pack_texts
+from shmtext.dataset.columns import LabelSchema, arrow_table
 from shmtext.dataset.fragment import (
-    LABELS,
     SKIPPED,
-    LabelColumns,
+    PictureRows,
     SkippedRow,
     build_fragment,
     fragment_bytes,
     images_digest,
-    label_table,
+    label_bytes,
     read_fragment,
     skipped_table,
 )
-from shmtext.dataset.plan import Plan
 from shmtext.errors import DamageError
 
 SHARD = PLAN.shard(0)
-FRAGMENT = rows_of(PLAN, SHARD)
+FRAGMENT = fragment_of(SHARD)
+LABELS = RECORD.schema.arrow
 
 
-def columns(texts: list[str]) -> LabelColumns:
-    ones = np.ones(len(texts), np.int32)
-    return LabelColumns(
-        example_index=np.arange(len(texts)),
+def rows(texts: list[str]) -> PictureRows:
+    example_index = np.arange(len(texts))
+    return PictureRows(
+        file_names=RECORD.container.file_names(SHARD, example_index),
         texts=pack_texts(texts),
-        width_px=ones,
-        height_px=ones * 2,
-        font_id=ones * 0,
-        font_names=("Sans.ttf",),
-        font_size_px=ones * 32,
-        color_pair_id=ones * 0,
-        color_pairs=(("#000000", "#ffffff"),),
-        num_bytes=ones * 3,
+        example_index=example_index,
+        num_bytes=np.full(len(texts), 3, np.int32),
         crc32=np.full(len(texts), 2**32 - 1, np.uint32),
     )
 
 
 def test_one_row_is_what_was_drawn() -> None:
-    row = read_fragment(FRAGMENT.labels).slice(3, 1).to_pylist()[0]
+    row = read_fragment(FRAGMENT.labels, LABELS).slice(3, 1).to_pylist()[0]
     zlib_crc32 = row.pop("crc32")
 
     assert row == {
@@ -56,11 +51,8 @@ def test_one_row_is_what_was_drawn() -> None:
         "text": "Größe: 42 €3",
         "example_index": 3,
         "width_px": 4,
-        "height_px": 36,
         "font": "Mono.ttf",
-        "font_size_px": 32,
-        "font_color": "#ff0000",
-        "background_color": "#eeeeee",
+        "boxes": [[3, 4, 5, 6], [3, 4, 5, 6]],
         "num_bytes": len(picture(3)),
     }
     assert 0 <= zlib_crc32 < 2**32
@@ -68,9 +60,7 @@ def test_one_row_is_what_was_drawn() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=64))
 def test_every_text_is_read_back_as_it_was(texts: list[str]) -> None:
-    plan = Plan(64, "jpg")
-    data = fragment_bytes(label_table(plan, plan.shard(0), columns(texts)))
-    table = read_fragment(data)
+    table = read_fragment(label_bytes(rows(texts), []), LabelSchema.of([]).arrow)
 
     assert texts == table["text"].to_pylist()
     assert table["crc32"].to_pylist() == [2**32 - 1] * len(texts)
@@ -82,11 +72,11 @@ def test_any_parquet_reader_reads_the_declared_types() -> None:
 
 
 def test_the_table_obeys_arrows_own_full_validation() -> None:
-    label_table(PLAN, SHARD, columns(["a", "", "日本語"])).validate(full=True)
+    arrow_table(rows(["a", "", "日本語"]).columns([])).validate(full=True)
 
 
 def test_equal_rows_make_equal_bytes() -> None:
-    assert rows_of(PLAN, SHARD) == FRAGMENT
+    assert fragment_of(SHARD) == FRAGMENT
 
 
 def test_counts_tell_skipped_from_failed() -> None:
@@ -99,11 +89,11 @@ def test_counts_tell_skipped_from_failed() -> None:
 
 
 def test_skipped_rows_are_in_example_order_and_may_lack_a_font() -> None:
-    rows = [
+    skipped = [
         SkippedRow(9, "b", "Sans.ttf", 32, "SIGSEGV", failed=True),
         SkippedRow(2, "a", None, None, "no font covers U+4E2D 中", failed=False),
     ]
-    read = read_fragment(fragment_bytes(skipped_table(rows)), SKIPPED).to_pylist()
+    read = read_fragment(fragment_bytes(skipped_table(skipped), []), SKIPPED).to_pylist()
 
     assert [row["example_index"] for row in read] == [2, 9]
     assert [row["font"] for row in read] == [None, "Sans.ttf"]
@@ -111,11 +101,10 @@ def test_skipped_rows_are_in_example_order_and_may_lack_a_font() -> None:
 
 
 def test_a_shard_without_pictures_has_an_empty_fragment() -> None:
-    plan = Plan(1, "jpg")
     row = SkippedRow(0, "a", None, None, "no font", failed=False)
-    fragment = build_fragment(plan, plan.shard(0), columns([]), [row])
+    fragment = build_fragment(SHARD, rows([]), [], [row])
 
-    assert read_fragment(fragment.labels).num_rows == 0
+    assert read_fragment(fragment.labels, LabelSchema.of([]).arrow).num_rows == 0
     assert (fragment.num_rows, fragment.num_skipped, fragment.image_bytes) == (0, 1, 0)
 
 
@@ -127,22 +116,22 @@ def test_no_flipped_bit_is_read_back_as_another_row(data: st.DataObject) -> None
     position = data.draw(st.integers(4, len(flipped) - footer_bytes - 1))
     flipped[position] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        table = read_fragment(bytes(flipped))
+        table = read_fragment(bytes(flipped), LABELS)
     except DamageError:
         return
 
-    assert table.equals(read_fragment(FRAGMENT.labels))
+    assert table.equals(read_fragment(FRAGMENT.labels, LABELS))
 
 
 @pytest.mark.parametrize("num_bytes", [0, 3, 100, len(FRAGMENT.labels) - 1])
 def test_a_fragment_cut_short_is_damage(num_bytes: int) -> None:
     with pytest.raises(DamageError, match="it is damaged"):
-        read_fragment(FRAGMENT.labels[:num_bytes], what="it")
+        read_fragment(FRAGMENT.labels[:num_bytes], LABELS, "it")
 
 
 def test_other_columns_are_damage() -> None:
     with pytest.raises(DamageError, match="columns"):
-        read_fragment(fragment_bytes(pa.table({"a": [1]})))
+        read_fragment(fragment_bytes(pa.table({"a": [1]}), []), LABELS)
 
 
 def test_the_digest_depends_on_each_column() -> None:
@@ -158,17 +147,13 @@ def test_the_digest_depends_on_each_column() -> None:
 
 
 def test_columns_of_unequal_length_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"shape \(2,\)"):
-        LabelColumns(
-            **{
-                **{f: getattr(columns(["a"]), f) for f in LabelColumns.__slots__},
-                "texts": pack_texts(["a", "b"]),
-            }
-        )
+    width = Column(WIDTH, np.ones(1, np.int32))
+    with pytest.raises(ValueError, match="width_px must have a value for each of 2 texts, got 1"):
+        build_fragment(SHARD, rows(["a", "b"]), [width])
 
 
 def test_texts_stand_beside_their_own_pictures() -> None:
-    table = read_fragment(FRAGMENT.labels)
+    table = read_fragment(FRAGMENT.labels, LABELS)
 
     for row in table.select(["file_name", "text", "example_index"]).to_pylist():
         i = row["example_index"]

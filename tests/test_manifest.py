@@ -13,18 +13,19 @@ from dataset_runs import (
     FINGERPRINT,
     ORIGIN,
     PLAN,
+    RECORD,
     SWEPT,
     PowerCut,
     failing,
+    fragment_of,
     open_fds,
     output_bytes,
     power_cut,
+    record_of,
     render_shard,
-    rows_of,
 )
 
 from shmtext.dataset.check import check_shard
-from shmtext.dataset.containers import FilesShard
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import (
     Manifest,
@@ -36,11 +37,10 @@ from shmtext.dataset.manifest import (
     read_manifest,
     uncommit,
 )
-from shmtext.dataset.plan import Plan
 from shmtext.dataset.sealed import seal
 from shmtext.errors import DamageError, StorageError
 
-SMALL = Plan(8, "jpg")
+SMALL = record_of(8)
 """One shard, of which one example is skipped: a sweep over every call stays short."""
 
 
@@ -65,7 +65,7 @@ def test_a_committed_shard_is_read_back(tmp_path: Path) -> None:
 
         assert manifest == read_manifest(folder, PLAN.shard(1))
         assert ({1: manifest}, []) == committed_shards(folder, PLAN, FINGERPRINT)
-        assert check_shard(folder, PLAN, manifest, checksums=True) == []
+        assert check_shard(folder, RECORD, manifest, checksums=True) == []
 
 
 @pytest.mark.parametrize("function", SWEPT)
@@ -111,11 +111,11 @@ def test_whenever_the_process_ends_the_shard_is_committed_whole_or_not_at_all(
 
 
 def test_a_stale_skipped_fragment_does_not_outlive_a_commit_without_one(tmp_path: Path) -> None:
-    plan = Plan(5, "jpg")
+    record = record_of(5)
     with OutputFolder.open(tmp_path, create=False) as folder:
         folder.make_folder("fragments")
         folder.write_file("fragments/00000.skipped.parquet", b"stale", sync=False)
-        manifest = render_shard(folder, 0, plan)
+        manifest = render_shard(folder, 0, record)
 
         assert manifest.skipped_bytes is None
         assert folder.list_names("fragments") == ["00000.json", "00000.parquet"]
@@ -136,10 +136,10 @@ def test_an_uncommitted_shard_can_be_committed_again_with_the_same_bytes(tmp_pat
 def test_pictures_and_labels_of_different_shards_are_not_committed(tmp_path: Path) -> None:
     with (
         OutputFolder.open(tmp_path, create=False) as folder,
-        FilesShard(folder, PLAN, PLAN.shard(0)) as sink,
+        RECORD.container.stage(folder, PLAN.shard(0)) as sink,
         pytest.raises(ValueError, match="pictures of shard 0, labels of shard 1"),
     ):
-        commit_shard(folder, sink, rows_of(PLAN, PLAN.shard(1)), ORIGIN)
+        commit_shard(folder, sink, fragment_of(PLAN.shard(1)), ORIGIN)
 
 
 def manifest_bytes(tmp_path: Path) -> tuple[Manifest, bytes]:

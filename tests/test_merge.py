@@ -13,32 +13,35 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dataset_runs import (
-    FINGERPRINT,
     PLAN,
+    RECORD,
     SWEPT,
     PowerCut,
     failing,
     is_skipped,
     merge,
+    open_fds,
     output_bytes,
     picture,
     power_cut,
+    record_of,
     render_run,
     render_shard,
     text,
 )
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from shmtext.dataset import merge as merge_module
 from shmtext.dataset.check import check_run
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.fragment import LABELS, SKIPPED
-from shmtext.dataset.manifest import committed_shards
-from shmtext.dataset.merge import merge_labels, read_success, remove_success
-from shmtext.dataset.plan import Plan
+from shmtext.dataset.fragment import SKIPPED
+from shmtext.dataset.manifest import committed_shards, uncommit
+from shmtext.dataset.merge import LabelMerge, merge_labels, read_success, remove_success
 from shmtext.errors import DamageError, StorageError
 
 DRAWN = [i for i in range(PLAN.num_examples) if not is_skipped(i)]
-SMALL = Plan(60, "jpg")
+SMALL = record_of(60)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_the_label_table_is_the_fragments_in_order(out: Path) -> None:
     table = pq.ParquetFile(out / "metadata.parquet", page_checksum_verification=True).read()
     fragments = [pq.read_table(out / f"fragments/{shard:05d}.parquet") for shard in range(3)]
 
-    assert table.schema.equals(LABELS)
+    assert table.schema.equals(RECORD.schema.arrow)
     assert table.equals(pa.concat_tables(fragments))
     assert table["example_index"].to_pylist() == DRAWN
     assert [text(i) for i in DRAWN] == table["text"].to_pylist()
@@ -113,13 +116,12 @@ def test_the_bytes_do_not_depend_on_how_many_rows_a_shard_has_left_over(
 
 
 def test_without_csv_and_skipped_rows_none_are_left_from_before(tmp_path: Path) -> None:
-    plan = Plan(5, "jpg")
+    record = record_of(5)
     with OutputFolder.open(tmp_path, create=False) as folder:
         for stale in ("labels.csv", "skipped.parquet"):
             folder.write_file(stale, b"stale", sync=False)
-        render_shard(folder, 0, plan)
-        manifests, _ = committed_shards(folder, plan, FINGERPRINT)
-        result = merge_labels(folder, plan, manifests, csv=False)
+        render_shard(folder, 0, record)
+        result = merge_labels(folder, record, csv=False)
 
     assert list(result.files) == ["metadata.parquet"]
     assert not (tmp_path / "labels.csv").exists()
@@ -128,10 +130,9 @@ def test_without_csv_and_skipped_rows_none_are_left_from_before(tmp_path: Path) 
 
 def test_a_run_with_a_missing_shard_is_not_merged(out: Path) -> None:
     with OutputFolder.open(out, create=False) as folder:
-        manifests, _ = committed_shards(folder, PLAN, FINGERPRINT)
-        del manifests[1]
-        with pytest.raises(DamageError, match="shard 1 is not committed"):
-            merge_labels(folder, PLAN, manifests, csv=True)
+        uncommit(folder, 1)
+        with pytest.raises(DamageError, match=r"shard 1 is not committed \(1 are not\)"):
+            merge(folder)
 
 
 def flip(data: bytes) -> bytes:
@@ -171,7 +172,7 @@ def test_a_damaged_success_file_is_damage(out: Path, value: bytes) -> None:
 
 def assert_unfinished_or_whole(folder: OutputFolder, whole: dict[str, bytes]) -> None:
     if read_success(folder) is not None:
-        assert check_run(folder, SMALL, FINGERPRINT, checksums=True).whole
+        assert check_run(folder, SMALL, checksums=True).whole
         assert output_bytes(folder.path) == whole
 
 
@@ -205,3 +206,154 @@ def test_success_is_json_a_person_can_read(out: Path) -> None:
 
     assert value["num_images"] == len(DRAWN)
     assert os.path.getsize(out / "labels.csv") == value["files"]["labels.csv"]["num_bytes"]
+
+
+# -- while a run goes on ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups of so few rows that some are written long before the end."""
+    monkeypatch.setattr(merge_module, "ROWS_PER_GROUP", 20)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All shards of a run of six, committed and not merged."""
+    out = tmp_path_factory.mktemp("many") / "out"
+    with OutputFolder.open(out, create=True) as folder:
+        for shard in SIX.plan.shards():
+            render_shard(folder, shard.index, SIX)
+    return out
+
+
+SIX = record_of(2_000)
+"""Shards of 358 examples, the last of 210."""
+
+
+@given(st.permutations(range(6)), st.lists(st.integers(0, 3), min_size=6, max_size=6))
+@settings(max_examples=20, deadline=None, phases=(Phase.explicit, Phase.generate))
+def test_the_bytes_are_those_of_one_merge_whatever_the_order_of_commits_and_calls(
+    many: Path, order: list[int], num_calls: list[int]
+) -> None:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        OutputFolder.open(many, create=False) as folder,
+    ):
+        patch.setattr(merge_module, "ROWS_PER_GROUP", 200)
+        result = merge(folder, SIX)
+        whole = output_bytes(many)
+        with LabelMerge(folder, SIX, csv=True) as under_way:
+            for shard, calls in zip(order, num_calls, strict=True):
+                under_way.committed(shard)
+                for _ in range(calls):
+                    under_way.advance()
+            assert result == under_way.finish()
+
+    assert whole == output_bytes(many)
+
+
+def test_shards_are_merged_one_a_call_and_in_order(many: Path) -> None:
+    with (
+        OutputFolder.open(many, create=False) as folder,
+        LabelMerge(folder, SIX, csv=True) as under_way,
+    ):
+        under_way.committed(1)
+        assert not under_way.advance()
+        under_way.committed(0)
+        assert [True, True, False] == [under_way.advance() for _ in range(3)]
+        under_way.committed(2)
+        assert [True, False] == [under_way.advance() for _ in range(2)]
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_nothing_remains_of_a_merge_that_was_not_finished(out: Path) -> None:
+    before, fds = output_bytes(out), open_fds()
+    with OutputFolder.open(out, create=False) as folder:
+        with LabelMerge(folder, RECORD, csv=True) as under_way:
+            under_way.committed(0)
+            assert under_way.advance()
+            assert len(os.listdir(out / "_stage")) == 2  # metadata.parquet, labels.csv
+
+        assert os.listdir(out / "_stage") == []
+        assert read_success(folder) is not None
+    assert before == output_bytes(out)
+    assert fds == open_fds()
+
+
+@pytest.mark.usefixtures("small_groups")
+@pytest.mark.parametrize("function", [*SWEPT, "unlink"])
+def test_whichever_call_fails_during_the_run_is_said_at_its_end_and_all_commits_are_kept(
+    tmp_path: Path, function: str
+) -> None:
+    with OutputFolder.open(tmp_path / "whole", create=True) as folder:
+        render_run(folder, SMALL_BUT_SEVERAL)
+    whole = output_bytes(tmp_path / "whole")
+    fds = open_fds()
+    num_failed = 0
+    for k in count(1):
+        with OutputFolder.open(tmp_path / "out", create=True) as folder:
+            for shard in SMALL_BUT_SEVERAL.plan.shards():
+                render_shard(folder, shard.index, SMALL_BUT_SEVERAL)
+            with (
+                failing(function, k, errno.ENOSPC) as calls,
+                suppress(StorageError),
+                LabelMerge(folder, SMALL_BUT_SEVERAL, csv=True) as under_way,
+            ):
+                for shard in SMALL_BUT_SEVERAL.plan.shards():
+                    under_way.committed(shard.index)
+                    under_way.advance()  # raises nothing
+                try:
+                    under_way.finish()
+                except StorageError:
+                    num_failed += 1
+                    raise
+            manifests, damages = committed_shards(
+                folder, SMALL_BUT_SEVERAL.plan, SMALL_BUT_SEVERAL.fingerprint
+            )
+            assert (2, []) == (len(manifests), damages)
+            merge(folder, SMALL_BUT_SEVERAL)
+        assert whole == output_bytes(tmp_path / "out")
+        if calls[0] < k:
+            break
+
+    assert num_failed or function == "unlink"
+    assert fds == open_fds()
+
+
+SMALL_BUT_SEVERAL = record_of(150)
+"""Two shards: 98 and 52."""
+
+
+@pytest.mark.parametrize("name", ["00000.parquet", "00000.skipped.parquet"])
+def test_a_fragment_damaged_during_the_run_is_said_at_its_end(out: Path, name: str) -> None:
+    path = out / "fragments" / name
+    path.write_bytes(flip(path.read_bytes()))
+    with (
+        OutputFolder.open(out, create=False) as folder,
+        LabelMerge(folder, RECORD, csv=True) as under_way,
+    ):
+        for shard in range(3):
+            under_way.committed(shard)
+            assert not under_way.advance()
+        with pytest.raises(DamageError, match=f"shard 0 is damaged: fragments/{name}"):
+            under_way.finish()
+        assert read_success(folder) is None
+
+
+def test_a_shard_that_was_taken_back_is_waited_for(out: Path) -> None:
+    with (
+        OutputFolder.open(out, create=False) as folder,
+        LabelMerge(folder, RECORD, csv=True) as under_way,
+    ):
+        before = output_bytes(out)
+        under_way.committed(0)
+        uncommit(folder, 0)
+        assert not under_way.advance()
+        with pytest.raises(DamageError, match=r"shard 0 is not committed \(1 are not\)"):
+            under_way.finish()
+        render_shard(folder, 0)
+        assert under_way.advance()
+        under_way.finish()
+
+    assert before == output_bytes(out)

@@ -16,14 +16,17 @@ import shmtext
 
 NAMES = {
     "BalancedText",
+    "OpenedRun",
     "Output",
     "Renderer",
     "RunConfig",
     "RunStatus",
     "RunSummary",
     "ShmtextError",
+    "StoredExample",
     "Style",
     "TextFile",
+    "open",
     "render",
     "run_status",
     "verify",

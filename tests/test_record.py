@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtext.columns import ColumnSpec
 from shmtext.config import fingerprint
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import (
     RunRecord,
     read_record,
@@ -20,7 +25,10 @@ from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.errors import DamageError, FolderError
 
 IDENTITY = {"seed": 0, "style": {"font_sizes": (24, 32)}}
-RECORD = RunRecord(IDENTITY, fingerprint(IDENTITY), 400, 160)
+WIDTH = ColumnSpec("width_px", "int32", "width of the picture")
+RECORD = RunRecord(
+    IDENTITY, Plan(400), open_container("files", 400, "jpg"), LabelSchema.of([WIDTH])
+)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -83,18 +91,20 @@ def test_garbage_is_damage_not_a_traceback(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_record_with_other_keys_is_damage(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_bytes(seal({"version": 1, "path": "../x"}, readable=True))
+    (tmp_path / "run.json").write_bytes(seal({"version": 2, "path": "../x"}, readable=True))
     with OutputFolder.open(tmp_path, create=False) as folder, pytest.raises(DamageError):
         read_record(folder)
 
 
 def test_the_same_identity_is_not_refused() -> None:
-    refuse_difference(RECORD, {"style": {"font_sizes": [24, 32]}, "seed": 0})
+    same = replace(RECORD, identity={"style": {"font_sizes": [24, 32]}, "seed": 0})
+    refuse_difference(RECORD, same)
 
 
 def test_another_identity_is_refused_key_by_key_with_the_ways_out() -> None:
     with pytest.raises(FolderError) as caught:
-        refuse_difference(RECORD, {"seed": 1, "style": {"font_sizes": (24,)}})
+        other = replace(RECORD, identity={"seed": 1, "style": {"font_sizes": (24,)}})
+        refuse_difference(RECORD, other)
 
     message = str(caught.value)
     assert "seed: 0 in the folder, 1 asked for" in message
@@ -126,3 +136,59 @@ def test_the_record_is_json_a_person_can_read(tmp_path: Path) -> None:
 
     assert json.loads(text)["num_examples"] == 400
     assert text.count("\n") > 5
+
+
+def test_the_record_says_all_that_a_reader_must_know(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        write_record(folder, RECORD)
+    value = json.loads((tmp_path / "run.json").read_text())
+
+    assert ("files", "jpg", 160) == (
+        value["container"],
+        value["extension"],
+        value["examples_per_shard"],
+    )
+    assert value["columns"][3] == {
+        "name": "width_px",
+        "kind": "int32",
+        "about": "width of the picture",
+        "repeats": False,
+    }
+    assert fingerprint(IDENTITY) == value["fingerprint"]
+
+
+FORGERIES: dict[str, dict[str, object]] = {
+    "no container": {"container": "zip"},
+    "a path for an extension": {"extension": "/../../elsewhere/x"},
+    "columns that are none": {"columns": [1]},
+    "a column without a kind": {"columns": [{"name": "text"}]},
+    "a column of no kind": {"columns": [{"name": "a", "kind": "int3", "about": ""}]},
+    "a column without a name": {"columns": [{"name": None, "kind": "bool", "about": ""}]},
+    "no columns": {"columns": []},
+    "columns twice": {"columns": [*RECORD.schema.as_json(), *RECORD.schema.as_json()]},
+    "other shards": {"examples_per_shard": 1},
+    "fewer examples than none": {"num_examples": -1},
+    "more examples than numbers": {"num_examples": 10**30},
+    "another fingerprint": {"fingerprint": "0" * 64},
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_record_is_damage_in_one_line(tmp_path: Path, forgery: str) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        write_record(folder, RECORD)
+        value = json.loads((tmp_path / "run.json").read_text())
+        del value["checksum"]
+        folder.write_file("run.json", seal(value | FORGERIES[forgery], readable=True), sync=False)
+        with pytest.raises(DamageError) as caught:
+            read_record(folder)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_other_columns_are_refused_and_other_words_about_them_are_not() -> None:
+    wider = replace(RECORD, schema=LabelSchema.of([WIDTH, replace(WIDTH, name="height_px")]))
+    with pytest.raises(FolderError, match="its label table has other columns"):
+        refuse_difference(RECORD, wider)
+
+    refuse_difference(RECORD, replace(RECORD, schema=LabelSchema.of([replace(WIDTH, about="w")])))

@@ -17,9 +17,13 @@ from PIL import Image
 
 from shmtext.config import Output
 from shmtext.corpus.ragged import pack_texts
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import Manifest, read_manifest
 from shmtext.dataset.plan import Plan
+from shmtext.dataset.record import RunRecord
+from shmtext.draw.labels import LABELS
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine import to_dataset
 from shmtext.engine.shards import COMMITTING, Watch, render_shard
@@ -28,8 +32,14 @@ from shmtext.engine.to_dataset import DatasetSink
 
 TEXTS = [f"text {number} Äg" if number % 10 else "中" for number in range(100)]
 """Two shards; every tenth text has no font."""
-PLAN = Plan(len(TEXTS), "png")
+PLAN = Plan(len(TEXTS))
 SHARD = PLAN.shard(1)
+
+
+def record(extension: str) -> RunRecord:
+    container = open_container("files", len(TEXTS), extension)
+    schema = LabelSchema.of([label.spec for label in LABELS])
+    return RunRecord({}, PLAN, container, schema)
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ def maker() -> PictureMaker:
 @pytest.fixture
 def sink(tmp_path: Path, maker: PictureMaker) -> Iterator[DatasetSink]:
     with OutputFolder.open(tmp_path, create=False) as folder:
-        yield DatasetSink(folder, PLAN, maker.settings, "f" * 64, worker=3)
+        yield DatasetSink(folder, record("png"), maker.settings, worker=3)
 
 
 def render(sink: DatasetSink, **more: Any) -> Manifest:
@@ -94,7 +104,7 @@ def test_the_manifest_counts_and_names_who_rendered(tmp_path: Path, sink: Datase
         manifest.num_skipped,
         manifest.num_failed,
     )
-    assert (3, "f" * 64) == (manifest.worker, manifest.fingerprint)
+    assert (3, sink.record.fingerprint) == (manifest.worker, manifest.fingerprint)
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.png")) == manifest.image_bytes
 
 
@@ -182,11 +192,10 @@ def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, sink: Da
 
 
 def test_jpeg_and_png_show_the_same_texts(tmp_path: Path) -> None:
-    texts, plan = pack_texts(TEXTS), Plan(len(TEXTS), "jpg")
     maker = picture_maker(output=Output(image_format="jpg"), font_sizes=[20])
     with OutputFolder.open(tmp_path, create=False) as folder:
-        sink = DatasetSink(folder, plan, maker.settings, "f" * 64, worker=0)
-        render_shard(maker, texts, Task(plan.shard(0)), sink)
+        sink = DatasetSink(folder, record("jpg"), maker.settings, worker=0)
+        render_shard(maker, pack_texts(TEXTS), Task(PLAN.shard(0)), sink)
 
     drawing = draw(picture_maker(font_sizes=[20]), TEXTS[: PLAN.examples_per_shard])
     for row in rows(tmp_path, "00000.parquet"):

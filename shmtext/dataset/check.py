@@ -7,20 +7,15 @@ nothing is trusted: pictures and fragments are held against the manifest, the la
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import stat
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from shmtext.dataset.folder import OutputFolder, opened_at, read_at
+from shmtext.dataset.damage import Damage
+from shmtext.dataset.folder import OutputFolder, opened_at
 from shmtext.dataset.fragment import images_digest
 from shmtext.dataset.manifest import (
-    Damage,
     Manifest,
     committed_shards,
     labels_name,
@@ -41,7 +36,7 @@ from shmtext.dataset.merge import (
     remove_success,
     run_digest,
 )
-from shmtext.dataset.plan import IMAGES, Plan, Shard
+from shmtext.dataset.record import RunRecord
 from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.errors import DamageError, StorageError
 
@@ -56,8 +51,6 @@ __all__ = [
     "take_damaged_marks",
     "uncommit",
 ]
-
-_NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 
 DAMAGED = "_damaged.json"
 DAMAGED_VERSION = 1
@@ -91,12 +84,13 @@ class Report:
         return self.finished and not self.missing and not self.damages
 
 
-def check_run(folder: OutputFolder, plan: Plan, fingerprint: str, checksums: bool) -> Report:
+def check_run(folder: OutputFolder, record: RunRecord, checksums: bool) -> Report:
     """Check every committed shard, and the label table of a finished run."""
-    manifests, damages = committed_shards(folder, plan, fingerprint)
+    plan = record.plan
+    manifests, damages = committed_shards(folder, plan, record.fingerprint)
     num_whole = 0
     for manifest in manifests.values():
-        found = check_shard(folder, plan, manifest, checksums)
+        found = check_shard(folder, record, manifest, checksums)
         damages += found
         num_whole += not found
     missing = {shard.index for shard in plan.shards()} - set(manifests)
@@ -114,15 +108,15 @@ def check_run(folder: OutputFolder, plan: Plan, fingerprint: str, checksums: boo
             ]
             missing = set()
             damages += _check_tables(folder, success, checksums)
-            damages += _check_success(plan, manifests, success, fingerprint)
+            damages += _check_success(record, manifests, success)
     return Report(plan.num_shards, num_whole, tuple(sorted(missing)), tuple(damages), finished)
 
 
 def check_shard(
-    folder: OutputFolder, plan: Plan, manifest: Manifest, checksums: bool
+    folder: OutputFolder, record: RunRecord, manifest: Manifest, checksums: bool
 ) -> list[Damage]:
     """Hold a shard's files against its manifest; with ``checksums`` every picture's bytes too."""
-    shard = plan.shard(manifest.shard)
+    shard, container = record.plan.shard(manifest.shard), record.container
     damages: list[Damage] = []
     name = skipped_name(shard.index)
     try:
@@ -133,23 +127,23 @@ def check_shard(
         damages.append(Damage(shard.index, name, str(error)))
     name = labels_name(shard.index)
     try:
-        table = read_labels(folder, shard, manifest)
+        table = read_labels(folder, shard, manifest, record.schema)
     except DamageError as error:
         # Without its rows nothing can be said about the pictures.
         return [*damages, Damage(shard.index, name, str(error))]
     columns = (table[column].to_numpy() for column in ("example_index", "num_bytes", "crc32"))
     if images_digest(*columns) != manifest.images_digest:
         damages.append(Damage(shard.index, name, "is not of the pictures that were committed"))
-    found = list(_check_images(folder, plan, shard, table, checksums))
+    found = list(container.check(folder, shard, table, checksums))
     damages += found[:_MAX_NAMED]
     if len(found) > _MAX_NAMED:
         more = f"{len(found) - _MAX_NAMED:,} more of its pictures are damaged"
-        damages.append(Damage(shard.index, plan.image_folder(shard), more))
+        damages.append(Damage(shard.index, container.shard_path(shard), more))
     return damages
 
 
 def check_tables(
-    folder: OutputFolder, plan: Plan, manifests: Mapping[int, Manifest], fingerprint: str
+    folder: OutputFolder, record: RunRecord, manifests: Mapping[int, Manifest]
 ) -> list[Damage]:
     """Check what belongs to a finished run as a whole, by size; nothing of an unfinished one."""
     try:
@@ -160,7 +154,7 @@ def check_tables(
         return []
     return [
         *_check_tables(folder, success, checksums=False),
-        *_check_success(plan, manifests, success, fingerprint),
+        *_check_success(record, manifests, success),
     ]
 
 
@@ -210,63 +204,6 @@ def _read_marks(folder: OutputFolder) -> list[int] | None:
     return shards
 
 
-def _check_images(
-    folder: OutputFolder, plan: Plan, shard: Shard, table: pa.Table, checksums: bool
-) -> Iterator[Damage]:
-    """Compare a folder's files with the label rows, both ways."""
-    images = plan.image_folder(shard)
-    names = plan.image_names(shard, table["example_index"].to_numpy())
-    sizes, crcs = table["num_bytes"].to_pylist(), table["crc32"].to_pylist()
-    try:
-        with folder.opened(images) as fd:
-            with os.scandir(fd) as entries:
-                found = {entry.name: entry for entry in entries}
-            for name, size, crc in zip(names, sizes, crcs, strict=True):
-                entry = found.pop(name.decode(), None)
-                wrong = _wrong_image(fd, entry, size, crc if checksums else None)
-                if wrong:
-                    yield Damage(shard.index, f"{images}/{name.decode()}", wrong)
-            for extra in sorted(found):
-                yield Damage(shard.index, f"{images}/{extra}", "is there, none was committed")
-    except FileNotFoundError:
-        if names:  # a shard of skipped examples alone may lose its empty folder in a copy
-            yield Damage(shard.index, images, "is missing")
-    except OSError as error:
-        # Only what is known to be damaged may be taken back: no permission, a failing device or
-        # too many open files say nothing of what is there.
-        if error.errno not in _NO_FOLDER or not _is_folder(folder, IMAGES):
-            raise folder.storage_error(f"read {folder.path / images}", error) from error
-        yield Damage(shard.index, images, "is a link or no folder at all")
-
-
-def _is_folder(folder: OutputFolder, name: str) -> bool:
-    try:
-        with folder.opened(name):
-            return True
-    except OSError:
-        return False
-
-
-def _wrong_image(
-    fd: int, entry: os.DirEntry[str] | None, num_bytes: int, crc32: int | None
-) -> str | None:
-    if entry is None:
-        return "is missing"
-    try:
-        found = entry.stat(follow_symlinks=False)
-        if not stat.S_ISREG(found.st_mode):
-            return "is a link or no file at all"
-        if found.st_size != num_bytes:
-            return f"has {found.st_size:,} bytes, {num_bytes:,} were committed"
-        if crc32 is not None and zlib.crc32(read_at(fd, entry.name)) != crc32:
-            return "has other bytes than were committed"
-    except DamageError as error:
-        return str(error)
-    except FileNotFoundError:
-        return "is missing"
-    return None
-
-
 def _check_tables(folder: OutputFolder, success: MergeResult, checksums: bool) -> Iterator[Damage]:
     """Hold the files of the whole run against what was written."""
     with folder.opened() as fd:
@@ -300,12 +237,12 @@ def _file_sum(folder_fd: int, name: str, checksums: bool) -> FileSum:
 
 
 def _check_success(
-    plan: Plan, manifests: Mapping[int, Manifest], success: MergeResult, fingerprint: str
+    record: RunRecord, manifests: Mapping[int, Manifest], success: MergeResult
 ) -> Iterator[Damage]:
     """Hold ``_SUCCESS.json`` against the manifests, where all are there to be asked."""
-    if success.fingerprint != fingerprint:
+    if success.fingerprint != record.fingerprint:
         yield Damage(None, SUCCESS, "is of a run with other settings")
         return
-    all_there = len(manifests) == plan.num_shards
+    all_there = len(manifests) == record.plan.num_shards
     if all_there and run_digest(list(manifests.values())) != success.digest:
         yield Damage(None, SUCCESS, "is not of the shards that are committed")

@@ -20,7 +20,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -86,14 +86,18 @@ class FolderIdentity(NamedTuple):
 
 
 class StagedFile(io.RawIOBase):
-    """A file under way, as pyarrow's writers want it; its descriptor belongs to whoever made it.
+    """A file under way, as pyarrow's writers want it: written under ``_stage/``, then published.
 
-    ``close`` comes before the descriptor's: a writer that an error left behind is only collected
-    later, writes what it still holds, and by then the number is another file's.
+    Writing raises bare ``OSError``. It is marked as closed before its descriptor is: a writer that
+    an error left behind is only collected later, writes what it still holds, and by then the number
+    is another file's.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, folder: OutputFolder, name: str, staged: str, fd: int) -> None:
         super().__init__()
+        self.name = name
+        self._folder = folder
+        self._staged = staged
         self._fd = fd
 
     def writable(self) -> bool:
@@ -106,6 +110,31 @@ class StagedFile(io.RawIOBase):
             raise ValueError("this file is closed")
         write_all(self._fd, data)
         return memoryview(data).nbytes
+
+    def publish(self, *, sync: bool) -> None:
+        """Give the file its name; until then, and if anything fails, whatever had it keeps it.
+
+        With ``sync`` the file and its name survive a power cut once this returns.
+        """
+        with self._folder.errors_of("write", self.name):
+            if sync:
+                os.fsync(self._fd)
+            self._close_fd()
+            self._folder.rename_staged(self._staged, self.name, sync=sync)
+
+    def discard(self) -> None:
+        """Give the file up. Best effort: what stays in the stage is swept by the next run."""
+        with suppress(OSError):
+            self._close_fd()
+        with suppress(OSError), self._folder.opened(STAGE) as stage_fd:
+            os.unlink(self._staged, dir_fd=stage_fd)
+
+    def _close_fd(self) -> None:
+        self.close()
+        if self._fd >= 0:
+            # A failed close has closed all the same.
+            fd, self._fd = self._fd, -1
+            os.close(fd)
 
 
 class OutputFolder:
@@ -251,32 +280,39 @@ class OutputFolder:
 
     # -- files -----------------------------------------------------------------------------------
 
-    @contextmanager
-    def replace_file(self, name: str, *, sync: bool) -> Iterator[StagedFile]:
-        """Lend a file to write; it becomes ``name`` if the block ends without an exception.
-
-        Until then, and if anything fails, whatever had the name keeps it. With ``sync`` the file
-        and its name survive a power cut once the block has ended.
-        """
-        above, base = self._split(name)
+    def stage_file(self, name: str) -> StagedFile:
+        """Begin a file that its ``publish`` will put in place of ``name``; else ``discard`` it."""
+        base = self._split(name)[1]
         # Random, so that no two writers meet; never in the output.
         staged = f"{base}.{os.urandom(4).hex()}"
         self.make_folder(STAGE)
-        with self.errors_of("write", name), self.opened(STAGE) as stage_fd:
-            fd = os.open(staged, NEW_FILE_FLAGS, FILE_MODE, dir_fd=stage_fd)
-            try:
-                with closing_fd(fd), StagedFile(fd) as file:
-                    yield file
-                    if sync:
-                        os.fsync(fd)
-                with self.opened(above) as target_fd:
-                    os.rename(staged, base, src_dir_fd=stage_fd, dst_dir_fd=target_fd)
-                    if sync:
-                        os.fsync(target_fd)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(staged, dir_fd=stage_fd)
-                raise
+        with self.errors_of("write", name), ExitStack() as undo:
+            with self.opened(STAGE) as stage_fd:
+                fd = os.open(staged, NEW_FILE_FLAGS, FILE_MODE, dir_fd=stage_fd)
+                file = StagedFile(self, name, staged, fd)
+                undo.callback(file.discard)
+            undo.pop_all()
+        return file
+
+    def rename_staged(self, staged: str, name: str, *, sync: bool) -> None:
+        """Rename a file from the stage to ``name``. Raises bare ``OSError``."""
+        above, base = self._split(name)
+        with self.opened(STAGE) as stage_fd, self.opened(above) as target_fd:
+            os.rename(staged, base, src_dir_fd=stage_fd, dst_dir_fd=target_fd)
+            if sync:
+                os.fsync(target_fd)
+
+    @contextmanager
+    def replace_file(self, name: str, *, sync: bool) -> Iterator[StagedFile]:
+        """Lend a file to write; it becomes ``name`` if the block ends without an exception."""
+        file = self.stage_file(name)
+        try:
+            with self.errors_of("write", name):
+                yield file
+            file.publish(sync=sync)
+        except BaseException:
+            file.discard()
+            raise
 
     def write_file(self, name: str, data: FileBytes, sync: bool) -> None:
         """Put ``data`` in place of ``name``, whole or not at all."""

@@ -21,9 +21,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from shmtext.dataset.containers import ShardSink
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers.base import ShardSink
+from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, read_at
-from shmtext.dataset.fragment import LABELS, SKIPPED, Fragment, read_fragment
+from shmtext.dataset.fragment import SKIPPED, Fragment, read_fragment
 from shmtext.dataset.plan import Plan, Shard, shard_name
 from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.errors import DamageError
@@ -96,20 +98,6 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "boot_id": (str, type(None)),
     **dict.fromkeys(("seconds", "finished_at"), (int, float)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One thing that is not as it was committed."""
-
-    shard: int | None
-    """None where the label table or another file of the whole run is concerned."""
-    path: str
-    """From the output folder."""
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.what}"
 
 
 def labels_name(shard: int) -> str:
@@ -185,6 +173,17 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
     return Manifest(**value)
 
 
+def committed_manifest(folder: OutputFolder, shard: Shard, fingerprint: str) -> Manifest | None:
+    """A shard's manifest; None where there is none that is valid and of this run."""
+    try:
+        manifest = read_manifest(folder, shard)
+    except DamageError:
+        return None
+    if manifest is None or _not_of(manifest, shard, fingerprint):
+        return None
+    return manifest
+
+
 def committed_shards(
     folder: OutputFolder, plan: Plan, fingerprint: str
 ) -> tuple[dict[int, Manifest], list[Damage]]:
@@ -224,10 +223,12 @@ def committed_shards(
     return manifests, damages
 
 
-def read_labels(folder: OutputFolder, shard: Shard, manifest: Manifest) -> pa.Table:
+def read_labels(
+    folder: OutputFolder, shard: Shard, manifest: Manifest, schema: LabelSchema
+) -> pa.Table:
     """A shard's label rows, if they are exactly those it committed; else ``DamageError``."""
     wanted = _FragmentSum(manifest.fragment_bytes, manifest.fragment_crc32, manifest.num_rows)
-    return _read_rows(folder, labels_name(shard.index), shard, wanted, LABELS)
+    return _read_rows(folder, labels_name(shard.index), shard, wanted, schema.arrow)
 
 
 def read_skipped(folder: OutputFolder, shard: Shard, manifest: Manifest) -> pa.Table | None:

@@ -1,28 +1,31 @@
 """Fragments, in shard order, become the label table, and the run is declared done.
 
-``metadata.parquet``, ``labels.csv`` and ``skipped.parquet`` are streamed side by side with never
-more than a row group and a shard in memory; ``_SUCCESS.json`` is written once all three are
-durable. All four depend on the committed rows alone, so a merge that was cut short is done again.
+``metadata.parquet``, ``labels.csv`` and ``skipped.parquet`` are streamed side by side under
+``_stage/`` with never more than a row group and a shard in memory: while the run goes on, if its
+main process has time, the rest at its end. ``_SUCCESS.json`` is written once all three are in place
+and durable. All four depend on the committed rows alone, whenever they were merged, so a merge that
+was cut short is done again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from types import TracebackType
+from typing import Protocol, Self
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from shmtext.dataset.folder import STAGE, FileBytes, OutputFolder, StagedFile
-from shmtext.dataset.fragment import LABELS, SKIPPED, WRITE_OPTIONS
-from shmtext.dataset.manifest import Manifest, read_labels, read_skipped
-from shmtext.dataset.plan import Plan
+from shmtext.dataset.fragment import REPEATING_SKIPPED, SKIPPED, write_options
+from shmtext.dataset.manifest import Manifest, committed_manifest, read_labels, read_skipped
+from shmtext.dataset.record import RunRecord
 from shmtext.dataset.sealed import check_types, seal, unseal
-from shmtext.errors import DamageError, StorageError
+from shmtext.errors import DamageError, ShmtextError, StorageError
 
 METADATA = "metadata.parquet"
 CSV = "labels.csv"
@@ -65,74 +68,178 @@ class MergeResult:
     """The label table and whatever else was written beside it."""
 
 
-class _SummedFile:
-    """Passes writes on and keeps their size and hash. As much of a file as pyarrow asks for."""
+class LabelMerge:
+    """The merge of one run, a shard at a time. Left without ``finish``, nothing remains of it.
 
-    def __init__(self, file: StagedFile) -> None:
-        self._file = file
-        self._sha256 = hashlib.sha256()
-        self._num_bytes = 0
+    A context manager. What it holds does not grow with the run, but for a byte a shard and what
+    Parquet notes of each row group.
+    """
 
-    def write(self, data: FileBytes) -> int:
-        num_bytes = self._file.write(data)
-        self._sha256.update(data)
-        self._num_bytes += num_bytes
-        return num_bytes
+    def __init__(self, folder: OutputFolder, record: RunRecord, csv: bool) -> None:
+        self._folder = folder
+        self._record = record
+        self._csv = csv
+        self._is_committed = bytearray(record.plan.num_shards)
+        self._next = 0
+        """The first shard that is not merged."""
+        self._error: ShmtextError | None = None
+        self._label_groups = _RowGroups()
+        self._skipped_groups = _RowGroups()
+        self._label_files: list[_TableFile] = []
+        self._skipped_file: _TableFile | None = None
+        self._num_images = self._num_skipped = self._num_failed = self._image_bytes = 0
+        self._digest = hashlib.sha256()
 
-    def flush(self) -> None:
-        """Nothing is held back."""
+    def __enter__(self) -> Self:
+        return self
 
-    def close(self) -> None:
-        """The file is closed by whoever lent it."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._discard()
 
-    @property
-    def closed(self) -> bool:
-        return self._file.closed
+    def committed(self, shard: int) -> None:
+        """Note that a shard is committed, in any order."""
+        self._is_committed[shard] = True
 
-    @property
-    def sum(self) -> FileSum:
-        return FileSum(self._num_bytes, self._sha256.hexdigest())
+    def advance(self) -> bool:
+        """Merge the shard that is next in line, if it is committed; False where none was merged.
+
+        Takes some milliseconds, now and then those of a row group. Raises no ``ShmtextError``: what
+        goes wrong is raised by ``finish``, so that all that can be is committed before.
+        """
+        if self._next == len(self._is_committed) or not self._is_committed[self._next]:
+            return False
+        if self._error is not None:
+            return False
+        try:
+            manifest = self._manifest(self._next)
+            if manifest is None:
+                return False
+            self._merge(manifest)
+        except ShmtextError as error:
+            self._error = error
+            self._discard()
+            return False
+        return True
+
+    def finish(self) -> MergeResult:
+        """Merge the rest, put all files in place, and declare the run done.
+
+        Raises ``DamageError`` naming the shard that is not committed, or whose fragment is not what
+        its manifest says, and ``StorageError``.
+        """
+        if self._error is not None:
+            remove_success(self._folder)
+            raise self._error
+        left = range(self._next, len(self._is_committed))
+        missing = [shard for shard in left if self._manifest(shard) is None]
+        if missing:
+            raise DamageError(
+                f"shard {missing[0]} is not committed ({len(missing)} are not): run the same "
+                "command again to render what is missing"
+            )
+        remove_success(self._folder)
+        for shard in left:
+            manifest = self._manifest(shard)
+            if manifest is None:
+                raise DamageError(f"shard {shard} is not committed any more: run the same command")
+            self._merge(manifest)
+        result = self._result(self._publish())
+        data = seal({"version": SUCCESS_VERSION, **asdict(result)}, readable=True)
+        self._folder.write_file(SUCCESS, data, sync=True)
+        with suppress(StorageError):  # everything is done: what stays is swept by the next run
+            self._folder.remove_tree(STAGE)
+        return result
+
+    def _manifest(self, shard: int) -> Manifest | None:
+        record = self._record
+        return committed_manifest(self._folder, record.plan.shard(shard), record.fingerprint)
+
+    def _merge(self, manifest: Manifest) -> None:
+        shard = self._record.plan.shard(manifest.shard)
+        labels = read_labels(self._folder, shard, manifest, self._record.schema)
+        skipped = read_skipped(self._folder, shard, manifest)
+        self._open_label_files()
+        for group in self._label_groups.add(labels):
+            self._write_labels(group)
+        if skipped is not None:
+            for group in self._skipped_groups.add(skipped):
+                self._write_skipped(group)
+        self._num_images += manifest.num_rows
+        self._num_skipped += manifest.num_skipped
+        self._num_failed += manifest.num_failed
+        self._image_bytes += manifest.image_bytes
+        self._digest.update(_digest_line(manifest))
+        self._next += 1
+
+    def _open_label_files(self) -> None:
+        if self._label_files:
+            return
+        schema = self._record.schema
+        self._label_files.append(
+            _parquet_file(self._folder, METADATA, schema.arrow, schema.repeating)
+        )
+        if self._csv:
+            self._label_files.append(_csv_file(self._folder))
+
+    def _write_labels(self, group: pa.Table) -> None:
+        for file in self._label_files:
+            file.write(group)
+
+    def _write_skipped(self, group: pa.Table) -> None:
+        if self._skipped_file is None:
+            self._skipped_file = _parquet_file(
+                self._folder, SKIPPED_TABLE, SKIPPED, REPEATING_SKIPPED
+            )
+        self._skipped_file.write(group)
+
+    def _publish(self) -> dict[str, FileSum]:
+        """Write what is held and put all files in place, durably."""
+        self._open_label_files()
+        for group in self._label_groups.rest():
+            self._write_labels(group)
+        for group in self._skipped_groups.rest():
+            self._write_skipped(group)
+        written = [*self._label_files, *([self._skipped_file] if self._skipped_file else [])]
+        files = {file.name: file.publish() for file in written}
+        for name in (CSV, SKIPPED_TABLE):
+            if name not in files:
+                self._folder.remove_file(name)
+        return files
+
+    def _result(self, files: Mapping[str, FileSum]) -> MergeResult:
+        return MergeResult(
+            num_images=self._num_images,
+            num_skipped=self._num_skipped,
+            num_failed=self._num_failed,
+            image_bytes=self._image_bytes,
+            digest=self._digest.hexdigest(),
+            fingerprint=self._record.fingerprint,
+            files=files,
+        )
+
+    def _discard(self) -> None:
+        """Remove the files that are not in place, and let go of the rows that are held."""
+        files = [*self._label_files, *([self._skipped_file] if self._skipped_file else [])]
+        for file in files:
+            file.give_up()
+        for file in files:
+            file.remove()
+        self._label_files, self._skipped_file = [], None
+        self._label_groups, self._skipped_groups = _RowGroups(), _RowGroups()
 
 
-def merge_labels(
-    folder: OutputFolder, plan: Plan, manifests: Mapping[int, Manifest], csv: bool
-) -> MergeResult:
+def merge_labels(folder: OutputFolder, record: RunRecord, csv: bool) -> MergeResult:
     """Write the label table of a run whose every shard is committed, and its ``_SUCCESS.json``.
 
-    Raises ``DamageError`` naming the shard whose fragment is not what its manifest says.
+    Raises what ``LabelMerge.finish`` does.
     """
-    missing = [shard.index for shard in plan.shards() if shard.index not in manifests]
-    if missing:
-        raise DamageError(
-            f"shard {missing[0]} is not committed ({len(missing)} are not): run the same command "
-            "again to render what is missing"
-        )
-    remove_success(folder)
-    ordered = [manifests[shard.index] for shard in plan.shards()]
-    files: dict[str, FileSum] = {}
-    _write_labels(folder, plan, ordered, csv, files)
-    if not csv:
-        folder.remove_file(CSV)
-    if any(manifest.skipped_bytes is not None for manifest in ordered):
-        with _parquet_file(folder, SKIPPED_TABLE, SKIPPED, files) as write:
-            for table in _in_row_groups(_skipped_tables(folder, plan, ordered)):
-                write(table)
-    else:
-        folder.remove_file(SKIPPED_TABLE)
-    result = MergeResult(
-        num_images=sum(manifest.num_rows for manifest in ordered),
-        num_skipped=sum(manifest.num_skipped for manifest in ordered),
-        num_failed=sum(manifest.num_failed for manifest in ordered),
-        image_bytes=sum(manifest.image_bytes for manifest in ordered),
-        digest=run_digest(ordered),
-        fingerprint=ordered[0].fingerprint if ordered else "",
-        files=files,
-    )
-    data = seal({"version": SUCCESS_VERSION, **asdict(result)}, readable=True)
-    folder.write_file(SUCCESS, data, sync=True)
-    with suppress(StorageError):  # everything is done: what stays is swept by the next run
-        folder.remove_tree(STAGE)
-    return result
+    with LabelMerge(folder, record, csv) as merge:
+        return merge.finish()
 
 
 def read_success(folder: OutputFolder) -> MergeResult | None:
@@ -156,89 +263,166 @@ def remove_success(folder: OutputFolder) -> None:
         folder.sync_folder()
 
 
-def run_digest(ordered: list[Manifest]) -> str:
+def run_digest(ordered: Iterable[Manifest]) -> str:
     """SHA-256 over all that was committed, shard by shard in order."""
     digest = hashlib.sha256()
     for manifest in ordered:
-        sums = (manifest.images_digest, manifest.fragment_crc32, manifest.skipped_crc32)
-        digest.update(f"{manifest.shard} {sums}\n".encode())
+        digest.update(_digest_line(manifest))
     return digest.hexdigest()
 
 
-def _label_tables(folder: OutputFolder, plan: Plan, ordered: list[Manifest]) -> Iterator[pa.Table]:
-    for shard, manifest in zip(plan.shards(), ordered, strict=True):
-        yield read_labels(folder, shard, manifest)
+def _digest_line(manifest: Manifest) -> bytes:
+    sums = (manifest.images_digest, manifest.fragment_crc32, manifest.skipped_crc32)
+    return f"{manifest.shard} {sums}\n".encode()
 
 
-def _skipped_tables(
-    folder: OutputFolder, plan: Plan, ordered: list[Manifest]
-) -> Iterator[pa.Table]:
-    for shard, manifest in zip(plan.shards(), ordered, strict=True):
-        table = read_skipped(folder, shard, manifest)
-        if table is not None:
-            yield table
+class _RowGroups:
+    """Cuts a stream of tables anew, ``ROWS_PER_GROUP`` rows each unless they are very large."""
 
+    def __init__(self) -> None:
+        self._held: list[pa.Table] = []
+        self._num_held = self._num_held_bytes = 0
 
-def _in_row_groups(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Cut a stream of tables anew, ``ROWS_PER_GROUP`` rows each unless they are very large."""
-    held: list[pa.Table] = []
-    num_held = num_held_bytes = 0
-    for table in tables:
-        held.append(table)
-        num_held += table.num_rows
-        num_held_bytes += table.nbytes
-        while num_held >= ROWS_PER_GROUP:
-            joined = pa.concat_tables(held)
+    def add(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Take a table; yield the groups that are full."""
+        self._held.append(table)
+        self._num_held += table.num_rows
+        self._num_held_bytes += table.nbytes
+        while self._num_held >= ROWS_PER_GROUP:
+            joined = pa.concat_tables(self._held)
+            self._held = [joined.slice(ROWS_PER_GROUP)]
+            self._num_held -= ROWS_PER_GROUP
+            self._num_held_bytes = self._held[0].nbytes
             yield joined.slice(0, ROWS_PER_GROUP).combine_chunks()
-            held = [joined.slice(ROWS_PER_GROUP)]
-            num_held -= ROWS_PER_GROUP
-            num_held_bytes = held[0].nbytes
-        if num_held_bytes >= BYTES_PER_GROUP:
+        if self._num_held_bytes >= BYTES_PER_GROUP:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[pa.Table]:
+        """Yield what is held, if that is anything."""
+        held, num_held = self._held, self._num_held
+        self._held, self._num_held, self._num_held_bytes = [], 0, 0
+        if num_held:
             yield pa.concat_tables(held).combine_chunks()
-            held, num_held, num_held_bytes = [], 0, 0
-    if num_held:
-        yield pa.concat_tables(held).combine_chunks()
 
 
-def _write_labels(
-    folder: OutputFolder,
-    plan: Plan,
-    ordered: list[Manifest],
-    csv: bool,
-    files: dict[str, FileSum],
-) -> None:
-    with ExitStack() as stack:
-        writes = [stack.enter_context(_parquet_file(folder, METADATA, LABELS, files))]
-        if csv:
-            writes.append(stack.enter_context(_csv_file(folder, files)))
-        for table in _in_row_groups(_label_tables(folder, plan, ordered)):
-            for write in writes:
-                write(table)
+class _SummedFile:
+    """Passes writes on and keeps their size and hash. As much of a file as pyarrow asks for."""
+
+    def __init__(self, file: StagedFile) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self._num_bytes = 0
+        self.is_given_up = False
+        """Writes go nowhere: all that is left to do with a writer is to close it."""
+
+    def write(self, data: FileBytes) -> int:
+        if self.is_given_up:
+            return memoryview(data).nbytes
+        num_bytes = self._file.write(data)
+        self._sha256.update(data)
+        self._num_bytes += num_bytes
+        return num_bytes
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        """The file is closed by whoever made it."""
+
+    @property
+    def closed(self) -> bool:
+        return False
+
+    @property
+    def sum(self) -> FileSum:
+        return FileSum(self._num_bytes, self._sha256.hexdigest())
 
 
-@contextmanager
+class _Writer(Protocol):
+    """What pyarrow's writers have in common."""
+
+    def write_table(self, table: pa.Table) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _TableFile:
+    """One of the run's tables, written a row group at a time under ``_stage/``."""
+
+    def __init__(
+        self, folder: OutputFolder, name: str, open_writer: Callable[[_SummedFile], _Writer]
+    ) -> None:
+        self.name = name
+        self._folder = folder
+        self._file = folder.stage_file(name)
+        self._summed = _SummedFile(self._file)
+        self._writer: _Writer | None = None
+        try:
+            with folder.errors_of("write", name):
+                self._writer = open_writer(self._summed)
+        except BaseException:
+            self._file.discard()
+            raise
+
+    def write(self, group: pa.Table) -> None:
+        assert self._writer is not None
+        with self._folder.errors_of("write", self.name):
+            self._writer.write_table(group)
+
+    def publish(self) -> FileSum:
+        """Put the table in place, durably."""
+        assert self._writer is not None
+        with self._folder.errors_of("write", self.name):
+            self._writer.close()
+        self._writer = None
+        self._file.publish(sync=True)
+        return self._summed.sum
+
+    def give_up(self) -> None:
+        """Write nothing more, whatever is asked."""
+        self._summed.is_given_up = True
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            # Left to the garbage collector, it would complain that it cannot write any more.
+            with suppress(pa.ArrowException, OSError):
+                writer.close()
+
+    def remove(self) -> None:
+        """Remove the file, unless it is in place."""
+        self._file.discard()
+
+
 def _parquet_file(
-    folder: OutputFolder, name: str, schema: pa.Schema, files: dict[str, FileSum]
-) -> Iterator[Callable[[pa.Table], Any]]:
-    with folder.replace_file(name, sync=True) as file:
-        summed = _SummedFile(file)
-        with pq.ParquetWriter(pa.PythonFile(summed, "w"), schema, **WRITE_OPTIONS) as writer:
-            yield writer.write_table
-        files[name] = summed.sum
+    folder: OutputFolder, name: str, schema: pa.Schema, repeating: Sequence[str]
+) -> _TableFile:
+    def open_writer(file: _SummedFile) -> _Writer:
+        options = write_options(repeating)
+        writer: _Writer = pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **options)
+        return writer
+
+    return _TableFile(folder, name, open_writer)
 
 
-@contextmanager
-def _csv_file(
-    folder: OutputFolder, files: dict[str, FileSum]
-) -> Iterator[Callable[[pa.Table], Any]]:
-    schema = pa.schema([("filename", pa.string()), ("label", pa.string())])
-    with folder.replace_file(CSV, sync=True) as file:
-        summed = _SummedFile(file)
+class _CsvWriter:
+    """File names and texts of label rows, as ``filename,label``."""
+
+    _SCHEMA = pa.schema([("filename", pa.string()), ("label", pa.string())])
+
+    def __init__(self, file: _SummedFile) -> None:
         # The header by hand: pyarrow would put quotes around names that need none.
-        summed.write(b"filename,label\n")
+        file.write(b"filename,label\n")
         options = pa_csv.WriteOptions(include_header=False)
-        with pa_csv.CSVWriter(pa.PythonFile(summed, "w"), schema, write_options=options) as writer:
-            yield lambda table: writer.write_table(
-                table.select(["file_name", "text"]).rename_columns(schema.names)
-            )
-        files[CSV] = summed.sum
+        self._writer = pa_csv.CSVWriter(
+            pa.PythonFile(file, "w"), self._SCHEMA, write_options=options
+        )
+
+    def write_table(self, table: pa.Table) -> None:
+        columns = table.select(["file_name", "text"])
+        self._writer.write_table(columns.rename_columns(self._SCHEMA.names))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _csv_file(folder: OutputFolder) -> _TableFile:
+    return _TableFile(folder, CSV, _CsvWriter)

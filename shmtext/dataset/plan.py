@@ -1,12 +1,10 @@
-"""Which example is in which shard, and what its picture is called. Pure arithmetic.
+"""Which example is in which shard. Pure arithmetic.
 
 Every process that asks gets the same answer, and nothing here looks at a disk: what is committed
-already is ``manifest.py``'s to say.
+already is ``manifest.py``'s to say, what pictures are called is ``containers/``'.
 
     example      0 ............ 9,999 | 10,000 ........ 19,999 | 20,000 ... 23,456
     shard                0            |           1            |        2
-    images       images/00000/        | images/00001/          | images/00002/
-                   000000000.jpg …    |   000010000.jpg …      |   000020000.jpg …
 """
 
 from __future__ import annotations
@@ -14,20 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isqrt
-from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
 
 from shmtext.errors import ConfigError
 
-IMAGES = "images"
-"""Folder of all pictures, below it one a shard."""
 MIN_SHARD_SIZE = 64
 """Below this a shard's commit (an fsync, a Parquet file) would cost more than its pictures."""
 MAX_SHARD_SIZE = 10_000
 """Files a folder holds without slowing down any tool that lists it."""
-_NAME_DIGITS = 9
 
 
 def shard_size(num_examples: int) -> int:
@@ -75,22 +66,18 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a run's examples are cut into shards, and every name that follows from it.
+    """How a run's examples are cut into shards.
 
-    >>> plan = Plan(num_examples=150, image_format="jpg")
+    >>> plan = Plan(num_examples=150)
     >>> [(shard.start, shard.stop) for shard in plan.shards()]
     [(0, 98), (98, 150)]
     """
 
     num_examples: int
-    image_format: str
-    """File name extension without its dot."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.num_examples <= 2**62:
             raise ConfigError(f"num_examples must be 0 to 2**62, got {self.num_examples}")
-        if not (self.image_format.isascii() and self.image_format.isalnum()):
-            raise ConfigError(f"image_format must be letters and digits, got {self.image_format!r}")
 
     @property
     def examples_per_shard(self) -> int:
@@ -112,59 +99,3 @@ class Plan:
     def shards(self) -> Iterator[Shard]:
         """All shards in order."""
         return map(self.shard, range(self.num_shards))
-
-    def image_folder(self, shard: Shard) -> str:
-        """Where a shard's pictures are.
-
-        >>> Plan(2_000_000, "png").image_folder(Shard(42, 420_000, 430_000))
-        'images/00042'
-        """
-        return f"{IMAGES}/{shard.name}"
-
-    def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
-        """File names (without their folder) of some of a shard's examples.
-
-        >>> Plan(2_000_000, "jpg").image_names(Shard(42, 420_000, 430_000), np.array([420_007]))
-        [b'000420007.jpg']
-        """
-        names = self._name_matrix(shard, example_index, b"")
-        return cast("list[bytes]", names.view(f"S{names.shape[1]}").ravel().tolist())
-
-    def file_names(
-        self, shard: Shard, example_index: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Paths from the output folder, end to end, and the seams between them, for Arrow.
-
-        >>> values, offsets = Plan(99, "jpg").file_names(Shard(0, 0, 64), np.array([7, 8]))
-        >>> bytes(values), offsets.tolist()
-        (b'images/00000/000000007.jpgimages/00000/000000008.jpg', [0, 26, 52])
-        """
-        prefix = f"{self.image_folder(shard)}/".encode()
-        names = self._name_matrix(shard, example_index, prefix)
-        num_names, length = names.shape
-        return names.ravel(), np.arange(num_names + 1, dtype=np.int32) * np.int32(length)
-
-    def _name_matrix(
-        self, shard: Shard, example_index: NDArray[np.int64], prefix: bytes
-    ) -> NDArray[np.uint8]:
-        """Names as rows of characters, made column by column."""
-        if example_index.size and not (
-            shard.start <= example_index.min() and example_index.max() < shard.stop
-        ):
-            raise IndexError(
-                f"shard {shard.index} holds examples {shard.start} to {shard.stop - 1}"
-            )
-        num_digits = max(_NAME_DIGITS, len(str(max(self.num_examples - 1, 0))))
-        suffix = f".{self.image_format}".encode()
-        length = len(prefix) + num_digits + len(suffix)
-        names = np.empty((example_index.size, length), np.uint8)
-        names[:, : len(prefix)] = np.frombuffer(prefix, np.uint8)
-        # Digit by digit from the right: numpy divides by one number several times faster than by
-        # an array of powers.
-        left = example_index
-        for column in range(len(prefix) + num_digits - 1, len(prefix) - 1, -1):
-            tens = left // 10
-            names[:, column] = left - tens * 10 + ord("0")
-            left = tens
-        names[:, len(prefix) + num_digits :] = np.frombuffer(suffix, np.uint8)
-        return names

@@ -1,29 +1,36 @@
 """``run.json``: what the run in a folder is, written once and never changed.
 
-It holds nothing that differs between equal runs, so no time, host or worker. What of the run is
-done stands in the manifests.
+It holds all that readers must know to find pictures and labels, and nothing that differs between
+equal runs, so no time, host or worker. What of the run is done stands in the manifests.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shmtext.config import canonical_json, differences, fingerprint
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
+from shmtext.dataset.containers.base import Container
 from shmtext.dataset.folder import STAGE, OutputFolder
+from shmtext.dataset.plan import Plan
 from shmtext.dataset.sealed import check_types, seal, unseal
-from shmtext.errors import DamageError, FolderError
+from shmtext.errors import ConfigError, DamageError, FolderError
 
 RECORD = "run.json"
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 _TYPES = {
     "version": int,
     "identity": dict,
     "fingerprint": str,
     "num_examples": int,
     "examples_per_shard": int,
+    "container": str,
+    "extension": str,
+    "columns": list,
 }
 _NOBODYS = {STAGE, "lost+found"}
 """What a run stopped before it wrote its record, and a new file system, leave behind."""
@@ -31,22 +38,34 @@ _NOBODYS = {STAGE, "lost+found"}
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """Everything that decides a run's bytes, and how they are cut into shards."""
+    """Everything that decides a run's bytes, and how they lie in its folder."""
 
     identity: Mapping[str, Any]
     """Settings, digests of inputs and versions; JSON values only, tuples become lists."""
-    fingerprint: str
+    plan: Plan
+    container: Container
+    schema: LabelSchema
+    """Of the label table."""
+    fingerprint: str = field(init=False)
     """Hash of the identity."""
-    num_examples: int
-    examples_per_shard: int
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "identity", _as_json(self.identity))
+        object.__setattr__(self, "fingerprint", fingerprint(self.identity))
 
 
 def write_record(folder: OutputFolder, record: RunRecord) -> None:
     """Write ``run.json``, durable when this returns."""
-    value = {"version": RECORD_VERSION, **asdict(record)}
+    value = {
+        "version": RECORD_VERSION,
+        "identity": record.identity,
+        "fingerprint": record.fingerprint,
+        "num_examples": record.plan.num_examples,
+        "examples_per_shard": record.plan.examples_per_shard,
+        "container": record.container.name,
+        "extension": record.container.extension,
+        "columns": record.schema.as_json(),
+    }
     folder.write_file(RECORD, seal(value, readable=True), sync=True)
 
 
@@ -58,15 +77,36 @@ def read_record(folder: OutputFolder) -> RunRecord | None:
     what = str(folder.path / RECORD)
     value = unseal(data, what, RECORD_VERSION)
     check_types(what, value, _TYPES)
-    if fingerprint(value["identity"]) != value["fingerprint"]:
+    try:
+        num_examples, identity = value["num_examples"], value["identity"]
+        container = open_container(value["container"], num_examples, value["extension"])
+        schema = LabelSchema.from_json(value["columns"])
+        record = RunRecord(identity, Plan(num_examples), container, schema)
+    except (ConfigError, TypeError, AttributeError) as error:
+        raise DamageError(f"{what} is damaged: {error}") from error
+    if record.fingerprint != value["fingerprint"]:
         raise DamageError(f"{what} is damaged: its fingerprint is not that of its settings")
-    del value["version"]
-    return RunRecord(**value)
+    if record.plan.examples_per_shard != value["examples_per_shard"]:
+        raise DamageError(
+            f"{what} tells of shards of {value['examples_per_shard']} examples, this shmtext makes "
+            f"them of {record.plan.examples_per_shard}: use the version that wrote it"
+        )
+    return record
 
 
-def refuse_difference(record: RunRecord, identity: Mapping[str, Any]) -> None:
+def require_record(folder: OutputFolder) -> RunRecord:
+    """Read ``run.json``; ``FolderError`` where there is none."""
+    record = read_record(folder)
+    if record is None:
+        raise FolderError(f"{folder.path} holds no run: it has no {RECORD}")
+    return record
+
+
+def refuse_difference(record: RunRecord, wanted: RunRecord) -> None:
     """Raise unless the folder's run is the one asked for, and say key by key how they differ."""
-    lines = differences(_as_json(identity), record.identity)
+    lines = differences(wanted.identity, record.identity)
+    if not record.schema.is_like(wanted.schema):
+        lines = [*lines, "its label table has other columns"]
     if lines:
         raise FolderError(
             f"the folder holds another run ({'; '.join(lines)}): give the same settings and "

@@ -22,6 +22,10 @@ class Styles:
     size_id: NDArray[np.int64]
     pair_id: NDArray[np.int64]
 
+    def take(self, rows: NDArray[np.int64]) -> Styles:
+        """Those of some texts."""
+        return Styles(self.font_id[rows], self.size_id[rows], self.pair_id[rows])
+
 
 def draw_styles(
     words: Words, support: NDArray[np.bool_] | None, counts: tuple[int, int, int]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -28,10 +28,11 @@ from shmtext.engine.progress import (
     ShardDone,
     marker,
 )
+from shmtext.engine.resume import OpenRun
 from shmtext.engine.shards import Watch, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S
-from shmtext.engine.task import Task
+from shmtext.engine.task import SpareTime, Task
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import ShmtextError, WorkersError
 
@@ -55,17 +56,19 @@ class InProcess:
         return sum(list(self._under_way.values()))
 
     def run(
-        self, sink: DatasetSink, shards: Sequence[Shard], stop: StopRequest
-    ) -> Iterator[ShardDone | None]:
+        self, run: OpenRun, shards: Sequence[Shard], stop: StopRequest, spare: SpareTime
+    ) -> Generator[ShardDone | None, None, None]:
         """Render shards; yield each report, and None now and then while there is none.
 
         When asked to stop, shards under way are finished if they can be in time.
         """
+        sink = DatasetSink(run.folder, run.record, self.settings, worker=0)
         if self.num_threads == 1:
             for shard in shards:
                 if stop.asked:
                     return
                 yield self._render(sink, shard, stop)
+                spare()
             return
         with ThreadPoolExecutor(self.num_threads) as pool:
             waiting = iter(shards)
@@ -87,7 +90,7 @@ class InProcess:
                         raise WorkersError.cannot_start(what, error) from error
                 if not running:
                     return
-                done, running = wait(running, POLL_S, FIRST_COMPLETED)
+                done, running = wait(running, 0 if spare() else POLL_S, FIRST_COMPLETED)
                 yield from (each.result() for each in done)
                 yield None
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shmtext.dataset.check import Report, check_run, mark_damaged
+from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, folder_path
-from shmtext.dataset.manifest import Damage, committed_shards
+from shmtext.dataset.manifest import committed_shards
 from shmtext.dataset.merge import read_success
-from shmtext.dataset.plan import Plan
-from shmtext.dataset.record import RECORD, RunRecord, read_record
+from shmtext.dataset.record import require_record
 from shmtext.dataset.skipped import SkipReason, read_skip_reasons
-from shmtext.errors import DamageError, FolderError
+from shmtext.errors import DamageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class RunStatus:
 def run_status(out: str | os.PathLike[str]) -> RunStatus:
     """Tell how far the run in ``out`` is; works on a running, interrupted or finished one."""
     with OutputFolder.open(folder_path(out), create=False) as folder:
-        record = _record(folder)
-        plan = _plan(record)
+        record = require_record(folder)
+        plan = record.plan
         manifests, damages = committed_shards(folder, plan, record.fingerprint)
         try:
             finished = read_success(folder) is not None
@@ -85,28 +85,7 @@ def verify(out: str | os.PathLike[str], *, checksums: bool = False) -> Report:
     Shards found damaged are marked: the next run of the same config renders them again.
     """
     with OutputFolder.open(folder_path(out), create=False) as folder:
-        record = _record(folder)
-        report = check_run(folder, _plan(record), record.fingerprint, checksums)
+        report = check_run(folder, require_record(folder), checksums)
         if report.damages:
             mark_damaged(folder, report.damaged_shards)
         return report
-
-
-def _record(folder: OutputFolder) -> RunRecord:
-    record = read_record(folder)
-    if record is None:
-        raise FolderError(f"{folder.path} holds no run: it has no {RECORD}")
-    return record
-
-
-def _plan(record: RunRecord) -> Plan:
-    image_format = record.identity.get("image_format")
-    if not isinstance(image_format, str):
-        raise DamageError("run.json does not say in what format its pictures are: render anew")
-    plan = Plan(record.num_examples, image_format)
-    if plan.examples_per_shard != record.examples_per_shard:
-        raise DamageError(
-            f"run.json tells of shards of {record.examples_per_shard} examples, this shmtext makes "
-            f"them of {plan.examples_per_shard}: use the version that wrote it"
-        )
-    return plan

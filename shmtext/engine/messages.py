@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
     from shmtext.dataset.folder import FolderIdentity
+    from shmtext.dataset.record import RunRecord
     from shmtext.draw.settings import RenderSettings
 
 MAX_LINE_BYTES = 4_000
@@ -63,12 +64,10 @@ class Target:
     """Where the tasks that follow go."""
 
     run: int
-    """Number of the run among those of its renderer, from 1."""
+    """Number of the run among those of its workers, from 1."""
     path: str
     identity: FolderIdentity
-    num_examples: int
-    image_format: str
-    fingerprint: str
+    record: RunRecord
 
 
 @dataclass(frozen=True, slots=True)

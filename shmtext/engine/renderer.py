@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count as numbers
 from types import TracebackType
 from typing import Self, get_args
 
@@ -55,7 +54,6 @@ class Renderer:
         )
         means = Means(config, engine, self.num_workers, limits, observer or Silent())
         self._holding = Holding(means)
-        self._run_numbers = numbers(1)
         self._turns = _Turns()
 
     def __enter__(self) -> Self:
@@ -93,7 +91,7 @@ class Renderer:
             workers = self._holding.workers
             if workers is not None and workers.is_closed:
                 raise RendererError("this Renderer was closed, as Python ends: render before that")
-            order = RunOrder(folder_path(out), max_images, resume, next(self._run_numbers))
+            order = RunOrder(folder_path(out), max_images, resume)
             try:
                 return render_into(order, self._holding)
             finally:

@@ -16,16 +16,15 @@ from shmtext.dataset.check import (
     take_damaged_marks,
     uncommit,
 )
+from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import (
     OTHER_SETTINGS,
-    Damage,
     Manifest,
     committed_shards,
     current_boot_id,
 )
 from shmtext.dataset.merge import remove_success
-from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RunRecord, read_record, refuse_foreign_files
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
@@ -39,11 +38,10 @@ MAX_NOTES = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenRun:
-    """One run's folder and plan."""
+    """One run's folder, and what the run is."""
 
     folder: OutputFolder
-    plan: Plan
-    fingerprint: str
+    record: RunRecord
     observer: Observer
 
 
@@ -74,7 +72,7 @@ def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> 
     Sizes are checked always, bytes once after the machine was started anew: it may have lost
     what it had not written yet. ``trusts_manifests`` tells that ``run.json`` vouches for them.
     """
-    manifests, damages = committed_shards(run.folder, run.plan, run.fingerprint)
+    manifests, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
     foreign = [damage for damage in damages if damage.what == OTHER_SETTINGS]
     # Before anything is taken back: a run that is refused leaves the folder as it was.
     if foreign and not trusts_manifests:
@@ -85,7 +83,7 @@ def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> 
         )
     marked = _take_marks(run.folder, run.observer)
     if marked:
-        manifests, damages = committed_shards(run.folder, run.plan, run.fingerprint)
+        manifests, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
     boot_id = current_boot_id()
     is_checked = _is_checked_since_boot(run.folder, boot_id)
     other_boot = False
@@ -93,8 +91,10 @@ def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> 
         stop.check()
         is_older = manifest.boot_id != boot_id and not is_checked
         other_boot |= is_older
-        damages += check_shard(run.folder, run.plan, manifest, checksums=is_older or marked is None)
-    damages += check_tables(run.folder, run.plan, manifests, run.fingerprint)
+        damages += check_shard(
+            run.folder, run.record, manifest, checksums=is_older or marked is None
+        )
+    damages += check_tables(run.folder, run.record, manifests)
     _take_back(run, damages)
     if other_boot:
         run.folder.write_file(BOOT_CHECKED, (boot_id or "").encode(), sync=False)

@@ -7,34 +7,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from shmtext.config import Resume, RunConfig, fingerprint
+from shmtext.config import Resume, RunConfig
 from shmtext.corpus.ragged import RaggedTexts
+from shmtext.dataset.columns import LabelSchema
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder
-from shmtext.dataset.manifest import Manifest, committed_shards
-from shmtext.dataset.merge import SUCCESS, merge_labels, read_success, remove_success
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.manifest import Manifest
+from shmtext.dataset.merge import SUCCESS, LabelMerge, read_success, remove_success
+from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RunRecord, refuse_difference, write_record
+from shmtext.dataset.room import check_room
+from shmtext.draw.encode import FILE_FORMATS
+from shmtext.draw.labels import LABELS
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import identity_of
-from shmtext.engine.inprocess import InProcess
-from shmtext.engine.messages import Target
 from shmtext.engine.progress import ShardDone, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.stop import StopRequest, stop_on_signals
-from shmtext.engine.supervisor import Workers
-from shmtext.engine.to_dataset import DatasetSink
-from shmtext.errors import StorageError
-
-BLOCK_BYTES = 4_096
-"""What the smallest file takes on most file systems."""
-
-LABEL_BYTES = 200
-"""Of a picture's row in fragment, label table and CSV; an estimate on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +63,6 @@ class RunOrder:
     max_images: int | None
     """The first so many of what the config comes to."""
     resume: Resume
-    number: int
-    """Of the run among those of its renderer."""
 
 
 def render_into(order: RunOrder, holding: Holding) -> RunSummary:
@@ -95,23 +87,21 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         texts = held.texts
         if order.max_images is not None:
             texts = texts.slice(0, min(order.max_images, len(texts)))
-        identity = _identity(config, held, texts)
+        wanted = _record(config, held, texts)
         if record is not None:
-            refuse_difference(record, identity)
-        plan = Plan(len(texts), config.output.image_format)
-        run = OpenRun(folder, plan, fingerprint(identity), observer)
+            refuse_difference(record, wanted)
+        run = OpenRun(folder, wanted, observer)
         manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
         if record is None:
-            size = plan.examples_per_shard
-            write_record(folder, RunRecord(identity, run.fingerprint, len(texts), size))
+            write_record(folder, wanted)
         success = read_success(folder)
         num_rendered = 0
-        if success is None or len(manifests) < run.plan.num_shards:
+        if success is None or len(manifests) < wanted.plan.num_shards:
             remove_success(folder)
-            num_rendered = _render_missing(_Rendering(run, held, stop, order.number), manifests)
-            with stop.raising():
-                done, _ = committed_shards(folder, run.plan, run.fingerprint)
-                success = merge_labels(folder, run.plan, done, config.output.csv)
+            with LabelMerge(folder, wanted, config.output.csv) as merge:
+                num_rendered = _render_missing(_Rendering(run, held, stop, merge), manifests)
+                with stop.raising():
+                    success = merge.finish()
         else:
             folder.remove_tree(STAGE)
         return RunSummary(
@@ -126,9 +116,15 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         )
 
 
-def _identity(config: RunConfig, held: Held, texts: RaggedTexts) -> Mapping[str, object]:
+def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
     fonts = {font.name: font.sha256 for font in held.settings.fonts}
-    return identity_of(config, fonts, held.corpus_sha256(texts), len(texts))
+    output = config.output
+    return RunRecord(
+        identity=identity_of(config, fonts, held.corpus_sha256(texts), len(texts)),
+        plan=Plan(len(texts)),
+        container=open_container("files", len(texts), FILE_FORMATS[output.image_format].extension),
+        schema=LabelSchema.of([label.spec for label in LABELS]),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,73 +132,37 @@ class _Rendering:
     run: OpenRun
     held: Held
     stop: StopRequest
-    number: int
-
-    def shards_done(self, todo: list[Shard]) -> Generator[ShardDone | None, None, None]:
-        """Render shards; yield each report, and None now and then while there is none."""
-        run, engine = self.run, self.held.engine
-        match engine:
-            case InProcess():
-                sink = DatasetSink(
-                    run.folder, run.plan, self.held.settings, run.fingerprint, worker=0
-                )
-                yield from engine.run(sink, todo, self.stop)
-            case Workers():
-                target = Target(
-                    run=self.number,
-                    path=os.path.abspath(run.folder.path),
-                    identity=run.folder.identity,
-                    num_examples=run.plan.num_examples,
-                    image_format=run.plan.image_format,
-                    fingerprint=run.fingerprint,
-                )
-                yield from engine.run(target, todo, run.plan.num_examples, self.stop)
+    merge: LabelMerge
 
 
 def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) -> int:
-    """Render the shards that have no manifest; return how many images that were."""
-    run = rendering.run
-    todo = [shard for shard in run.plan.shards() if shard.index not in manifests]
-    tally = Tally(run.plan.num_examples, begin_s=time.monotonic())
+    """Render the shards that have no manifest; return how many images that were.
+
+    Shards are merged in the engine's spare time, those that were there already as well.
+    """
+    run, engine, merge = rendering.run, rendering.held.engine, rendering.merge
+    plan, container = run.record.plan, run.record.container
+    todo = [shard for shard in plan.shards() if shard.index not in manifests]
+    tally = Tally(plan.num_examples, begin_s=time.monotonic())
     for manifest in manifests.values():
         tally.add(ShardDone.of(manifest))
+        merge.committed(manifest.shard)
     tally.num_resumed = tally.num_done
     num_left = sum(shard.num_examples for shard in todo)
-    _check_room(run, num_left, bytes_per_image=0)
+    check_room(run.folder, container, num_left, bytes_per_image=0)
     if not todo:
         return 0
     num_rendered = 0
     # Closed at once if the observer raises: workers would go on as long as its traceback lives.
-    with closing(rendering.shards_done(todo)) as shards_done:
+    with closing(engine.run(run, todo, rendering.stop, merge.advance)) as shards_done:
         for done in shards_done:
             if done is not None:
                 if num_rendered == 0 and done.num_images:
-                    _check_room(
-                        run, num_left - done.num_images, done.image_bytes // done.num_images
-                    )
+                    mean_bytes = done.image_bytes // done.num_images
+                    check_room(run.folder, container, num_left - done.num_images, mean_bytes)
                 tally.add(done)
+                merge.committed(done.shard)
                 num_rendered += done.num_images
-            num_under_way = rendering.held.engine.num_images_under_way
-            run.observer.progress(tally.at(time.monotonic(), num_under_way))
+            run.observer.progress(tally.at(time.monotonic(), engine.num_images_under_way))
     rendering.stop.check()
     return num_rendered
-
-
-def _check_room(run: OpenRun, num_images: int, bytes_per_image: int) -> None:
-    """Raise ``StorageError`` if the device can't hold so many more images."""
-    free = run.folder.free_space()
-    if free.num_inodes < num_images:
-        raise StorageError(
-            f"{num_images:,} more files do not fit on the device that holds "
-            f"{run.folder.path}: it has {free.num_inodes:,} inodes left; free some and run "
-            "the same command again; everything committed is kept"
-        )
-    blocks = -(-bytes_per_image // BLOCK_BYTES) if bytes_per_image else 0
-    needed = num_images * (blocks * BLOCK_BYTES + LABEL_BYTES)
-    if free.num_bytes < needed:
-        raise StorageError(
-            f"about {needed / 1e6:,.0f} MB more are needed for {num_images:,} images, "
-            f"{free.num_bytes / 1e6:,.0f} MB are free on the device that holds "
-            f"{run.folder.path}: free some and run the same command again; everything "
-            "committed is kept"
-        )

@@ -16,7 +16,6 @@ from pathlib import Path
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import attach_corpus, attach_slots
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.plan import Plan
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine.example import render_example
 from shmtext.engine.libraries import adapt_libraries
@@ -132,9 +131,7 @@ class Service:
         except ShmtextError as error:
             self._say("stopped", str(error))
             return
-        plan = Plan(target.num_examples, target.image_format)
-        settings = self._maker.settings
-        self._sink = DatasetSink(folder, plan, settings, target.fingerprint, self._worker)
+        self._sink = DatasetSink(folder, target.record, self._maker.settings, self._worker)
 
     def _release(self) -> None:
         if self._sink is not None:
@@ -144,7 +141,7 @@ class Service:
     def _render(self, start: int, stop: int, excluded: Mapping[int, str]) -> None:
         if self._sink is None:
             return  # this task was on its way when the folder was found to be out of reach
-        plan = self._sink.plan
+        plan = self._sink.record.plan
         shard = plan.shard(start // plan.examples_per_shard)
         if (shard.start, shard.stop) != (start, stop):
             raise ValueError(f"{start} to {stop} is no shard of this run")

@@ -12,7 +12,8 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from itertools import count
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import assert_never
@@ -24,9 +25,10 @@ from shmtext.engine.link import Link
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.messages import Place, Report, Setup, Target
 from shmtext.engine.progress import EXAMPLE, NO_EXAMPLE, SLOTS_PER_WORKER, ShardDone, rows
+from shmtext.engine.resume import OpenRun
 from shmtext.engine.spawn import WorkerProcess
 from shmtext.engine.stop import StopRequest
-from shmtext.engine.task import Task
+from shmtext.engine.task import SpareTime, Task
 from shmtext.errors import RendererError, StorageError, WorkersError
 
 POLL_S = 0.2
@@ -48,6 +50,7 @@ class Workers:
         """To the workers that are alive, by number."""
         self._failed_starts = FailedStarts(self._limits)
         self._setup: Setup | None = None
+        self._run_numbers = count(1)
         self._target: Target | None = None
         """Of the run under way; None between runs."""
         self._why_closed: BaseException | None = None
@@ -90,24 +93,22 @@ class Workers:
         return sum(link.num_images_under_way for link in self._alive())
 
     def run(
-        self,
-        target: Target,
-        shards: Iterable[Shard],
-        num_examples: int,
-        stop: StopRequest,
-    ) -> Iterator[ShardDone | None]:
+        self, run: OpenRun, shards: Iterable[Shard], stop: StopRequest, spare: SpareTime
+    ) -> Generator[ShardDone | None, None, None]:
         """Render shards; yield each report, and None now and then while there is none.
 
         Ends when all are done, or, when asked to stop, when those under way are. Raises
         ``StorageError`` as a worker reports it, after the others' shards are done, and
         ``WorkersError`` when workers die without getting anywhere.
         """
+        path = os.path.abspath(run.folder.path)
+        target = Target(next(self._run_numbers), path, run.folder.identity, run.record)
         self._target = target
         for link in self._alive():
             if link.is_ready:
                 link.process.send(target)
         queue = deque(Task(shard) for shard in shards)
-        deaths = Deaths(self._limits, num_examples)
+        deaths = Deaths(self._limits, run.record.plan.num_examples)
         failure = ""
         looked_s = time.monotonic()
         try:
@@ -120,7 +121,7 @@ class Workers:
                     self._hand_out(queue)
                 if not any(link.shard for link in self._alive()) and (ending or not queue):
                     break
-                for event in self._poll():
+                for event in self._poll(0 if spare() else POLL_S):
                     if self._why_closed is not None:
                         break
                     match event:
@@ -150,7 +151,7 @@ class Workers:
             if time.monotonic() > deadline_s:
                 self._drop(late)
             else:
-                list(self._poll())  # what is said of an earlier run is no news
+                list(self._poll(POLL_S))  # what is said of an earlier run is no news
 
     def close(self) -> None:
         """End every worker and remove their counters. May be called twice.
@@ -206,10 +207,10 @@ class Workers:
             if link.is_idle:
                 link.hand_out(queue.popleft(), time.monotonic())
 
-    def _poll(self) -> Iterator[ShardDone | StorageError | Link]:
-        """Wait a moment for reports and deaths; a dead worker comes after what it had to say."""
+    def _poll(self, wait_s: float) -> Iterator[ShardDone | StorageError | Link]:
+        """Wait so long for reports and deaths; a dead worker comes after what it had to say."""
         pipes = {link.process.pipe.fileno(): link for link in self._alive()}
-        ready = wait(list(pipes), POLL_S)
+        ready = wait(list(pipes), wait_s)
         for fd, link in pipes.items():
             if fd in ready:
                 for report in link.read(time.monotonic()):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from shmtext.dataset.plan import Shard
+
+SpareTime = Callable[[], bool]
+"""Called by an engine that has handed out all it can: does some milliseconds of whatever else there
+is to do, and tells whether it did any."""
 
 
 @dataclass(frozen=True, slots=True)

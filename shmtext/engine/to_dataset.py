@@ -17,13 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.dataset.containers import FilesShard
+from shmtext.corpus.ranges import Ints
 from shmtext.dataset.folder import FileBytes, OutputFolder
-from shmtext.dataset.fragment import Fragment, LabelColumns, SkippedRow, build_fragment
+from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
-from shmtext.dataset.plan import Plan, Shard
-from shmtext.draw.batch import Batch
+from shmtext.dataset.plan import Shard
+from shmtext.dataset.record import RunRecord
+from shmtext.draw.batch import Batch, GlyphBoxes
 from shmtext.draw.encode import crc32, encoder
+from shmtext.draw.labels import LABELS, Drawn
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE
@@ -35,9 +37,8 @@ class DatasetSink:
     """A run's folder, and what the manifests of its shards say."""
 
     folder: OutputFolder
-    plan: Plan
+    record: RunRecord
     settings: RenderSettings
-    fingerprint: str
     worker: int
 
     def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> DatasetShard:
@@ -52,7 +53,9 @@ class DatasetShard:
         self._sink, self._shard, self._texts, self._watch = sink, shard, texts, watch
         self._begin_s = time.monotonic()
         self._undo = ExitStack()
-        self._names = sink.plan.image_names(shard, np.arange(shard.start, shard.stop))
+        self._container = sink.record.container
+        self._names = self._container.image_names(shard, np.arange(shard.start, shard.stop))
+        self._labels = texts.labels(np.arange(shard.num_examples))
         self._encode = encoder(sink.settings.output)
         self._num_images = 0
         # Of each text; 0 where there is no picture.
@@ -60,10 +63,11 @@ class DatasetShard:
             (3, shard.num_examples), np.int32
         )
         self._crc32 = np.zeros(shard.num_examples, np.uint32)
+        self._glyphs: list[tuple[Ints, GlyphBoxes]] = []
 
     def __enter__(self) -> Self:
-        files = FilesShard(self._sink.folder, self._sink.plan, self._shard)
-        self._files = self._undo.enter_context(files)
+        staged = self._container.stage(self._sink.folder, self._shard)
+        self._staged = self._undo.enter_context(staged)
         return self
 
     def __exit__(
@@ -78,11 +82,13 @@ class DatasetShard:
         """Encode a batch and write its files."""
         positions, encoded = self._encoded(batch)
         self._watch.about_to_draw(NO_EXAMPLE)
-        self._write([self._names[position] for position in positions], encoded)
+        self._write(positions, encoded)
         self._num_bytes[positions] = [len(data) for data in encoded]
         self._crc32[positions] = _checksums(encoded)
         self._width_px[batch.positions] = [picture.shape[1] for picture in batch.pictures]
         self._height_px[batch.positions] = [picture.shape[0] for picture in batch.pictures]
+        if batch.glyphs is not None:
+            self._glyphs.append((batch.positions, batch.glyphs))
         self._num_images += len(positions)
         self._watch.batch_done(self._num_images)
 
@@ -92,14 +98,14 @@ class DatasetShard:
         fragment = self._fragment()
         sink.folder.check_in_place()
         origin = Origin(
-            fingerprint=sink.fingerprint,
+            fingerprint=sink.record.fingerprint,
             worker=sink.worker,
             host=socket.gethostname(),
             boot_id=current_boot_id(),
             seconds=time.monotonic() - self._begin_s,
             finished_at=time.time(),
         )
-        return commit_shard(sink.folder, self._files, fragment, origin)
+        return commit_shard(sink.folder, self._staged, fragment, origin)
 
     def _encoded(self, batch: Batch) -> tuple[list[int], list[FileBytes]]:
         """Encode a batch; return the positions that could be, and their bytes."""
@@ -115,29 +121,30 @@ class DatasetShard:
                 positions.append(position)
         return positions, encoded
 
-    def _write(self, names: Sequence[bytes], encoded: Sequence[FileBytes]) -> None:
-        for name, data in zip(names, encoded, strict=True):
-            self._files.add(name, data)
+    def _write(self, positions: Sequence[int], encoded: Sequence[FileBytes]) -> None:
+        names = [self._names[position] for position in positions]
+        self._staged.take(names, self._labels.take(np.array(positions, np.int64)), encoded)
 
     def _fragment(self) -> Fragment:
         """Gather the label rows of what was written, and the rows of what was not."""
-        settings, texts, start = self._sink.settings, self._texts, self._shard.start
         written = np.flatnonzero(self._num_bytes)
-        sizes_px = np.array(settings.style.font_sizes, np.int32)
-        columns = LabelColumns(
-            example_index=written + start,
-            texts=texts.labels(written),
-            width_px=self._width_px[written],
-            height_px=self._height_px[written],
-            font_id=texts.styles.font_id[written],
-            font_names=tuple(font.name for font in settings.fonts),
-            font_size_px=sizes_px[texts.styles.size_id[written]],
-            color_pair_id=texts.styles.pair_id[written],
-            color_pairs=settings.color_pairs,
+        example_index = written + self._shard.start
+        rows = PictureRows(
+            file_names=self._container.file_names(self._shard, example_index),
+            texts=self._labels.take(written),
+            example_index=example_index,
             num_bytes=self._num_bytes[written],
             crc32=self._crc32[written],
         )
-        return build_fragment(self._sink.plan, self._shard, columns, self._skipped())
+        drawn = Drawn(
+            settings=self._sink.settings,
+            styles=self._texts.styles.take(written),
+            width_px=self._width_px[written],
+            height_px=self._height_px[written],
+            glyphs=GlyphBoxes.join(self._glyphs, written) if self._glyphs else None,
+        )
+        columns = [label.column(drawn) for label in LABELS]
+        return build_fragment(self._shard, rows, columns, self._skipped())
 
     def _skipped(self) -> list[SkippedRow]:
         settings, texts = self._sink.settings, self._texts

@@ -302,15 +302,16 @@ def test_a_second_signal_ends_a_run_without_workers_whatever_is_under_way(
         """
         import time
 
-        @after_import("shmtext.dataset.containers")
+        @after_import("shmtext.dataset.containers.files")
         def slow_down(module):
-            real = module.FilesShard.add
+            real = module.FilesShard.take
 
-            def add(self, name, data):
-                time.sleep(0.05)  # a shard takes most of a minute
-                return real(self, name, data)
+            def take(self, names, texts, data):
+                for each in zip(names, data):
+                    time.sleep(0.05)  # a shard takes most of a minute
+                    real(self, [each[0]], texts, [each[1]])
 
-            module.FilesShard.add = add
+            module.FilesShard.take = take
         """,
     )
     options = ("--max-images", 20_000, "--engine", engine, "--workers", 2)

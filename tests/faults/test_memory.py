@@ -95,7 +95,7 @@ def test_a_corpus_in_a_file_survives_dying_workers(
         f"""
         del os.posix_fallocate
         if IS_WORKER:
-            @after_import("shmtext.dataset.containers")
+            @after_import("shmtext.dataset.containers.files")
             def die_twice(module):
                 real = module.FilesShard.publish
 

@@ -191,18 +191,20 @@ def test_deaths_between_examples_blame_no_example(
         tmp_path / "shim",
         f"""
         if IS_WORKER:
-            @after_import("shmtext.dataset.containers")
+            @after_import("shmtext.dataset.containers.files")
             def die_now_and_then(module):
-                real = module.FilesShard.add
+                real = module.FilesShard.take
 
-                def add(self, name, data):
-                    if name == b"000000100.jpg":
+                def take(self, names, texts, data):
+                    if b"000000100.jpg" in names:
                         for attempt in range(10):
                             if once({str(tmp_path)!r} + f"/death{{attempt}}"):
+                                at = names.index(b"000000100.jpg")
+                                real(self, names[:at], texts, data[:at])
                                 do("SIGKILL")
-                    return real(self, name, data)
+                    return real(self, names, texts, data)
 
-                module.FilesShard.add = add
+                module.FilesShard.take = take
         """,
     )
     options = ("--max-images", 600)

@@ -1,0 +1,102 @@
+"""What a container is asked: names, room, and to write, check and read a shard's pictures.
+
+A container stages what it is given where no reader looks and shows it all at once. It knows names,
+texts and bytes; it is a value, made anew wherever it is needed, and holds nothing open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shmtext.corpus.ragged import RaggedTexts
+from shmtext.dataset.damage import Damage
+from shmtext.dataset.folder import FileBytes, OutputFolder
+from shmtext.dataset.plan import Shard
+
+IMAGES = "images"
+"""Folder of all pictures, whatever the container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What pictures take of a device."""
+
+    num_inodes: int
+    num_bytes: int
+
+
+class ShardSink(Protocol):
+    """One shard's pictures on their way to disk. Left without ``publish``, nothing remains."""
+
+    @property
+    def shard(self) -> Shard:
+        """Whose pictures they are."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def take(self, names: Sequence[bytes], texts: RaggedTexts, data: Sequence[FileBytes]) -> None:
+        """Take a batch: names from ``image_names``, what was drawn, and the pictures' bytes.
+
+        Batches come in the order of drawing, which need not be that of examples.
+        """
+
+    def publish(self) -> None:
+        """Put all pictures where readers look, in place of any uncommitted ones there."""
+
+
+class Container(Protocol):
+    """How the pictures of a run are stored."""
+
+    @property
+    def name(self) -> str:
+        """By which it is chosen."""
+
+    @property
+    def extension(self) -> str:
+        """Of the pictures' names, without its dot."""
+
+    def shard_path(self, shard: Shard) -> str:
+        """Where a shard's pictures are, from the output folder."""
+
+    def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
+        """What some of a shard's pictures are called within it."""
+
+    def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
+        """What the column ``file_name`` says of them."""
+
+    def stage(self, folder: OutputFolder, shard: Shard) -> ShardSink:
+        """A sink for a shard's pictures."""
+
+    def check(
+        self, folder: OutputFolder, shard: Shard, rows: pa.Table, checksums: bool
+    ) -> Iterator[Damage]:
+        """Hold a shard's pictures against its label rows: sizes, with ``checksums`` every byte.
+
+        Raises ``StorageError`` where they can't be looked at, which says nothing of them.
+        """
+
+    def opened(
+        self, folder: OutputFolder, shard: Shard
+    ) -> AbstractContextManager[Callable[[str], bytes]]:
+        """Lend a function from a picture's ``file_name`` to its bytes, unchecked.
+
+        It raises ``DamageError`` for one that is not there.
+        """
+
+    def room(self, num_images: int, bytes_per_image: int) -> Room:
+        """What so many pictures of that mean size take; 0 where the size is not known yet."""

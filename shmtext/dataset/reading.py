@@ -1,0 +1,221 @@
+"""A finished run read back: label rows, and the pictures' encoded bytes.
+
+Rows come out of the label table a row group at a time, pictures through their container; neither is
+ever in memory as a whole. What pictures look like is not known here, only their bytes: those that
+are not what was committed are damage.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import zlib
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import accumulate
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.merge import METADATA, MergeResult, read_success
+from shmtext.dataset.plan import Shard
+from shmtext.dataset.record import RunRecord, require_record
+from shmtext.errors import DamageError, FolderError
+
+Row = dict[str, Any]
+"""A label row: a value for each column of the run's schema."""
+
+ROWS_AT_ONCE = 1_024
+"""Become Python objects together, when rows are read in order."""
+MAX_HELD_BYTES = 128 * 2**20
+"""Of row groups kept for rows read out of order: those of a million pictures or more."""
+_MEND = "run `shmtext verify OUT --checksums`, then the command that rendered it"
+
+
+class StoredRun:
+    """The pictures of a finished run, in example order. A context manager.
+
+    Skipped examples have no picture and no place in it. May be handed to forked and spawned
+    processes, which open the folder anew or share what was opened; threads take turns.
+    """
+
+    def __init__(self, out: str | os.PathLike[str]) -> None:
+        """Raise ``FolderError`` where no finished run is, ``DamageError`` where it is not whole."""
+        self.path = Path(os.path.abspath(folder_path(out)))
+        self._turn = threading.Lock()
+        self._shard: Shard | None = None
+        """Whose container is open in ``_of_shard``."""
+        with ExitStack() as stack:
+            self._folder = stack.enter_context(OutputFolder.open(self.path, create=False))
+            self.record = require_record(self._folder)
+            self._table = stack.enter_context(_LabelTable(self._folder, self.record))
+            self._of_shard = stack.enter_context(ExitStack())
+            self._read: Callable[[str], bytes] | None = None
+            self._resources = stack.pop_all()
+
+    def __reduce__(self) -> tuple[type[StoredRun], tuple[Path]]:
+        return type(self), (self.path,)
+
+    def close(self) -> None:
+        """Let go of the folder's files. May be called twice."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    def row(self, index: int) -> Row:
+        """The label row of picture ``index``, counted from the end if negative.
+
+        Raises ``IndexError`` beyond the last.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.path} holds {len(self)} pictures, got index {index}")
+        with self._turn:
+            return self._table.row(index % len(self))
+
+    def read(self, index: int) -> bytes:
+        """The encoded picture of ``row(index)``."""
+        return self.read_row(self.row(index))
+
+    def read_row(self, row: Row) -> bytes:
+        """The encoded picture of a label row; ``DamageError`` if it isn't what was committed."""
+        shard = self._shard_of(row)
+        with self._turn:
+            if self._shard != shard or self._read is None:
+                self._of_shard.close()
+                self._shard, self._read = None, None
+                opened = self.record.container.opened(self._folder, shard)
+                self._read = self._of_shard.enter_context(opened)
+                self._shard = shard
+            return _whole(self._read, row)
+
+    def __iter__(self) -> Iterator[tuple[bytes, Row]]:
+        """All encoded pictures with their rows, in order.
+
+        Holds some thousand rows, and the container of one shard.
+        """
+        shard: Shard | None = None
+        with ExitStack() as of_shard:
+            read: Callable[[str], bytes]
+            for row in self._table.rows():
+                if shard != (shard := self._shard_of(row)):
+                    of_shard.close()
+                    opened = self.record.container.opened(self._folder, shard)
+                    read = of_shard.enter_context(opened)
+                yield _whole(read, row), row
+
+    def _shard_of(self, row: Row) -> Shard:
+        plan = self.record.plan
+        index: int = row["example_index"]
+        if not 0 <= index < plan.num_examples:
+            raise DamageError(f"{METADATA} is damaged: there is no example {index}; {_MEND}")
+        return plan.shard(index // plan.examples_per_shard)
+
+
+class _LabelTable:
+    """``metadata.parquet``, read by row groups."""
+
+    def __init__(self, folder: OutputFolder, record: RunRecord) -> None:
+        self._what = str(folder.path / METADATA)
+        success = _finished(folder)
+        with folder.errors_of("read", METADATA), ExitStack() as stack:
+            try:
+                # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts
+                # it. Not read ahead: a forked child has none of the threads that would do so.
+                self._source = stack.enter_context(pa.OSFile(self._what))
+                self._file = stack.enter_context(
+                    pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
+                )
+            except FileNotFoundError as error:
+                raise DamageError(f"{self._what} is missing: {_MEND}") from error
+            except pa.ArrowException as error:
+                raise self._damage(error) from error
+            found, schema = self._file.metadata.num_rows, self._file.schema_arrow
+            if found != success.num_images or not schema.equals(record.schema.arrow):
+                raise self._damage(f"its {found:,} rows are not those that were written")
+            self._resources = stack.pop_all()
+        metadata = self._file.metadata
+        lengths = (metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
+        self._starts = list(accumulate(lengths, initial=0))
+        self.num_rows: int = self._starts.pop()
+        self._held: OrderedDict[int, pa.Table] = OrderedDict()
+        """Row groups, the one used longest ago first."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._held.clear()
+        self._resources.close()
+
+    def row(self, index: int) -> Row:
+        group = bisect_right(self._starts, index) - 1
+        table = self._held.pop(group, None)
+        if table is None:
+            try:
+                table = self._file.read_row_group(group, use_threads=False)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damage(error) from error
+            while self._held and table.nbytes + self._num_held_bytes > MAX_HELD_BYTES:
+                self._held.popitem(last=False)
+        self._held[group] = table
+        row: Row = table.slice(index - self._starts[group], 1).to_pylist()[0]
+        return row
+
+    def rows(self) -> Iterator[Row]:
+        try:
+            for batch in self._file.iter_batches(ROWS_AT_ONCE, use_threads=False):
+                yield from batch.to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise self._damage(error) from error
+
+    @property
+    def _num_held_bytes(self) -> int:
+        return sum(table.nbytes for table in self._held.values())
+
+    def _damage(self, error: object) -> DamageError:
+        first_line = (str(error).splitlines() or [""])[0]
+        return DamageError(f"{self._what} is damaged ({first_line}): {_MEND}")
+
+
+def _finished(folder: OutputFolder) -> MergeResult:
+    success = read_success(folder)
+    if success is None:
+        raise FolderError(
+            f"the run in {folder.path} is not finished: run the command that rendered it again, "
+            "then open it"
+        )
+    return success
+
+
+def _whole(read: Callable[[str], bytes], row: Row) -> bytes:
+    name: str = row["file_name"]
+    try:
+        data = read(name)
+    except DamageError as error:
+        raise DamageError(f"{error}: {_MEND}") from error
+    if len(data) != row["num_bytes"] or zlib.crc32(data) != row["crc32"]:
+        raise DamageError(f"{name} has other bytes than were committed: {_MEND}")
+    return data

@@ -1,0 +1,92 @@
+"""A finished run opened for reading: each picture decoded, beside its label row.
+
+What lies where is ``dataset/reading.py``'s to know; here bytes become pixels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.dataset.reading import Row, StoredRun
+from shmtext.errors import DamageError
+
+
+class StoredExample(NamedTuple):
+    """One picture of a run, and what its label row says."""
+
+    picture: NDArray[np.uint8]
+    """Shape ``(height, width)``, or ``(height, width, 3)`` of red, green, blue."""
+    row: Row
+    """A value for each column of the label table."""
+
+
+class OpenedRun:
+    """The pictures of a finished run, by position or in order. A context manager.
+
+    Skipped examples have no picture and no place in it: ``row["example_index"]`` tells which
+    example a picture is of. Can be pickled, and handed to the workers of a data loader.
+    """
+
+    def __init__(self, out: str | os.PathLike[str]) -> None:
+        self._stored = StoredRun(out)
+
+    def close(self) -> None:
+        """Let go of the folder's files. May be called twice."""
+        self._stored.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def __getitem__(self, index: int) -> StoredExample:
+        row = self._stored.row(index)
+        return StoredExample(_decoded(self._stored.read_row(row), row), row)
+
+    def __iter__(self) -> Iterator[StoredExample]:
+        for data, row in self._stored:
+            yield StoredExample(_decoded(data, row), row)
+
+    def row(self, index: int) -> Row:
+        """The label row of picture ``index`` alone."""
+        return self._stored.row(index)
+
+    def read(self, index: int) -> bytes:
+        """The encoded picture ``index``: the bytes of a JPEG or PNG file."""
+        return self._stored.read(index)
+
+
+def open_run(out: str | os.PathLike[str]) -> OpenedRun:
+    """Open the finished run in the folder ``out`` for reading.
+
+    Raises ``FolderError`` where there is none, or it is not finished. Reading raises
+    ``DamageError``, naming the picture that is missing or not what was committed.
+    """
+    return OpenedRun(out)
+
+
+def _decoded(data: bytes, row: Row) -> NDArray[np.uint8]:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        # Its checksum was right: it was written so.
+        raise DamageError(f"{row['file_name']} is not a picture that OpenCV reads: render it anew")
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    pixels: NDArray[np.uint8] = picture.astype(np.uint8, copy=False)
+    return pixels

@@ -1,0 +1,81 @@
+"""A run opened for reading gives back each picture as it was drawn, beside its labels."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import shmtext
+from shmtext import BalancedText, Output, RunConfig, Style
+
+COLORS = {"font_colors": ("#ff0000", "#0000a0"), "background_colors": ("#ffffff",)}
+
+
+def render(out: Path, image_format: Any, style: Style) -> None:
+    config = RunConfig(
+        corpus=BalancedText(character_frequency=10),
+        style=style,
+        output=Output(image_format=image_format),
+    )
+    shmtext.render(config, out, engine="serial")
+
+
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+@pytest.mark.parametrize("style", [Style(), Style(**COLORS)], ids=["gray", "colours"])
+def test_pictures_are_those_that_other_readers_see(
+    tmp_path: Path, image_format: str, style: Style
+) -> None:
+    render(tmp_path / "out", image_format, style)
+    table = pq.read_table(tmp_path / "out/metadata.parquet").to_pylist()
+    with shmtext.open(tmp_path / "out") as run:
+        assert len(table) == len(run)
+        for example, row in zip(run, table, strict=True):
+            assert row == example.row
+            with Image.open(tmp_path / "out" / row["file_name"]) as file:
+                expected = np.array(file)
+            assert (np.uint8, expected.shape) == (example.picture.dtype, example.picture.shape)
+            # Two decoders of JPEG may round differently.
+            tolerance = 3 if image_format == "jpg" else 0
+            assert np.abs(expected.astype(int) - example.picture).max() <= tolerance
+            assert (row["height_px"], row["width_px"]) == example.picture.shape[:2]
+
+
+def test_by_position_and_in_order_are_the_same(tmp_path: Path) -> None:
+    render(tmp_path, "png", Style())
+    with shmtext.open(tmp_path) as run:
+        in_order = list(run)
+        for index in (0, 7, -1):
+            picture, row = run[index]
+
+            assert np.array_equal(in_order[index].picture, picture)
+            assert in_order[index].row == row == run.row(index)
+            assert (tmp_path / row["file_name"]).read_bytes() == run.read(index)
+        with pytest.raises(IndexError):
+            run[len(run)]
+        assert len(run) == len(pickle.loads(pickle.dumps(run)))
+
+
+def test_what_was_written_but_is_no_picture_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(tmp_path, "png", Style())
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    with (
+        shmtext.open(tmp_path) as run,
+        pytest.raises(shmtext.ShmtextError, match=r"images/00000/000000000\.png is not a picture"),
+    ):
+        run[0]
+
+
+def test_an_interrupted_run_is_to_be_finished_first(tmp_path: Path) -> None:
+    render(tmp_path, "png", Style())
+    (tmp_path / "_SUCCESS.json").unlink()
+    with pytest.raises(shmtext.ShmtextError, match="is not finished"):
+        shmtext.open(tmp_path)
