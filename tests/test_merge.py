@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 
 from shmtext.dataset import merge as merge_module
 from shmtext.dataset.check import check_run
-from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.folder import OutputFolder, StagedFile
 from shmtext.dataset.fragment import SKIPPED
 from shmtext.dataset.manifest import committed_shards, uncommit
 from shmtext.dataset.merge import LabelMerge, merge_labels, read_success, remove_success
@@ -283,7 +283,7 @@ def test_nothing_remains_of_a_merge_that_was_not_finished(out: Path) -> None:
 
 @pytest.mark.usefixtures("small_groups")
 @pytest.mark.parametrize("function", [*SWEPT, "unlink"])
-def test_whichever_call_fails_during_the_run_is_said_at_its_end_and_all_commits_are_kept(
+def test_whichever_call_fails_once_the_run_ends_well_or_says_it_with_all_commits_kept(
     tmp_path: Path, function: str
 ) -> None:
     with OutputFolder.open(tmp_path / "whole", create=True) as folder:
@@ -308,6 +308,7 @@ def test_whichever_call_fails_during_the_run_is_said_at_its_end_and_all_commits_
                 except StorageError:
                     num_failed += 1
                     raise
+                assert whole == output_bytes(tmp_path / "out")
             manifests, damages = committed_shards(
                 folder, SMALL_BUT_SEVERAL.plan, SMALL_BUT_SEVERAL.fingerprint
             )
@@ -319,6 +320,36 @@ def test_whichever_call_fails_during_the_run_is_said_at_its_end_and_all_commits_
 
     assert num_failed or function == "unlink"
     assert fds == open_fds()
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_a_disk_that_fills_up_and_stays_full_is_said_at_the_end_with_all_commits_kept(
+    out: Path,
+) -> None:
+    def fail(_file: StagedFile, _data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = output_bytes(out)
+    with OutputFolder.open(out, create=False) as folder:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            LabelMerge(folder, RECORD, csv=True) as under_way,
+        ):
+            under_way.committed(0)
+            assert under_way.advance()
+            patch.setattr(StagedFile, "write", fail)
+            for shard in (1, 2):
+                under_way.committed(shard)
+                assert not under_way.advance()
+            assert os.listdir(out / "_stage") == []  # room for the pictures that are still to come
+            with pytest.raises(StorageError, match="no space or no inodes left"):
+                under_way.finish()
+        assert read_success(folder) is None
+        assert 3 == len(committed_shards(folder, PLAN, RECORD.fingerprint)[0])
+        merge(folder)
+        folder.remove_tree("_stage")
+
+    assert before == output_bytes(out)
 
 
 SMALL_BUT_SEVERAL = record_of(150)

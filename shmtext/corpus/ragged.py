@@ -82,8 +82,9 @@ class RaggedTexts:
         """
         if rows.size == len(self) and np.array_equal(rows, np.arange(rows.size)):
             return self
-        lengths = np.diff(self.offsets)[rows]
-        values = self.values[spell_out(self.offsets[rows], lengths)]
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        values = self.values[spell_out(starts, lengths)]
         return RaggedTexts(values, seams(lengths))
 
 

@@ -80,9 +80,13 @@ class LabelMerge:
         self._record = record
         self._csv = csv
         self._is_committed = bytearray(record.plan.num_shards)
+        self._waits_for_the_end = False
+        """Something went wrong: no shard is merged before all are committed."""
+        self._start()
+
+    def _start(self) -> None:
         self._next = 0
         """The first shard that is not merged."""
-        self._error: ShmtextError | None = None
         self._label_groups = _RowGroups()
         self._skipped_groups = _RowGroups()
         self._label_files: list[_TableFile] = []
@@ -108,20 +112,21 @@ class LabelMerge:
     def advance(self) -> bool:
         """Merge the shard that is next in line, if it is committed; False where none was merged.
 
-        Takes some milliseconds, now and then those of a row group. Raises no ``ShmtextError``: what
-        goes wrong is raised by ``finish``, so that all that can be is committed before.
+        Takes a millisecond or two, now and then the 50 of a row group. Raises no ``ShmtextError``:
+        if something goes wrong, ``finish`` starts anew and raises what is still wrong then, when
+        all that can be is committed.
         """
-        if self._next == len(self._is_committed) or not self._is_committed[self._next]:
+        if self._waits_for_the_end or self._next == len(self._is_committed):
             return False
-        if self._error is not None:
+        if not self._is_committed[self._next]:
             return False
         try:
             manifest = self._manifest(self._next)
             if manifest is None:
                 return False
             self._merge(manifest)
-        except ShmtextError as error:
-            self._error = error
+        except ShmtextError:
+            self._waits_for_the_end = True
             self._discard()
             return False
         return True
@@ -132,9 +137,6 @@ class LabelMerge:
         Raises ``DamageError`` naming the shard that is not committed, or whose fragment is not what
         its manifest says, and ``StorageError``.
         """
-        if self._error is not None:
-            remove_success(self._folder)
-            raise self._error
         left = range(self._next, len(self._is_committed))
         missing = [shard for shard in left if self._manifest(shard) is None]
         if missing:
@@ -223,14 +225,13 @@ class LabelMerge:
         )
 
     def _discard(self) -> None:
-        """Remove the files that are not in place, and let go of the rows that are held."""
+        """Remove the files that are not in place, and forget what was merged."""
         files = [*self._label_files, *([self._skipped_file] if self._skipped_file else [])]
         for file in files:
             file.give_up()
         for file in files:
             file.remove()
-        self._label_files, self._skipped_file = [], None
-        self._label_groups, self._skipped_groups = _RowGroups(), _RowGroups()
+        self._start()
 
 
 def merge_labels(folder: OutputFolder, record: RunRecord, csv: bool) -> MergeResult:
