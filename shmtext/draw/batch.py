@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,12 @@ class GlyphBoxes:
     corners: NDArray[np.float32]
     """Pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner, then
     clockwise. A box ends behind its last pixel."""
+
+    def of_texts(self, texts: Ints) -> Self:
+        """Those of some texts, given in ascending order; texts left out between them have none."""
+        first, last = int(self.seams[texts[0]]), int(self.seams[texts[-1] + 1])
+        seams = np.append(self.seams[texts], last) - first
+        return type(self)(seams, self.cluster[first:last], self.corners[first:last])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
