@@ -7,9 +7,11 @@ draws on a sheet that is ample on every side, and cuts the picture out of it.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from shmtext.config import Output, RunConfig, Style
 from shmtext.corpus.ragged import pack_texts
+from shmtext.draw.batch import Batch
 from shmtext.draw.faces import FontFile, bundled_fonts, read_fonts
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
@@ -39,11 +42,17 @@ def font_file(path: Path) -> FontFile:
 
 
 def picture_maker(
-    fonts: Sequence[Path] = (SANS,), *, seed: int = 0, output: Output | None = None, **style: Any
+    fonts: Sequence[Path] = (SANS,),
+    *,
+    seed: int = 0,
+    output: Output | None = None,
+    with_boxes: bool = False,
+    **style: Any,
 ) -> PictureMaker:
     """Return a maker for PNG unless ``output`` says otherwise; ``style`` as for ``Style``."""
     config = RunConfig(style=Style(**style), output=output or Output(image_format="png"), seed=seed)
-    return PictureMaker(RenderSettings.of(config, tuple(map(font_file, fonts))))
+    settings = RenderSettings.of(config, tuple(map(font_file, fonts)))
+    return PictureMaker(settings, with_boxes=with_boxes)
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class Drawing:
     """By position."""
     num_alone: int
     """Pictures that came in a batch of their own, as the reference's do."""
+    boxes: dict[int, dict[int, tuple[int, ...]]]
+    """By position and cluster: left, top, right, bottom; nothing unless asked for."""
 
     @property
     def reasons(self) -> dict[int, str]:
@@ -70,6 +81,7 @@ def draw(maker: PictureMaker, texts: Sequence[str], start: int = 0) -> Drawing:
     """Draw examples ``[start, start + len(texts))``, and see that each comes out once."""
     shard = maker.prepare(pack_texts(texts), start)
     pictures: dict[int, Pixels] = {}
+    boxes: dict[int, dict[int, tuple[int, ...]]] = {}
     num_alone = 0
     for batch in maker.draw(shard, lambda _position: None):
         num_alone += len(batch.positions) == 1
@@ -77,10 +89,38 @@ def draw(maker: PictureMaker, texts: Sequence[str], start: int = 0) -> Drawing:
             assert position not in pictures
             # Copied at once: what comes later must not be able to change it.
             pictures[position] = picture.copy()
-    drawing = Drawing(maker, shard, pictures, num_alone)
+        boxes |= boxes_of(batch)
+    drawing = Drawing(maker, shard, pictures, num_alone, boxes)
     assert set(range(len(texts))) == pictures.keys() | drawing.reasons.keys()
     assert not pictures.keys() & drawing.reasons.keys()
     return drawing
+
+
+def boxes_of(batch: Batch) -> dict[int, dict[int, tuple[int, ...]]]:
+    """Boxes of a batch by position and cluster, each seen to be upright."""
+    if batch.glyphs is None:
+        return {}
+    found: dict[int, dict[int, tuple[int, ...]]] = {}
+    for position, (first, last) in zip(
+        batch.positions.tolist(), pairwise(batch.glyphs.seams.tolist()), strict=True
+    ):
+        clusters = batch.glyphs.cluster[first:last].tolist()
+        boxes = batch.glyphs.corners[first:last].astype(int).tolist()
+        assert len(clusters) == len(set(clusters))
+        found[position] = {}
+        for cluster, box in zip(clusters, boxes, strict=True):
+            (left, top), (right, bottom) = box[0], box[2]
+            assert [[left, top], [right, top], [right, bottom], [left, bottom]] == box
+            found[position][cluster] = left, top, right, bottom
+    return found
+
+
+def random_texts(
+    num: int, alphabet: str = LATIN_1, *, longest: int = 24, seed: int = 1
+) -> list[str]:
+    """Texts that begin with an x, so that none is blank."""
+    rng = random.Random(seed)
+    return ["x" + "".join(rng.choices(alphabet, k=rng.randint(0, longest))) for _ in range(num)]
 
 
 def plain_picture(

@@ -23,6 +23,7 @@ from drawing import (
     picture_maker,
     plain_face,
     plain_picture,
+    random_texts,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,13 +62,6 @@ SCRIPTS = (
     "\n\t ",
 )
 TEXTS = st.one_of(st.text(alphabet, max_size=20) for alphabet in (*SCRIPTS, "".join(SCRIPTS)))
-
-
-def random_texts(
-    num: int, alphabet: str = LATIN_1, *, longest: int = 24, seed: int = 1
-) -> list[str]:
-    rng = random.Random(seed)
-    return ["x" + "".join(rng.choices(alphabet, k=rng.randint(0, longest))) for _ in range(num)]
 
 
 def texts_of_all_pairs(alphabet: str, length: int = 60) -> list[str]:

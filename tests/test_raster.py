@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from shmtext.draw.raster import PlacedGlyphs, combine, rasterise
+from shmtext.draw import raster
+from shmtext.draw.raster import PlacedGlyphs, combine
 
 STRIDE = 8
 MAX_COLUMNS = 6
@@ -32,6 +33,13 @@ def atlas(num_rows: int) -> NDArray[np.uint8]:
     pixels[np.random.default_rng(8).random(pixels.shape) < 0.3] = 0
     pixels[0] = 0
     return pixels
+
+
+def rasterise(columns: NDArray[np.uint8], glyphs: PlacedGlyphs, num_rows: int) -> NDArray[np.uint8]:
+    """Fill a strip that held something else before."""
+    strip = np.full((num_rows, STRIDE), 99, np.uint8)
+    raster.rasterise(columns, glyphs, strip)
+    return strip
 
 
 def draw_slowly(

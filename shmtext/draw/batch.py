@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,14 @@ class GlyphBoxes:
     """Pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner, then
     clockwise. A box ends behind its last pixel."""
 
+    def of_texts(self, texts: Ints) -> Self:
+        """Those of some texts, given in ascending order; texts left out between them have none."""
+        first, last = int(self.seams[texts[0]]), int(self.seams[texts[-1] + 1])
+        between = np.append(self.seams[texts], last) - first
+        return type(self)(between, self.cluster[first:last], self.corners[first:last])
+
     @classmethod
-    def join(cls, parts: Sequence[tuple[Ints, GlyphBoxes]], positions: Ints) -> GlyphBoxes:
+    def join(cls, parts: Sequence[tuple[Ints, Self]], positions: Ints) -> Self:
         """Bring the boxes of several batches, each with its positions, into the order asked for.
 
         Every one of ``positions`` must be a part's.

@@ -25,10 +25,10 @@ def corners(left: Ints, top: Ints, right: Ints, bottom: Ints) -> NDArray[np.floa
     [[3.0, 1.0], [9.0, 1.0], [9.0, 5.0], [3.0, 5.0]]
     """
     result = np.empty((left.size, 4, 2), np.float32)
-    result[:, 0::3, 0] = left[:, None]
-    result[:, 1:3, 0] = right[:, None]
-    result[:, :2, 1] = top[:, None]
-    result[:, 2:, 1] = bottom[:, None]
+    # A column at a time: numpy is slow where the innermost of several axes is short.
+    for corner, (x, y) in enumerate(((left, top), (right, top), (right, bottom), (left, bottom))):
+        result[:, corner, 0] = x
+        result[:, corner, 1] = y
     return result
 
 

@@ -28,6 +28,11 @@ from shmtext.draw.texts import ShardTexts
 STRIP_ROWS = 32_768
 """Columns of pictures drawn by one set of numpy calls: some 128 pictures."""
 
+KEPT_BYTES = 8 << 20
+"""Room that is kept to draw strips in, enough for faces of up to 200 px; what is never used of it
+takes no memory. New room for each strip costs 2 us a picture, as the system hands out zeroed pages.
+"""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
@@ -103,6 +108,7 @@ class Composer:
     ) -> None:
         self.metrics = metrics
         self._with_boxes = with_boxes
+        self._kept = np.empty(KEPT_BYTES, np.uint8)
         self._table = table
         self._atlas = GlyphAtlas(faces, metrics)
         self._kerning = KerningTable(faces)
@@ -159,13 +165,14 @@ class Composer:
     def strips(self, composed: Composition, is_wanted: NDArray[np.bool_]) -> Iterator[Strip]:
         """Draw the masks of the wanted ones of the exact texts, a batch at a time."""
         ink = PlacedInk.of(composed, is_wanted)
+        boxes = _boxes(composed, ink) if self._with_boxes else None
         for first, last in _batches(ink.text_stops):
             texts = first + np.flatnonzero(is_wanted[first:last])
             if texts.size:
                 masks = self.rasterise(composed, ink, first, last)
-                boxes = _boxes(composed, ink, texts) if self._with_boxes else None
                 positions = composed.group.positions[texts]
-                yield Strip(positions, masks, self._cells(composed, texts), boxes=boxes)
+                cells = self._cells(composed, texts)
+                yield Strip(positions, masks, cells, boxes=boxes and boxes.of_texts(texts))
 
     def rasterise(
         self, composed: Composition, ink: PlacedInk, first: int, last: int
@@ -177,8 +184,15 @@ class Composer:
             ink.start[batch] - begin, ink.num_columns[batch], ink.first_row[batch]
         )
         columns = self._atlas.columns(int(self.metrics.stride[composed.group.face_id[0]]))
-        transposed = rasterise(columns, placed, int(ink.text_stops[last - 1]) - begin)
+        transposed = self._room(int(ink.text_stops[last - 1]) - begin, columns.shape[1])
+        rasterise(columns, placed, transposed)
         return cv2.transpose(transposed)  # type: ignore[return-value]
+
+    def _room(self, num_rows: int, stride: int) -> NDArray[np.uint8]:
+        num_bytes = num_rows * stride
+        if num_bytes > KEPT_BYTES:
+            return np.empty((num_rows, stride), np.uint8)
+        return self._kept[:num_bytes].reshape(num_rows, stride)
 
     def _cells(self, composed: Composition, texts: Ints) -> Cells:
         """Where some of the group's texts lie in the strip that they make."""
@@ -223,6 +237,8 @@ class PlacedInk:
 
     index: Ints
     """Of each glyph among the group's characters."""
+    glyphs: NDArray[np.void]
+    """Dtype ``GLYPH``."""
     start: Ints
     """First column in the strip."""
     num_columns: Ints
@@ -232,6 +248,8 @@ class PlacedInk:
     """Of the group's texts among these glyphs, ``(num_texts + 1,)``."""
     text_stops: Ints
     """Column of the strip behind each of the group's texts, ``(num_texts,)``."""
+    line_starts: Ints
+    """Column of the strip at which each of the group's lines begins, ``(num_lines,)``."""
 
     @classmethod
     def of(cls, composed: Composition, is_wanted: NDArray[np.bool_]) -> PlacedInk:
@@ -239,18 +257,21 @@ class PlacedInk:
         group, placement = composed.group, composed.placement
         num_lines = np.diff(group.text_lines)
         width = np.where(is_wanted, composed.width_px, 0)
-        line_stops = np.cumsum(np.repeat(width, num_lines))
+        line_width = np.repeat(width, num_lines)
+        line_starts = np.cumsum(line_width) - line_width
         text_of_glyph = group.text_of_glyph
-        origin = line_stops[group.line_of_glyph] - (width + placement.left)[text_of_glyph]
+        origin = line_starts[group.line_of_glyph] - placement.left[text_of_glyph]
         index = np.flatnonzero((composed.glyphs["num_columns"] > 0) & is_wanted[text_of_glyph])
         glyphs = composed.glyphs.take(index)
         return cls(
             index=index,
+            glyphs=glyphs,
             start=origin[index] + placement.pen_px[index] + glyphs["ink_left"],
             num_columns=glyphs["num_columns"].astype(np.int64),
             first_row=glyphs["first_row"].astype(np.int64),
             text_seams=np.searchsorted(text_of_glyph[index], np.arange(width.size + 1)),
             text_stops=np.cumsum(width * num_lines),
+            line_starts=line_starts,
         )
 
     def of_texts(self, first: int, last: int) -> slice:
@@ -258,27 +279,22 @@ class PlacedInk:
         return slice(int(self.text_seams[first]), int(self.text_seams[last]))
 
 
-def _boxes(composed: Composition, ink: PlacedInk, texts: Ints) -> GlyphBoxes:
-    """Box the ink of each glyph of some texts, which stand in a row but for unwanted ones."""
-    group, placement = composed.group, composed.placement
-    first, last = int(texts[0]), int(texts[-1]) + 1
-    index = ink.index[ink.of_texts(first, last)]
-    seams = np.append(ink.text_seams[texts], ink.text_seams[last]) - ink.text_seams[first]
-    text = np.repeat(texts, np.diff(seams))
-    glyphs = composed.glyphs.take(index)
-    line = group.line_of_glyph[index] - group.text_lines[text]
-    left = placement.pen_px[index] + glyphs["ink_left"] - placement.left[text]
-    line_top = line * composed.line_px[text] - placement.top[text]
+def _boxes(composed: Composition, ink: PlacedInk) -> GlyphBoxes:
+    """Box the ink of each glyph that has any; texts are all of the group's."""
+    group, top = composed.group, composed.placement.top
+    text_of_line = np.repeat(np.arange(top.size), np.diff(group.text_lines))
+    number_in_text = np.arange(text_of_line.size) - group.text_lines[text_of_line]
+    line_top = number_in_text * composed.line_px[text_of_line] - top[text_of_line]
+    # A newline stands before every line but the first.
+    label_start = group.text_starts[text_of_line] - number_in_text
+    line = group.line_of_glyph[ink.index]
+    glyph_top = line_top[line] + ink.glyphs["ink_top"]
+    left = ink.start - ink.line_starts[line]
+    height = ink.glyphs["ink_bottom"] - ink.glyphs["ink_top"]
     return GlyphBoxes(
-        seams=seams,
-        # A newline stands before every line but the first.
-        cluster=index - group.text_starts[text] + line,
-        corners=corners(
-            left,
-            line_top + glyphs["ink_top"],
-            left + glyphs["num_columns"],
-            line_top + glyphs["ink_bottom"],
-        ),
+        seams=ink.text_seams,
+        cluster=ink.index - label_start[line],
+        corners=corners(left, glyph_top, left + ink.num_columns, glyph_top + height),
     )
 
 

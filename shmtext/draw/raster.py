@@ -40,21 +40,21 @@ def combine(under: NDArray[np.uint8], over: NDArray[np.uint8]) -> NDArray[np.uin
     return over + ((product + (product >> 8)) >> 8).astype(np.uint8)
 
 
-def rasterise(atlas: NDArray[np.uint8], glyphs: PlacedGlyphs, num_rows: int) -> NDArray[np.uint8]:
-    """Return the strip, shape ``(num_rows, stride)``, that glyphs of an atlas make."""
+def rasterise(atlas: NDArray[np.uint8], glyphs: PlacedGlyphs, strip: NDArray[np.uint8]) -> None:
+    """Fill a strip, shape ``(num_rows, stride)``, with what glyphs of an atlas make."""
     stop = glyphs.start + glyphs.num_columns
     # Rows up to the furthest end of all earlier glyphs may hold ink already: what a glyph has
     # there is combined afterwards; the rest is its own.
     reached = np.concatenate([[0], np.maximum.accumulate(stop)])
     num_shared = np.clip(reached[:-1] - glyphs.start, 0, glyphs.num_columns)
-    strip = atlas.take(_atlas_rows(glyphs, num_shared, reached, num_rows), axis=0, mode="clip")
+    rows = _atlas_rows(glyphs, num_shared, reached, strip.shape[0])
+    atlas.take(rows, axis=0, mode="clip", out=strip)
     shared = np.flatnonzero(num_shared)
     if shared.size:
         count = num_shared[shared]
         rows = spell_out(glyphs.start[shared], count)
         columns = spell_out(glyphs.first_row[shared], count)
         _combine_shared(strip, atlas, rows, columns)
-    return strip
 
 
 def _atlas_rows(glyphs: PlacedGlyphs, num_shared: Ints, reached: Ints, num_rows: int) -> Ints:
