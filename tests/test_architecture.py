@@ -40,7 +40,6 @@ HOMES: dict[str, set[str]] = {
         "engine/supervisor.py",
         "engine/spawn.py",
         "engine/worker.py",
-        "engine/service.py",
     },
     "multiprocessing": set(),
     "multiprocessing.resource_tracker": {"corpus/shared.py"},

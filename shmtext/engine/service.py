@@ -8,9 +8,8 @@ worker ends. How it started is ``worker.py``'s.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from shmtext.corpus.ragged import RaggedTexts
@@ -61,12 +60,12 @@ class Service:
         self._sink: DatasetSink | None = None
         """Of the run under way; None between runs, and in one whose folder is out of reach."""
 
-    def run(self, pipe: Connection) -> None:
-        """Answer messages. Raises ``EOFError`` or ``ConnectionError`` when the pipe closes."""
+    def run(self, receive: Callable[[], object]) -> None:
+        """Answer messages, until ``receive`` raises ``EOFError`` or ``ConnectionError``."""
         self._say("ready")
         try:
             while True:
-                self._answer(pipe.recv())
+                self._answer(receive())
         except (EOFError, ConnectionError):
             raise
         except (ShmtextError, MemoryError) as error:

@@ -38,7 +38,7 @@ _all_workers: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
 class Workers:
-    """Worker processes that live as long as this object. A context manager."""
+    """Worker processes that live until this is closed."""
 
     def __init__(self, num_workers: int, spill_folder: Path, limits: Limits | None = None) -> None:
         self.num_workers = num_workers

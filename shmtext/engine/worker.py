@@ -26,7 +26,7 @@ ORPHANED = 3
 def serve(pipe: Connection) -> None:
     """Serve until the pipe closes. Runs in the worker; its only way to speak is the pipe."""
     try:
-        _start(pipe).run(pipe)
+        _start(pipe).run(pipe.recv)
     except (EOFError, ConnectionError):
         # The main process is done. Views of the corpus are alive: leave without closing it.
         os._exit(0)
