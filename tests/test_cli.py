@@ -23,7 +23,7 @@ from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
-from shmtext.config import CONFIG_OPTIONS, START_OPTIONS
+from shmtext.config.options import config_options, start_options
 from shmtext.engine import run as engine_run
 from shmtext.engine.inspect import skip_reasons
 from shmtext.engine.run import Renderer, RunSummary
@@ -117,6 +117,7 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "image_format": (["png"], "png"),
     "jpeg_quality": (["80"], 80),
     "mode": (["rgb"], "rgb"),
+    "container": (["files"], "files"),
 }
 
 
@@ -156,7 +157,7 @@ def test_each_option_reaches_the_config_and_changes_nothing_else(
 
 
 def test_all_options_of_a_config_are_tried_here() -> None:
-    assert {*EVERY_OPTION, "csv", "texts"} == set(CONFIG_OPTIONS)
+    assert {*EVERY_OPTION, "csv", "texts"} == set(config_options())
 
 
 def test_all_options_together_make_one_config(asked: Callable[..., dict[str, Any]]) -> None:
@@ -329,7 +330,7 @@ def test_wrong_settings_are_refused(
     ("text", "parts"),
     [
         ("font_size = 3", ["unknown option 'font_size'", "known are: letters, numbers"]),
-        ("[style]\nfont_sizes = [3]", ["unknown option 'style'"]),
+        ("[stile]\nfont_sizes = [3]", ["unknown option 'stile'", "known are: letters, numbers"]),
         ("seed = ", ["is not a TOML file", "Invalid value"]),
         ('seed = "3"', ["seed must be a whole number", "got '3'"]),
         ("seed = true", ["seed must be a whole number", "got True"]),
@@ -738,7 +739,7 @@ def test_help_mentions_every_option_with_its_default() -> None:
     text = help_of("render")
     words = text.replace("/", " ").replace(",", " ").split()
 
-    for name in (*CONFIG_OPTIONS, *START_OPTIONS, "config"):
+    for name in (*config_options(), *start_options(), "config"):
         assert f"--{name.replace('_', '-')}" in words
     for default in ("a-z A-Z", "1000", "#000000", "#ffffff", "jpg", "95", "auto", "32"):
         assert default in text
@@ -763,7 +764,7 @@ def test_every_command_and_option_has_a_help() -> None:
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
     names = {parameter.name for parameter in cli.cli.commands["render"].params}
 
-    assert {*CONFIG_OPTIONS, *START_OPTIONS, "config", "out"} == names
+    assert {*config_options(), *start_options(), "config", "out"} == names
 
 
 # -- as a process ----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shmtext.config import canonical_json, differences, fingerprint
+from shmtext.canonical import canonical_json, differences, fingerprint
 from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.errors import DamageError, FolderError
@@ -64,9 +64,14 @@ def read_record(folder: OutputFolder) -> RunRecord | None:
     return RunRecord(**value)
 
 
-def refuse_difference(record: RunRecord, identity: Mapping[str, Any]) -> None:
-    """Raise unless the folder's run is the one asked for, and say key by key how they differ."""
-    lines = differences(_as_json(identity), record.identity)
+def refuse_difference(
+    record: RunRecord, identity: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> None:
+    """Raise unless the folder's run is the one asked for, and say key by key how they differ.
+
+    ``defaults`` are what keys stand for that an identity lacks.
+    """
+    lines = differences(_as_json(identity), record.identity, defaults)
     if lines:
         raise FolderError(
             f"the folder holds another run ({'; '.join(lines)}): give the same settings and "

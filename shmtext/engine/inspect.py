@@ -13,6 +13,7 @@ from shmtext.dataset.merge import read_success
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RECORD, RunRecord, read_record
 from shmtext.dataset.skipped import SkipReason, read_skip_reasons
+from shmtext.engine.identity import config_of
 from shmtext.errors import DamageError, FolderError
 
 
@@ -100,10 +101,7 @@ def _record(folder: OutputFolder) -> RunRecord:
 
 
 def _plan(record: RunRecord) -> Plan:
-    image_format = record.identity.get("image_format")
-    if not isinstance(image_format, str):
-        raise DamageError("run.json does not say in what format its pictures are: render anew")
-    plan = Plan(record.num_examples, image_format)
+    plan = Plan(record.num_examples, config_of(record.identity).output.image_format)
     if plan.examples_per_shard != record.examples_per_shard:
         raise DamageError(
             f"run.json tells of shards of {record.examples_per_shard} examples, this shmtext makes "

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, assert_never, get_args
 
 from shmtext import config as settings
-from shmtext.config import BalancedText, Engine, Resume, RunConfig, TextFile
+from shmtext.config import MAX_WORKERS, BalancedText, Engine, Resume, RunConfig, TextFile
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
 from shmtext.corpus.shared import SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
@@ -31,7 +31,7 @@ from shmtext.dataset.manifest import (
     Manifest,
     committed_shards,
 )
-from shmtext.dataset.merge import SUCCESS, merge_labels, read_success, remove_success
+from shmtext.dataset.merge import CSV, SUCCESS, merge_labels, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard, shard_size
 from shmtext.dataset.record import (
     RunRecord,
@@ -40,7 +40,7 @@ from shmtext.dataset.record import (
 )
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.settings import RenderSettings
-from shmtext.engine.identity import corpus_digest, identity_of
+from shmtext.engine.identity import corpus_digest, identity_of, spelled_out
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.probe import try_out
@@ -60,8 +60,6 @@ BYTES_PER_EXAMPLE = 20
 
 MOST_BYTES_PER_EXAMPLE = 200
 """Likewise, on the safe side: a worker too many costs seconds of CPU."""
-
-MAX_WORKERS = 1_000
 
 BLOCK_BYTES = 4_096
 """What the smallest file takes on most file systems."""
@@ -229,7 +227,7 @@ class Renderer:
                 texts = texts.slice(0, min(max_images, len(texts)))
             identity = self._identity(texts)
             if record is not None:
-                refuse_difference(record, identity)
+                refuse_difference(record, identity, spelled_out(type(self.config)()))
             plan = Plan(len(texts), self.config.output.image_format)
             run = OpenRun(folder, plan, settings.fingerprint(identity), self._observer)
             manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
@@ -238,7 +236,9 @@ class Renderer:
                 write_record(folder, RunRecord(identity, run.fingerprint, len(texts), size))
             success = read_success(folder)
             num_rendered = 0
-            if success is None or len(manifests) < run.plan.num_shards:
+            has_csv = success is not None and CSV in success.files
+            is_as_asked = has_csv == self.config.output.csv
+            if success is None or not is_as_asked or len(manifests) < run.plan.num_shards:
                 remove_success(folder)
                 num_rendered = self._render(run, manifests, stop)
                 with stop.raising():
