@@ -7,6 +7,7 @@ takes long to import is imported by the command that needs it.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sys
@@ -35,6 +36,7 @@ from shmtext.config.options import Option, config_options, start_options
 from shmtext.errors import ExitCode, ShmtextError
 
 if TYPE_CHECKING:
+    from shmtext.config import RunConfig, Start
     from shmtext.dataset.check import Report
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
@@ -120,8 +122,17 @@ class _OutputError(Exception):
 
 
 def _say(line: str) -> None:
+    _write(f"{_shown(line)}\n")
+
+
+def _say_utf_8(text: str) -> None:
+    """Print lines that programs read back, in which nothing needs to be made harmless."""
+    _write(text.encode())
+
+
+def _write(text: str | bytes) -> None:
     try:
-        click.echo(_shown(line))
+        click.echo(text, nl=False)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -250,21 +261,19 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     (resumable).
     """
     _check_address_space()
-    from shmtext.config import Start, config_from_options, load_toml  # noqa: PLC0415
+    from shmtext.config import load_toml  # noqa: PLC0415
 
     options = load_toml(config) if config is not None else {}
     options.update({name: value for name, value in given.items() if value not in (None, ())})
-    start = {name: options.pop(name) for name in start_options() if name in options}
-    run_config = config_from_options(options)
-    how = Start(**start)
+    run_config, start = _settings_in(options)
 
     from shmtext.engine.run import Renderer  # noqa: PLC0415 - see the top
 
     with (
         _Screen() as screen,
-        Renderer(run_config, how.workers, how.engine, observer=screen) as renderer,
+        Renderer(run_config, start.workers, start.engine, observer=screen) as renderer,
     ):
-        summary = renderer.render(out, resume=how.resume)
+        summary = renderer.render(out, resume=start.resume)
     _print_summary(summary, run_config.output.csv)
     is_all_well = summary.num_images and not summary.num_failed
     return ExitCode.DONE if is_all_well else ExitCode.FAILED_EXAMPLES
@@ -293,6 +302,47 @@ def verify(out: Path, checksums: bool) -> int:
     report = verify_run(out, checksums=checksums)
     _print_report(report, out)
     return ExitCode.DONE if report.whole else ExitCode.STOPPED
+
+
+@cli.command(name="config")
+@click.argument(
+    "source",
+    metavar="[OUT|FILE]",
+    required=False,
+    type=_FolderName(path_type=Path),
+    shell_complete=_completing_paths("file"),
+)
+@click.option("--schema", is_flag=True, help="Print a JSON Schema of what such a file may hold.")
+def show_config(source: Path | None, schema: bool) -> int:
+    """Print what a run's settings come to, as TOML that render --config takes.
+
+    Of the run in the folder OUT, of the TOML file FILE with all that it leaves out, or, without
+    either, the defaults. Where a run keeps no paths, of fonts and texts, a comment says so.
+    """
+    from shmtext.config import RunConfig, Start, load_toml  # noqa: PLC0415
+    from shmtext.config.writing import json_schema, toml_of  # noqa: PLC0415
+
+    if schema:
+        _say_utf_8(f"{json.dumps(json_schema(), indent=2)}\n")
+    elif source is None:
+        _say_utf_8(toml_of(RunConfig(), Start()))
+    elif source.is_dir():
+        _check_address_space()
+        from shmtext.engine.recorded import recorded_settings  # noqa: PLC0415 - see the top
+
+        recorded = recorded_settings(source)
+        _say_utf_8(toml_of(recorded.config, unknown=recorded.unknown))
+    else:
+        _say_utf_8(toml_of(*_settings_in(load_toml(source))))
+    return ExitCode.DONE
+
+
+def _settings_in(options: dict[str, Any]) -> tuple[RunConfig, Start]:
+    """Tell the options of a config from those of a start."""
+    from shmtext.config import Start, config_from_options  # noqa: PLC0415
+
+    start = {name: options.pop(name) for name in start_options() if name in options}
+    return config_from_options(options), Start(**start)
 
 
 class _Screen:

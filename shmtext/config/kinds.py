@@ -116,9 +116,10 @@ class Number:
             raise ConfigError(f"{name} must be a number of reasonable size ({error})") from error
         low = float("-inf") if self.limits.at_least is None else self.limits.at_least
         high = float("inf") if self.limits.at_most is None else self.limits.at_most
+        number = int(number) if number.is_integer() else number
         if not low <= number <= high:  # true of nan, too
-            raise ConfigError(f"{name} must be {self.limits}, got {shown(number)}")
-        return int(number) if number.is_integer() else number
+            raise ConfigError(f"{name} must be {self.limits}, got {number}")
+        return number
 
     def schema(self) -> Schema:
         """A number with its bounds."""

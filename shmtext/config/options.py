@@ -8,7 +8,6 @@ dozens of settings perhaps, the part alone is named here: its settings stand in 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass
 
@@ -89,6 +88,8 @@ def unknown_option(name: str, known: Sequence[str], meant: Sequence[str] = ()) -
 
     ``meant`` are names elsewhere that may have been meant, too.
     """
+    import difflib  # noqa: PLC0415 - it compiles patterns
+
     nearest = difflib.get_close_matches(name, (*known, *meant), 1)
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
     return ConfigError(f"unknown option {name!r}{hint}; known are: {', '.join(known)}")

@@ -142,9 +142,6 @@ class TextFile:
     def __post_init__(self) -> None:
         check(self)
 
-    def __str__(self) -> str:
-        return str(self.path) if self.column is None else f"{self.path}::{self.column}"
-
     @classmethod
     def parse(cls, texts: str) -> TextFile:
         """Read the command line's ``PATH`` or ``PATH::COLUMN``.

@@ -1,0 +1,140 @@
+"""Settings in tables within tables: TOML, messages, and TOML again, with settings made up here."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nested_settings import Blur, Look, LookingConfig, Looks, Noise
+
+from shmtext import Output, Style
+from shmtext.config import config_from_options, load_toml
+from shmtext.config.options import config_options
+from shmtext.config.writing import toml_of
+from shmtext.errors import ConfigError
+
+
+def read(folder: Path, text: str) -> LookingConfig:
+    (folder / "run.toml").write_text(text, encoding="utf-8")
+    config = config_from_options(load_toml(folder / "run.toml", LookingConfig), LookingConfig)
+    assert isinstance(config, LookingConfig)
+    return config
+
+
+def test_nothing_given_is_the_default() -> None:
+    assert LookingConfig() == config_from_options({}, LookingConfig)
+    assert Blur(probability=0.5) == LookingConfig().look.scan.blur
+
+
+def test_a_table_changes_what_it_names_and_leaves_the_rest_as_it_is_there(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        """
+        seed = 3
+        font-sizes = [8]
+        [look.scan]
+        papers = ["paper.png", "/abs.png"]
+        stains = "red"
+        [look.scan.blur]
+        sigma-px = [1, 2.5]
+        [look.scan.noise]
+        """,
+    )
+
+    assert (
+        LookingConfig(
+            seed=3,
+            style=Style(font_sizes=(8,)),
+            look=Looks(
+                scan=Look(
+                    blur=Blur(probability=0.5, sigma_px=(1, 2.5)),
+                    noise=Noise(),
+                    papers=(tmp_path / "paper.png", Path("/abs.png")),
+                    stains=("#ff0000",),
+                )
+            ),
+        )
+        == config
+    )
+
+
+def test_inline_tables_are_tables(tmp_path: Path) -> None:
+    config = read(tmp_path, "look = {scan = {blur = {probability = 1}}}")
+
+    assert Blur(probability=1) == config.look.scan.blur
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[look.scan.blur]\nsigma_px = [0.4, 11]",
+            "[look.scan.blur] sigma_px must be 0 to 10, got 11",
+        ),
+        (
+            "[look.scan.blur]\nsigma_px = [1]",
+            "[look.scan.blur] sigma_px must be a list of 2, got [1]",
+        ),
+        (
+            "[look.scan.blur]\nsigma_px = [2, 1]",
+            "[look.scan.blur] sigma_px must rise, got (2, 1)",
+        ),
+        (
+            "[look.scan.blur]\nprobability = true",
+            "[look.scan.blur] probability must be a number, got True",
+        ),
+        (
+            "[look.scan.noise]\nlevels = 256",
+            "[look.scan.noise] levels must be a whole number, 1 to 255, got 256",
+        ),
+        ("[look.scan]\nstains = []", "[look.scan] stains must hold at least one value, got none"),
+        ("[look.scan]\nstains = ['blu']", "[look.scan] a colour must be"),
+        ("[look.scan]\npapers = [1]", "[look.scan] papers must be a path without NUL, got 1"),
+        ("[look.scan]\nblur = 3", "[look.scan] blur must be a Blur, got 3"),
+        ("[look]\nscan = 3", "[look] scan must be a Look, got 3"),
+        ("look = 3", "look must be a Looks, got 3"),
+        (
+            "[look.scan.blur]\nsigma = 3",
+            "unknown option 'look.scan.blur.sigma' (did you mean look.scan.blur.sigma_px?); known "
+            "are: look.scan.blur.probability, look.scan.blur.sigma_px",
+        ),
+        ("[look.scna]\n", "unknown option 'look.scna' (did you mean look.scan?)"),
+        ("[lok]\n", "unknown option 'lok' (did you mean look?); known are: letters, numbers"),
+        ("[look.scan.blur]\nsigma-px = 1\nsigma_px = 2", "sets look.scan.blur.sigma_px twice"),
+    ],
+)
+def test_messages_name_the_table(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, text)
+
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+CONFIGS = [
+    LookingConfig(),
+    LookingConfig(seed=1, look=Looks(scan=Look(noise=Noise(levels=7)))),
+    LookingConfig(
+        look=Looks(scan=Look(blur=Blur(sigma_px=(0, 1e-7)), papers=(Path("/a b/ö.png"),))),
+        output=Output(csv=False),
+    ),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_a_config_written_reads_back(tmp_path: Path, config: LookingConfig) -> None:
+    assert config == read(tmp_path, toml_of(config))
+
+
+def test_a_part_that_is_not_there_is_a_comment() -> None:
+    assert "# [look.scan.noise]: none" in toml_of(LookingConfig())
+    look: Any = tomllib.loads(toml_of(LookingConfig()))["look"]
+    assert {"probability": 0.5, "sigma_px": [0.4, 1]} == look["scan"]["blur"]
+
+
+def test_the_part_alone_has_a_name_among_the_options() -> None:
+    parts = [name for name, option in config_options(LookingConfig).items() if option.part]
+
+    assert ["look"] == parts
