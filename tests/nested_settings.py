@@ -42,6 +42,7 @@ class Look:
 
     blur: Blur | None = part(Blur, About("Of the lens.", "Look"))
     noise: Noise | None = setting(None, About("Of the sensor.", "Look"))
+    edge: Blur | Noise = part(Noise, About("Of letters.", "Look"))
     papers: tuple[Path, ...] = setting((), About("Pictures of paper.", "Look", "PATH"))
     stains: tuple[str, ...] = setting(
         ("#804020",), About("Colours.", "Look", "COLOR", parse=parse_color)

@@ -19,7 +19,7 @@ BETWEEN = re.compile(r"(?<=<!-- options -->\n).*?(?=<!-- end of options -->)", r
 
 def table() -> str:
     """Markdown, a row an option."""
-    rows = ["| option | default | |", "|---|---|---|"]
+    rows = ["| option | default | meaning |", "|---|---|---|"]
     for option in (*config_options().values(), *start_options().values()):
         if option.part is None:
             rows.append(row(f"{option.switch} {option.metavar}".strip(), option))

@@ -13,9 +13,10 @@ from nested_settings import Blur, Look, Noise
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.canonical import canonical_json, differences
 from shmtext.config import Engine, ImageFormat, Mode, Resume
-from shmtext.config.fields import About, part
+from shmtext.config.fields import About, part, settings_of
 from shmtext.draw.encode import encoder, takes_bgr
 from shmtext.engine.identity import (
+    BESIDE_SETTINGS,
     LEFT_OUT,
     OUTPUT_FORMAT,
     UNKNOWN_TEXTS,
@@ -157,6 +158,8 @@ def test_a_field_that_comes_later_leaves_the_runs_of_before_as_they_are() -> Non
         LaterConfig(ink=Look(blur=None)),
         LaterConfig(look=Look(noise=Noise())),
         LaterConfig(look=Look(noise=Noise(levels=3))),
+        LaterConfig(look=Look(edge=Noise(levels=3))),
+        LaterConfig(look=Look(edge=Blur())),
     ],
     ids=str,
 )
@@ -166,6 +169,11 @@ def test_settings_within_settings_decide_by_what_they_change(config: RunConfig) 
 
     assert all(identity(config) != identity(other) for other in others)
     assert identity(config) == identity(replace(config))
+
+
+def test_no_setting_has_the_name_of_what_stands_beside_settings() -> None:
+    assert not set(settings_of(RunConfig)) & BESIDE_SETTINGS
+    assert BESIDE_SETTINGS == set(identity(RunConfig()))
 
 
 def test_defaults_are_what_they_were_when_the_format_got_its_number() -> None:

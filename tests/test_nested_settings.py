@@ -60,6 +60,17 @@ def test_a_table_changes_what_it_names_and_leaves_the_rest_as_it_is_there(tmp_pa
     )
 
 
+def test_a_part_of_several_classes_is_named_by_its_kind(tmp_path: Path) -> None:
+    by_default = read(tmp_path, "[look.scan.edge]\nlevels = 3").look.scan.edge
+    named = read(tmp_path, "[look.scan.edge]\nkind = 'Blur'\nprobability = 1").look.scan.edge
+
+    assert (Noise(levels=3), Blur(probability=1)) == (by_default, named)
+
+
+def test_false_takes_a_part_away_that_may_be_missing(tmp_path: Path) -> None:
+    assert read(tmp_path, "[look.scan]\nblur = false").look.scan.blur is None
+
+
 def test_inline_tables_are_tables(tmp_path: Path) -> None:
     config = read(tmp_path, "look = {scan = {blur = {probability = 1}}}")
 
@@ -92,6 +103,11 @@ def test_inline_tables_are_tables(tmp_path: Path) -> None:
         ("[look.scan]\nstains = []", "[look.scan] stains must hold at least one value, got none"),
         ("[look.scan]\nstains = ['blu']", "[look.scan] a colour must be"),
         ("[look.scan]\npapers = [1]", "[look.scan] papers must be a path without NUL, got 1"),
+        (
+            "[look.scan.edge]\nkind = 'Ink'",
+            "look.scan.edge.kind must be one of Blur, Noise, got 'Ink'",
+        ),
+        ("[look.scan]\nedge = false", "[look.scan] edge must be a Blur or Noise, got False"),
         ("[look.scan]\nblur = 3", "[look.scan] blur must be a Blur, got 3"),
         ("[look]\nscan = 3", "[look] scan must be a Look, got 3"),
         ("look = 3", "look must be a Looks, got 3"),
@@ -120,6 +136,7 @@ CONFIGS = [
         look=Looks(scan=Look(blur=Blur(sigma_px=(0, 1e-7)), papers=(Path("/a b/ö.png"),))),
         output=Output(csv=False),
     ),
+    LookingConfig(look=Looks(scan=Look(blur=None, edge=Blur(probability=0.25)))),
 ]
 
 
@@ -128,10 +145,10 @@ def test_a_config_written_reads_back(tmp_path: Path, config: LookingConfig) -> N
     assert config == read(tmp_path, toml_of(config))
 
 
-def test_a_part_that_is_not_there_is_a_comment() -> None:
-    assert "# [look.scan.noise]: none" in toml_of(LookingConfig())
+def test_parts_are_tables_and_those_that_are_not_there_are_false() -> None:
     look: Any = tomllib.loads(toml_of(LookingConfig()))["look"]
     assert {"probability": 0.5, "sigma_px": [0.4, 1]} == look["scan"]["blur"]
+    assert look["scan"]["noise"] is False
 
 
 def test_the_part_alone_has_a_name_among_the_options() -> None:

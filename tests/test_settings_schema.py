@@ -67,6 +67,8 @@ def test_the_defaults_are_settings() -> None:
         "[start]\nworkers = 3",
         "[look.scan.blur]\nsigma_px = [0.4, 1]",
         "[look.scan]\nnoise = {}",
+        "[look.scan]\nblur = false",
+        "[look.scan.edge]\nkind = 'Blur'\nprobability = 0.5",
     ],
 )
 def test_what_it_takes_is_read(tmp_path: Path, text: str) -> None:
@@ -96,6 +98,8 @@ def test_what_it_takes_is_read(tmp_path: Path, text: str) -> None:
         "[look.scan.blur]\nsigma_px = [0.4, 11]",
         "[look.scan.blur]\nsigma = 1",
         "[look.scan.noise]\nlevels = 0",
+        "[look.scan]\nedge = false",
+        "[look.scan.edge]\nkind = 'Noise'\nprobability = 0.5",
     ],
 )
 def test_what_it_refuses_is_refused(tmp_path: Path, text: str) -> None:

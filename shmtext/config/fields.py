@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, MISSING, Field, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_type_hints
 
-from shmtext.config.kinds import Kind, Limits, ListOf, kind_of
+from shmtext.config.kinds import Kind, Limits, ListOf, Maybe, Part, kind_of
 
 T = TypeVar("T")
 
@@ -61,6 +61,11 @@ class Setting:
     def called(self) -> str:
         """Its name as an option and in messages."""
         return self.about.called or self.name
+
+    @property
+    def is_optional_part(self) -> bool:
+        """Whether it holds settings of its own, or none."""
+        return isinstance(self.kind, Maybe) and isinstance(self.kind.kind, Part)
 
     @property
     def default(self) -> Any:

@@ -49,8 +49,9 @@ def build(kind: type, values: Mapping[str, Any], base: object = None, path: str 
     """Make settings of a class from values by field, parts as instances or as tables of their own.
 
     What is left out is as in ``base``, or the default. Of a part that may be of several classes,
-    ``kind`` names one; else it is that of the default, or the first. ``path`` leads to these
-    settings, for messages. Raises ``ConfigError``.
+    ``kind`` names one; else it is that of the default, or the first. False in place of a part that
+    may be missing takes it away. ``path`` leads to these settings, for messages. Raises
+    ``ConfigError``.
     """
     settings = settings_of(kind)
     given: Table = {}
@@ -63,13 +64,14 @@ def build(kind: type, values: Mapping[str, Any], base: object = None, path: str 
             inner = path if settings[name].about.is_flat else f"{path}{name}."
             given[name] = _build_part(part, value, default, inner)
         else:
-            given[name] = value
+            is_taken_away = value is False and settings[name].is_optional_part
+            given[name] = None if is_taken_away else value
     try:
         return kind(**given) if base is None else replace(base, **given)  # type: ignore[type-var]
     except ConfigError as error:
-        if path and not str(error).startswith("["):
-            raise ConfigError(f"[{path[:-1]}] {error}") from error
-        raise
+        if not path:
+            raise
+        raise ConfigError(f"[{path[:-1]}] {error}") from error
 
 
 def _build_part(part: Part, table: Mapping[str, Any], default: object, path: str) -> Any:

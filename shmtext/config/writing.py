@@ -37,8 +37,10 @@ def toml_of(
     tables: list[str] = []
     for option, value in values:
         lines = groups.setdefault(option.setting.about.group, [])
-        if option.part is not None:
+        if option.part is not None and value is not None:
             tables += _tables(option.name, option.part, value)
+        elif option.part is not None:
+            lines.append(f"{option.name} = false")
         elif unknown and option.name in unknown:
             lines.append(f"# {option.name}: {unknown[option.name]}")
         else:
@@ -66,8 +68,6 @@ def _line(option: Option, value: object) -> str:
 
 def _tables(path: str, part: Part, settings: object) -> list[str]:
     """Settings that have no name of their own, table after table."""
-    if settings is None:
-        return [f"# [{path}]: none"]
     kind = type(settings)
     lines = [f"[{path}]"]
     if len(part.classes) > 1:
@@ -75,7 +75,9 @@ def _tables(path: str, part: Part, settings: object) -> list[str]:
     inner: list[str] = []
     for name, each in settings_of(kind).items():
         value, within = getattr(settings, name), part_of(each.kind)
-        if within is not None:
+        if within is not None and value is None:
+            lines.append(f"{name} = false")
+        elif within is not None:
             inner += _tables(f"{path}.{name}", within, value)
         elif value is None:
             lines.append(f"# {name} = {each.about.metavar or '...'}")
@@ -142,13 +144,21 @@ def _schema(setting: Setting) -> Schema:
     """A setting's schema: what it takes, what it is, and its default."""
     about = setting.about
     schema = _kind_schema(setting.kind)
+    if setting.is_optional_part:
+        schema = {"anyOf": [schema, {"const": False}]}
     words = [about.help, f"Default: {about.default_text}." if about.default_text else ""]
     if any(words):
         schema = {"description": " ".join(filter(None, words)), **schema}
     default = setting.default
     if default is not MISSING and default is not None and not is_dataclass(default):
-        schema["default"] = default
+        schema["default"] = _plain(default)
     return schema
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _kind_schema(kind: Kind) -> Schema:

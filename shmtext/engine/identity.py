@@ -30,6 +30,13 @@ OUTPUT_FORMAT = 3
 changes: it is part of every identity that does not spell it out."""
 
 
+BESIDE_SETTINGS = {"format", "corpus_sha256", "num_examples", "fonts", "mode", "versions"}
+"""Keys of an identity that are no settings."""
+
+UNKNOWN_TEXTS = TextFile(Path("texts"))
+"""In place of a file of texts of which only the content is known."""
+
+
 def corpus_digest(texts: RaggedTexts) -> str:
     """SHA-256 over the seams and bytes of the texts that a run takes."""
     digest = hashlib.sha256(texts.offsets)
@@ -89,7 +96,7 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
             f"the run's settings are of format {found!r}, this shmtext knows {OUTPUT_FORMAT}: use "
             "the version that wrote them"
         )
-    values = {key: value for key, value in identity.items() if key not in _BESIDE_SETTINGS}
+    values = {key: value for key, value in identity.items() if key not in BESIDE_SETTINGS}
     try:
         values["output"] = {**values.get("output", {}), "mode": identity["mode"]}
         if values.get("corpus", {}).get("kind") == TextFile.__name__:
@@ -101,12 +108,6 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
             "wrote them"
         ) from error
     return config
-
-
-UNKNOWN_TEXTS = TextFile(Path("texts"))
-"""In place of a file of texts of which only the content is known."""
-
-_BESIDE_SETTINGS = {"format", "corpus_sha256", "num_examples", "fonts", "mode", "versions"}
 
 
 def spelled_out(settings: object) -> dict[str, Any]:
