@@ -319,6 +319,7 @@ def show_config(source: Path | None, schema: bool) -> int:
     Of the run in the folder OUT, of the TOML file FILE with all that it leaves out, or, without
     either, the defaults. Where a run keeps no paths, of fonts and texts, a comment says so.
     """
+    _check_address_space()
     from shmtext.config import RunConfig, Start, load_toml  # noqa: PLC0415
     from shmtext.config.writing import json_schema, toml_of  # noqa: PLC0415
 
@@ -327,7 +328,6 @@ def show_config(source: Path | None, schema: bool) -> int:
     elif source is None:
         _say_utf_8(toml_of(RunConfig(), Start()))
     elif source.is_dir():
-        _check_address_space()
         from shmtext.engine.recorded import recorded_settings  # noqa: PLC0415 - see the top
 
         recorded = recorded_settings(source)

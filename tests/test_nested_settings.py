@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nested_settings import Blur, Look, LookingConfig, Looks, Noise
 
 from shmtext import Output, Style
 from shmtext.config import config_from_options, load_toml
+from shmtext.config.fields import settings_of
 from shmtext.config.options import config_options
 from shmtext.config.writing import toml_of
 from shmtext.errors import ConfigError
@@ -155,3 +157,21 @@ def test_the_part_alone_has_a_name_among_the_options() -> None:
     parts = [name for name, option in config_options(LookingConfig).items() if option.part]
 
     assert ["look"] == parts
+
+
+@pytest.mark.parametrize(
+    ("hint", "default"),
+    [
+        (int | str, 1),
+        (tuple[Noise, ...], ()),
+        (bytes, b""),
+        (int | None, 1),
+        (dict[str, int], None),
+    ],
+    ids=str,
+)
+def test_a_setting_of_which_toml_could_not_speak_is_no_setting(hint: Any, default: Any) -> None:
+    kind = make_dataclass("Strange", [("strange", hint, default)])
+
+    with pytest.raises(TypeError, match=r"no setting can be of type|TOML can't say None"):
+        settings_of(kind)

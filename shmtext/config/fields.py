@@ -103,7 +103,10 @@ def _setting(declared: Field[Any], hint: Any) -> Setting:
     kind = kind_of(hint, limits, about.parse, about.expected)
     if isinstance(kind, ListOf) and declared.default == ():
         kind = replace(kind, may_be_empty=True)
-    return Setting(declared.name, kind, about, declared)
+    said = Setting(declared.name, kind, about, declared)
+    if isinstance(kind, Maybe) and not said.is_optional_part and declared.default is not None:
+        raise TypeError(f"{declared.name} can be None and isn't by default: TOML can't say None")
+    return said
 
 
 def check(settings: object) -> None:

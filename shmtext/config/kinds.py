@@ -272,11 +272,15 @@ def kind_of(hint: Any, limits: Limits, parse: Callable[[Any], str] | None, expec
     }
     if get_origin(hint) in (Union, types.UnionType):
         inner = tuple(each for each in arguments if each is not type(None))
+        if not all(map(is_dataclass, inner)) and len(inner) > 1:
+            raise TypeError(f"no setting can be of type {hint}: a value has one kind")
         kind = Part(inner) if all(map(is_dataclass, inner)) else of(inner[0])
         return Maybe(kind) if len(inner) < len(arguments) else kind
     if get_origin(hint) is Literal:
         return Choice(arguments)
     if get_origin(hint) is tuple:
+        if any(map(is_dataclass, arguments)):
+            raise TypeError(f"no setting can be of type {hint}: give each part a name of its own")
         if arguments[1:] == (...,):
             return ListOf(of(arguments[0]), may_be_empty=False)
         return Row(tuple(map(of, arguments)))
