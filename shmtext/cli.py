@@ -1,16 +1,18 @@
 """The command line: arguments to ``RunConfig``, and the only printing and exit codes.
 
-Options that make up a config have no defaults here: what is not given is left to ``--config`` and
-to ``config.py``. What takes long to import is imported by the command that needs it.
+Which options there are, and what is said of them, stands with the settings: ``config/settings.py``.
+They have no defaults here: what is not given is left to ``--config``, and to the settings. What
+takes long to import is imported by the command that needs it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,9 +31,12 @@ from rich.progress import (
 )
 
 from shmtext import __version__
+from shmtext.config.kinds import Choice, FilePath, ListOf, Number, Switch, Whole, scalar_of
+from shmtext.config.options import Option, config_options, start_options
 from shmtext.errors import ExitCode, ShmtextError
 
 if TYPE_CHECKING:
+    from shmtext.config import RunConfig, Start
     from shmtext.dataset.check import Report
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
@@ -117,8 +122,17 @@ class _OutputError(Exception):
 
 
 def _say(line: str) -> None:
+    _write(f"{_shown(line)}\n")
+
+
+def _say_utf_8(text: str) -> None:
+    """Print lines that programs read back, in which nothing needs to be made harmless."""
+    _write(text.encode())
+
+
+def _write(text: str | bytes) -> None:
     try:
-        click.echo(_shown(line))
+        click.echo(text, nl=False)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -142,20 +156,10 @@ def cli() -> None:
     """Labelled text pictures by the million, for training text recognisers."""
 
 
-def _option(*names: str, group: str, **settings: Any) -> Callable[[Command], Command]:
-    """Make an option that stands under a heading in ``--help``; shells complete what that shows."""
-    metavar = settings.get("metavar", "")
-    if "|" in metavar:
-        settings["shell_complete"] = _completing_words(metavar.split("|"))
-    elif metavar.startswith("PATH"):
-        settings["shell_complete"] = _completing_paths("file")
-    return click.option(*names, cls=_GroupedOption, group=group, **settings)
-
-
 Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-def _completing_words(words: list[str]) -> Completion:
+def _completing_words(words: Sequence[str]) -> Completion:
     return lambda _context, _parameter, begun: [
         CompletionItem(word) for word in words if word.startswith(begun)
     ]
@@ -199,156 +203,46 @@ class _GroupedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def _corpus_options(command: Command) -> Command:
-    options = [
-        _option(
-            "--letters",
-            group="Corpus",
-            metavar="CHARS",
-            help="Letters of the balanced random text. [default: a-z A-Z]",
-        ),
-        _option(
-            "--numbers", group="Corpus", metavar="CHARS", help="Digits likewise. [default: 0-9]"
-        ),
-        _option(
-            "--space-freq",
-            group="Corpus",
-            type=float,
-            metavar="N",
-            help="Spaces per group (letters, digits), in character frequencies. [default: 1]",
-        ),
-        _option(
-            "--character-frequency",
-            group="Corpus",
-            type=int,
-            metavar="N",
-            help="How often each character occurs in all. [default: 1000]",
-        ),
-        _option(
-            "--min-example-size",
-            group="Corpus",
-            type=int,
-            metavar="N",
-            help="Fewest characters of an example. [default: 5]",
-        ),
-        _option(
-            "--max-example-size",
-            group="Corpus",
-            type=int,
-            metavar="N",
-            help="Most characters of an example. [default: 20]",
-        ),
-        _option(
-            "--split-letters/--no-split-letters",
-            group="Corpus",
-            default=None,
-            help="Follow each example by its characters spelled out. [default: no]",
-        ),
-        _option(
-            "--texts",
-            group="Corpus",
-            metavar="PATH[::COLUMN]",
-            help="In place of random text: one example a line of a UTF-8 file (plain or .gz), "
-            "a column of a CSV, TSV or Parquet file, or a field of JSONL.",
-        ),
-        _option(
-            "--max-chars-per-line",
-            group="Corpus",
-            type=int,
-            metavar="N",
-            help="Wrap texts at this width. [default: no wrapping]",
-        ),
-        _option(
-            "--max-images",
-            group="Corpus",
-            type=int,
-            metavar="N",
-            help="Render only the first N examples. [default: all]",
-        ),
-        _option(
-            "--seed", group="Corpus", type=int, metavar="N", help="Of all randomness. [default: 0]"
-        ),
-        _option(
-            "--fonts",
-            group="Style",
-            multiple=True,
-            metavar="PATH",
-            help="Font file or folder of them. [default: ten fonts that come along]",
-        ),
-        _option(
-            "--skip-bad-fonts/--no-skip-bad-fonts",
-            group="Style",
-            default=None,
-            help="Leave out fonts that can't be used, and name them. [default: no: refuse the run]",
-        ),
-        _option(
-            "--font-sizes",
-            group="Style",
-            type=int,
-            multiple=True,
-            metavar="PX",
-            help="Pixel size. [default: 32]",
-        ),
-        _option(
-            "--font-colors",
-            group="Style",
-            multiple=True,
-            metavar="COLOR",
-            help="#rrggbb, a CSS name, or r,g,b. [default: #000000]",
-        ),
-        _option(
-            "--background-colors",
-            group="Style",
-            multiple=True,
-            metavar="COLOR",
-            help="Likewise. [default: #ffffff]",
-        ),
-        _option("--image-format", group="Output", metavar="jpg|png", help="[default: jpg]"),
-        _option("--jpeg-quality", group="Output", type=int, metavar="1-100", help="[default: 95]"),
-        _option(
-            "--mode",
-            group="Output",
-            metavar="auto|gray|rgb",
-            help="auto: gray when every colour is gray. [default: auto]",
-        ),
-        _option(
-            "--csv/--no-csv",
-            group="Output",
-            default=None,
-            help="Write labels.csv beside metadata.parquet. [default: csv]",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
+def _settings_options(command: Command) -> Command:
+    """Give a command an option for every setting that the command line has a name for."""
+    options = [*config_options().values(), *start_options().values()]
+    for option in reversed([each for each in options if each.part is None]):
+        command = _option(option)(command)
     return command
+
+
+def _option(option: Option) -> Callable[[Command], Command]:
+    about, kind = option.setting.about, option.setting.kind
+    settings: dict[str, Any] = {}
+    match scalar_of(kind):
+        case Switch():
+            settings["default"] = None
+        case Whole():
+            settings["type"] = int
+        case Number():
+            settings["type"] = float
+        case Choice(words):
+            settings["shell_complete"] = _completing_words(words)
+        case FilePath():
+            settings["shell_complete"] = _completing_paths("file")
+    default = f" [default: {option.default_text}]" if option.default_text else ""
+    return click.option(
+        option.switch,
+        cls=_GroupedOption,
+        group=about.group,
+        help=f"{about.help}{default}",
+        metavar=option.metavar or None,
+        multiple=isinstance(kind, ListOf),
+        **settings,
+    )
 
 
 @cli.command(cls=_GroupedCommand)
 @_out
-@_corpus_options
-@_option(
-    "--workers",
-    group="Run",
-    type=int,
-    metavar="N",
-    help="Processes. [default: what cores, CPU quota and memory allow]",
-)
-@_option(
-    "--engine",
-    group="Run",
-    metavar="auto|processes|threads|serial",
-    help="auto: small runs are rendered without starting processes, unless they were cut short "
-    "before. [default: auto]",
-)
-@_option(
-    "--resume",
-    group="Run",
-    metavar="auto|never|must",
-    help="What to do with a folder that holds a run: continue it, refuse it, or refuse any "
-    "that holds none. [default: auto]",
-)
-@_option(
+@_settings_options
+@click.option(
     "--config",
+    cls=_GroupedOption,
     group="Run",
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
@@ -367,18 +261,19 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     (resumable).
     """
     _check_address_space()
-    from shmtext.config import START_OPTIONS, config_from_options, load_toml  # noqa: PLC0415
+    from shmtext.config import load_toml  # noqa: PLC0415
 
     options = load_toml(config) if config is not None else {}
     options.update({name: value for name, value in given.items() if value not in (None, ())})
-    run = {name: options.pop(name) for name in START_OPTIONS if name in options}
-    run_config = config_from_options(options)
+    run_config, start = _settings_in(options)
 
     from shmtext.engine.renderer import Renderer  # noqa: PLC0415 - see the top
 
-    resume = run.pop("resume", "auto")
-    with _Screen() as screen, Renderer(run_config, observer=screen, **run) as renderer:
-        summary = renderer.render(out, resume=resume)
+    with (
+        _Screen() as screen,
+        Renderer(run_config, start.workers, start.engine, observer=screen) as renderer,
+    ):
+        summary = renderer.render(out, resume=start.resume)
     _print_summary(summary, run_config.output.csv)
     is_all_well = summary.num_images and not summary.num_failed
     return ExitCode.DONE if is_all_well else ExitCode.FAILED_EXAMPLES
@@ -407,6 +302,47 @@ def verify(out: Path, checksums: bool) -> int:
     report = verify_run(out, checksums=checksums)
     _print_report(report, out)
     return ExitCode.DONE if report.whole else ExitCode.STOPPED
+
+
+@cli.command(name="config")
+@click.argument(
+    "source",
+    metavar="[OUT|FILE]",
+    required=False,
+    type=_FolderName(path_type=Path),
+    shell_complete=_completing_paths("file"),
+)
+@click.option("--schema", is_flag=True, help="Print a JSON Schema of what such a file may hold.")
+def show_config(source: Path | None, schema: bool) -> int:
+    """Print what a run's settings come to, as TOML that render --config takes.
+
+    Of the run in the folder OUT, of the TOML file FILE with all that it leaves out, or, without
+    either, the defaults. Where a run keeps no paths, of fonts and texts, a comment says so.
+    """
+    _check_address_space()
+    from shmtext.config import RunConfig, Start, load_toml  # noqa: PLC0415
+    from shmtext.config.writing import json_schema, toml_of  # noqa: PLC0415
+
+    if schema:
+        _say_utf_8(f"{json.dumps(json_schema(), indent=2)}\n")
+    elif source is None:
+        _say_utf_8(toml_of(RunConfig(), Start()))
+    elif source.is_dir():
+        from shmtext.engine.recorded import recorded_settings  # noqa: PLC0415 - see the top
+
+        recorded = recorded_settings(source)
+        _say_utf_8(toml_of(recorded.config, unknown=recorded.unknown))
+    else:
+        _say_utf_8(toml_of(*_settings_in(load_toml(source))))
+    return ExitCode.DONE
+
+
+def _settings_in(options: dict[str, Any]) -> tuple[RunConfig, Start]:
+    """Tell the options of a config from those of a start."""
+    from shmtext.config import Start, config_from_options  # noqa: PLC0415
+
+    start = {name: options.pop(name) for name in start_options() if name in options}
+    return config_from_options(options), Start(**start)
 
 
 class _Screen:

@@ -13,7 +13,10 @@ PACKAGE = Path(__file__).parents[1] / "shmtext"
 MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 ROOMS = {
-    "bottom": {"errors.py", "config.py", "columns.py", "cgroups.py", "__init__.py"},
+    "bottom": {
+        *("errors.py", "canonical.py", "columns.py", "cgroups.py", "__init__.py"),
+        *(name for name in MODULES if name.startswith("config/")),
+    },
     "corpus": {name for name in MODULES if name.startswith("corpus/")},
     "draw": {name for name in MODULES if name.startswith("draw/")},
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
@@ -58,7 +61,7 @@ HOMES: dict[str, set[str]] = {
         "draw/glyphs.py",
         "draw/ink.py",
         "draw/reference.py",
-        "config.py",
+        "config/colors.py",
         "engine/identity.py",
     },
     "fontTools": {"draw/faces.py"},
@@ -67,7 +70,7 @@ HOMES: dict[str, set[str]] = {
     "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},
     "rich": {"cli.py"},
-    "tomllib": {"config.py"},
+    "tomllib": {"config/reading.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},
     "shutil": {"dataset/folder.py"},
     "random": set(),
@@ -77,7 +80,7 @@ HOMES: dict[str, set[str]] = {
 }
 """What may be imported where only; the most specific name counts."""
 
-NAMES_OF_PIL = {"config.py": {"PIL.ImageColor"}, "engine/identity.py": {"PIL.features"}}
+NAMES_OF_PIL = {"config/colors.py": {"PIL.ImageColor"}, "engine/identity.py": {"PIL.features"}}
 
 NUMPY_RANDOM = {"Generator", "Philox", "SFC64", "SeedSequence"}
 """What can be seeded; all else of ``numpy.random`` draws from one hidden stream."""
@@ -155,7 +158,7 @@ def test_what_is_imported_within_the_package_exists() -> None:
             assert home_of(name) is not None, f"{module} imports {name}"
 
 
-@pytest.mark.parametrize("module", ["errors.py", "cgroups.py", "corpus/ranges.py"])
+@pytest.mark.parametrize("module", ["errors.py", "canonical.py", "cgroups.py", "corpus/ranges.py"])
 def test_the_lowest_modules_import_no_sibling(module: str) -> None:
     assert set() == imported_modules(module)
 

@@ -23,7 +23,7 @@ from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
-from shmtext.config import CONFIG_OPTIONS, START_OPTIONS
+from shmtext.config.options import config_options, start_options
 from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
 from shmtext.engine.renderer import Renderer
@@ -118,6 +118,7 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "image_format": (["png"], "png"),
     "jpeg_quality": (["80"], 80),
     "mode": (["rgb"], "rgb"),
+    "container": (["files"], "files"),
 }
 
 
@@ -157,7 +158,7 @@ def test_each_option_reaches_the_config_and_changes_nothing_else(
 
 
 def test_all_options_of_a_config_are_tried_here() -> None:
-    assert {*EVERY_OPTION, "csv", "texts"} == set(CONFIG_OPTIONS)
+    assert {*EVERY_OPTION, "csv", "texts"} == set(config_options())
 
 
 def test_all_options_together_make_one_config(asked: Callable[..., dict[str, Any]]) -> None:
@@ -330,7 +331,7 @@ def test_wrong_settings_are_refused(
     ("text", "parts"),
     [
         ("font_size = 3", ["unknown option 'font_size'", "known are: letters, numbers"]),
-        ("[style]\nfont_sizes = [3]", ["unknown option 'style'"]),
+        ("[stile]\nfont_sizes = [3]", ["unknown option 'stile'", "known are: letters, numbers"]),
         ("seed = ", ["is not a TOML file", "Invalid value"]),
         ('seed = "3"', ["seed must be a whole number", "got '3'"]),
         ("seed = true", ["seed must be a whole number", "got True"]),
@@ -399,7 +400,7 @@ def test_a_missing_column_is_refused_and_those_there_are_named(
     )
 
 
-@pytest.mark.parametrize("command", ["render", "status", "verify"])
+@pytest.mark.parametrize("command", ["config", "render", "status", "verify"])
 def test_a_folder_without_a_name_is_not_the_current_one(
     shmtext: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -726,6 +727,121 @@ def test_verify_of_an_unfinished_run_says_what_is_missing(shmtext: Shell, tmp_pa
     assert "is not finished" in ended.err
 
 
+# -- config ----------------------------------------------------------------------------------
+
+
+def test_config_without_more_prints_the_defaults(
+    shmtext: Shell, tmp_path: Path, asked: Callable[..., dict[str, Any]]
+) -> None:
+    ended = shmtext("config")
+
+    assert (ExitCode.DONE, "") == (ended.code, ended.err)
+    assert RunConfig() == asked("--config", toml(tmp_path, ended.out))["config"]
+    for name in (*config_options(), *start_options()):
+        assert any(f"{name} = " in line for line in ended.out.splitlines())
+
+
+def test_config_prints_a_file_with_all_that_it_leaves_out(
+    shmtext: Shell, tmp_path: Path, asked: Callable[..., dict[str, Any]]
+) -> None:
+    text = 'texts = "w.csv::wörd"\nworkers = 3\n[style]\nfonts = ["a.ttf"]\nfont-sizes = 8\n'
+    printed = shmtext("config", toml(tmp_path, text))
+    (tmp_path / "elsewhere").mkdir()
+    found = asked("--config", toml(tmp_path / "elsewhere", printed.out))
+
+    assert found == asked("--config", toml(tmp_path, text))
+    assert 3 == found["workers"]
+    assert TextFile(tmp_path / "w.csv", "wörd") == found["config"].corpus
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--seed", 18_446_744_073_709_551_615, "--no-csv", "--split-letters", "--mode", "rgb"),
+        ("--image-format", "png", "--font-sizes", 20, "--font-colors", "navy"),
+        ("--jpeg-quality", 80, "--max-chars-per-line", 3, "--space-freq", "0.5"),
+    ],
+    ids=str,
+)
+def test_config_of_a_run_takes_it_up_again(
+    shmtext: Shell, tmp_path: Path, options: tuple[object, ...]
+) -> None:
+    out = tmp_path / "out"
+    shmtext("render", out, *TINY[:-4], *options, "--max-images", 4)
+    printed = shmtext("config", out)
+    names = sorted(path.name for path in out.iterdir())
+    again = shmtext("render", out, "--config", toml(tmp_path, printed.out))
+
+    assert (ExitCode.DONE, "") == (again.code, again.err)
+    assert "is complete: 4 images were there already" in again.out
+    assert names == sorted(path.name for path in out.iterdir())
+    assert "recorded" not in printed.out
+
+
+def test_config_of_a_run_says_where_it_kept_no_paths(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("one\ntwo\n")
+    paths = ("--texts", tmp_path / "texts.txt", "--fonts", ITALIC)
+    shmtext("render", tmp_path / "out", *paths)
+    printed = shmtext("config", tmp_path / "out")
+    config = toml(tmp_path, printed.out)
+
+    assert f"# fonts: no paths are recorded; give those of '{ITALIC.name}'" in printed.out
+    assert "# texts: no path is recorded; give the file that the texts came from" in printed.out
+    assert (
+        "were there already" in shmtext("render", tmp_path / "out", "--config", config, *paths).out
+    )
+
+
+def test_config_of_what_is_neither_run_nor_file_is_refused(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("config", tmp_path).refuses("holds no run: it has no run.json")
+    shmtext("config", tmp_path / "none").refuses("cannot read the config", "No such file")
+    shmtext("config", toml(tmp_path, "seed = -1")).refuses("seed must be a whole number")
+    shmtext("config", toml(tmp_path, "workers = 0")).refuses("workers must be a whole number, 1")
+
+
+def test_config_prints_a_schema(shmtext: Shell) -> None:
+    printed = json.loads(shmtext("config", "--schema").out)
+
+    assert {*config_options(), *start_options()} <= set(printed["properties"])
+
+
+def test_config_is_utf_8_whatever_the_terminal_shows(tmp_path: Path) -> None:
+    path = toml(tmp_path, 'letters = "äöü"')
+    printed = subprocess.run(
+        [sys.executable, "-m", "shmtext", "config", path],
+        stdout=subprocess.PIPE,
+        check=True,
+        env=environment({"PYTHONIOENCODING": "ascii"}),
+        timeout=HANG_S,
+    )
+
+    assert 'letters = "äöü"' in printed.stdout.decode()
+
+
+@pytest.mark.parametrize("first", ["--csv", "--no-csv"])
+def test_a_finished_run_asked_for_with_other_csv_gets_or_loses_it(
+    shmtext: Shell, tmp_path: Path, first: str
+) -> None:
+    (other,) = {"--csv", "--no-csv"} - {first}
+    for option in (first, other):
+        shmtext("render", tmp_path / option, *TINY, option)
+    ended = shmtext("render", tmp_path / first, *TINY, other)
+
+    assert ExitCode.DONE == ended.code
+    assert "images were there already" in ended.out
+    assert contents(tmp_path / other) == contents(tmp_path / first)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Every file by name, but for who did what when."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and path.parent.name != "fragments" and path.name[0] != "."
+    }
+
+
 # -- help ------------------------------------------------------------------------------------
 
 
@@ -739,7 +855,7 @@ def test_help_mentions_every_option_with_its_default() -> None:
     text = help_of("render")
     words = text.replace("/", " ").replace(",", " ").split()
 
-    for name in (*CONFIG_OPTIONS, *START_OPTIONS, "config"):
+    for name in (*config_options(), *start_options(), "config"):
         assert f"--{name.replace('_', '-')}" in words
     for default in ("a-z A-Z", "1000", "#000000", "#ffffff", "jpg", "95", "auto", "32"):
         assert default in text
@@ -748,7 +864,7 @@ def test_help_mentions_every_option_with_its_default() -> None:
 
 
 def test_help_stays_within_100_columns() -> None:
-    for arguments in ([], ["render"], ["status"], ["verify"]):
+    for arguments in ([], ["config"], ["render"], ["status"], ["verify"]):
         result = CliRunner().invoke(cli.cli, [*arguments, "--help"], terminal_width=100)
 
         assert max(map(len, result.output.splitlines())) <= 100
@@ -764,7 +880,7 @@ def test_every_command_and_option_has_a_help() -> None:
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
     names = {parameter.name for parameter in cli.cli.commands["render"].params}
 
-    assert {*CONFIG_OPTIONS, *START_OPTIONS, "config", "out"} == names
+    assert {*config_options(), *start_options(), "config", "out"} == names
 
 
 # -- as a process ----------------------------------------------------------------------------

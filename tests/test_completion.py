@@ -43,7 +43,7 @@ def test_each_shell_gets_click_s_script_for_the_installed_command(shell: str) ->
 
 
 def test_commands_and_options_are_completed() -> None:
-    assert ["plain,render", "plain,status", "plain,verify"] == completed("shmtext ")
+    assert ["plain,config", "plain,render", "plain,status", "plain,verify"] == completed("shmtext ")
     assert ["plain,--font-sizes", "plain,--font-colors"] == completed("shmtext render out --font-")
     assert ["plain,--checksums"] == completed("shmtext verify out --ch")
 
@@ -79,6 +79,7 @@ def test_words_offered_are_those_that_the_option_accepts(out: Path, option: str)
         ("shmtext render out --fonts /usr/sh", "file,/usr/sh"),
         ("shmtext render out --texts lin", "file,lin"),
         ("shmtext render out --config run", "file,run"),
+        ("shmtext config ru", "file,ru"),
     ],
 )
 def test_paths_are_left_to_the_shell(line: str, answer: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from shmtext.config import (
     BalancedText,
     Output,
     RunConfig,
+    Start,
     Style,
     TextFile,
     canonical_json,
@@ -27,6 +29,7 @@ from shmtext.config import (
     load_toml,
     parse_color,
 )
+from shmtext.config.writing import toml_of
 from shmtext.errors import ConfigError
 
 JSON = st.recursive(
@@ -408,6 +411,96 @@ def test_toml_without_an_end_to_its_brackets_is_refused(tmp_path: Path, content:
     (tmp_path / "run.toml").write_text(content)
 
     refuses(lambda: load_toml(tmp_path / "run.toml"), f"{tmp_path}/run.toml is")
+
+
+def test_options_may_stand_in_the_table_of_their_part(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(
+        """
+        seed = 1
+        [corpus]
+        min-example-size = 3
+        [style]
+        font-sizes = [8]
+        fonts = "a.ttf"
+        [output]
+        mode = "rgb"
+        [start]
+        workers = 3
+        """
+    )
+
+    assert {
+        "seed": 1,
+        "min_example_size": 3,
+        "font_sizes": [8],
+        "fonts": f"{tmp_path}/a.ttf",
+        "mode": "rgb",
+        "workers": 3,
+    } == load_toml(tmp_path / "run.toml")
+    assert config_from_options({"style": {"font_sizes": [8]}}) == config_from_options(
+        {"font-sizes": [8]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "font_sizes = [8]\n[style]\nfont-sizes = [8]",
+            ["run.toml sets font_sizes twice, in a table and outside: keep one of them"],
+        ),
+        (
+            "[style]\nfont_size = 8",
+            ["unknown option 'style.font_size' (did you mean style.font_sizes?)", "style.fonts"],
+        ),
+        ("[output]\nfont_sizes = 8", ["'output.font_sizes' (did you mean style.font_sizes?)"]),
+        ("[output]\nworkers = 8", ["unknown option 'output.workers'"]),
+        ("[style]\n[style.output]\n", ["unknown option 'style.output'"]),
+        ("style = 3", ["style must be a table, got 3"]),
+        ("[[style]]\nfont_sizes = 8", ["style must be a table, got [{"]),
+        ("[corpus]\ntexts = 'a'\nletters = 'b'", ["texts and letters exclude each other"]),
+        ("[seed]", ["seed must be a whole number"]),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, parts: list[str]) -> None:
+    (tmp_path / "run.toml").write_text(text)
+
+    refuses(lambda: config_from_options(load_toml(tmp_path / "run.toml")), *parts)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        RunConfig(),
+        RunConfig(corpus=BalancedText(letters='ab"\\\u200b\u00ad\U0001f600ö', space_freq=0.25)),
+        RunConfig(corpus=TextFile(Path("/a b/c.csv"), "wörd"), max_images=3, seed=2**63 - 1),
+        RunConfig(
+            style=Style(fonts=["/x.ttf", '/y "z"'], font_colors=["red"], max_chars_per_line=3),
+            output=Output(image_format="png", jpeg_quality=3, mode="rgb", csv=False),
+        ),
+    ],
+    ids=["default", "text", "file", "style"],
+)
+def test_a_config_written_as_toml_reads_back(tmp_path: Path, config: RunConfig) -> None:
+    start = Start(workers=3, engine="serial", resume="must")
+    (tmp_path / "run.toml").write_text(toml_of(config, start), encoding="utf-8")
+    options = load_toml(tmp_path / "run.toml")
+
+    assert start == Start(**{name: options.pop(name) for name in ("workers", "engine", "resume")})
+    assert config == config_from_options(options)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_of_toml_reads_back(text: str) -> None:
+    line = toml_of(RunConfig(corpus=TextFile(Path("/a"), text))).splitlines()
+
+    assert {"texts": f"/a::{text}"} == tomllib.loads(
+        "\n".join(each for each in line if each.startswith("texts"))
+    )
+
+
+def test_a_name_that_is_not_utf_8_has_no_toml() -> None:
+    refuses(lambda: toml_of(RunConfig(style=Style(fonts="/\udcff"))), "TOML can hold no name")
 
 
 def test_toml_names_may_have_hyphens(tmp_path: Path) -> None:

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+import json
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from nested_settings import Blur, Look, Noise
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile
+from shmtext.canonical import canonical_json, differences
 from shmtext.config import Engine, ImageFormat, Mode, Resume
+from shmtext.config.fields import About, part, settings_of
 from shmtext.draw.encode import FILE_FORMATS, encoder
-from shmtext.engine.identity import LEFT_OUT, identity_of
+from shmtext.engine.identity import (
+    BESIDE_SETTINGS,
+    LEFT_OUT,
+    OUTPUT_FORMAT,
+    UNKNOWN_TEXTS,
+    config_of,
+    identity_of,
+    spelled_out,
+)
 from shmtext.engine.renderer import Renderer
+from shmtext.errors import FolderError
 
 OTHERS: dict[tuple[type, str], Any] = {
     (RunConfig, "corpus"): BalancedText(letters="xyz"),
@@ -38,11 +51,22 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Output, "image_format"): "png",
     (Output, "jpeg_quality"): 94,
     (Output, "mode"): "rgb",
+    (Output, "container"): "tar",
     (Output, "csv"): False,
 }
 """A value for every field there is, other than its default."""
 
 TEXTS = RunConfig(corpus=TextFile(Path("words.csv"), "word"))
+FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterConfig(RunConfig):
+    """A config with settings that come later, of which no list knows."""
+
+    slant: float = 0.0
+    look: Look = part(lambda: Look(blur=Blur(probability=0.5)), About())
+    ink: Look | None = None
 
 
 FIELDS = [
@@ -55,11 +79,19 @@ FIELDS = [
 
 
 def flipped(base: RunConfig, kind: type, name: str) -> RunConfig:
+    """The config with another value in one field; choices need not be known yet."""
     other = OTHERS[kind, name]
     if kind is RunConfig:
         return replace(base, **{name: other})
     (part,) = [field.name for field in fields(base) if type(getattr(base, field.name)) is kind]
-    return replace(base, **{part: replace(getattr(base, part), **{name: other})})
+    return with_choice(base, part, with_choice(replace(getattr(base, part)), name, other))
+
+
+def with_choice(value: Any, name: str, choice: Any) -> Any:
+    """A copy with a value that only its own check was taught."""
+    copied = replace(value)
+    object.__setattr__(copied, name, choice)
+    return copied
 
 
 def identity(config: RunConfig) -> dict[str, Any]:
@@ -71,28 +103,190 @@ def test_every_setting_is_part_of_the_identity_or_left_out_by_name(
     kind: type, name: str, base: RunConfig
 ) -> None:
     config = flipped(base, kind, name)
-    is_left_out = name in LEFT_OUT.get(kind, ()) and not is_dataclass(OTHERS[kind, name])
+    is_left_out = name in LEFT_OUT.get(kind, ()) and LEFT_OUT[kind][name](base)
 
     assert config != base
-    assert (identity(config) == identity(base)) == is_left_out
+    if (kind, name) == (Output, "mode"):
+        assert ("gray", "rgb") == (identity(base)["mode"], identity(config)["mode"])
+    else:
+        assert (identity(config) == identity(base)) == is_left_out
 
 
 def test_no_field_is_left_out_that_is_not_there() -> None:
     for kind, names in LEFT_OUT.items():
-        assert names <= {field.name for field in fields(kind)}
+        assert set(names) <= {field.name for field in fields(kind)}
+
+
+def test_what_is_left_out_of_every_run_is_this() -> None:
+    """A field more on this list is a decision: two runs that differ in it mix in one folder."""
+    always = {
+        f"{kind.__name__}.{name}"
+        for kind, names in LEFT_OUT.items()
+        for name, is_left_out in names.items()
+        if all(is_left_out(RunConfig(output=Output(image_format=each))) for each in FORMATS)
+    }
+
+    assert {
+        *("TextFile.path", "TextFile.column", "Style.fonts", "Style.skip_bad_fonts"),
+        *("Output.mode", "Output.csv", "RunConfig.max_images"),
+    } == always
+
+
+def test_the_quality_of_jpeg_counts_where_there_are_jpegs() -> None:
+    def asked(image_format: Any, quality: int) -> dict[str, Any]:
+        return identity(RunConfig(output=Output(image_format=image_format, jpeg_quality=quality)))
+
+    assert asked("jpg", 80) != asked("jpg", 81)
+    assert asked("png", 80) == asked("png", 95)
 
 
 def test_a_field_that_nobody_thought_of_is_part_of_the_identity() -> None:
-    from dataclasses import dataclass  # noqa: PLC0415
+    assert identity(LaterConfig(slant=0.5)) != identity(LaterConfig())
 
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class LaterStyle(Style):
-        slant: float = 0.0
 
-    def config(slant: float) -> RunConfig:
-        return RunConfig(style=LaterStyle(slant=slant))
+def test_a_field_that_comes_later_leaves_the_runs_of_before_as_they_are() -> None:
+    assert identity(RunConfig()) == identity(LaterConfig())
 
-    assert identity(config(0.5)) != identity(config(0.0))
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LaterConfig(look=Look()),
+        LaterConfig(look=Look(blur=Blur(sigma_px=(0.5, 2)))),
+        LaterConfig(look=Look(blur=None)),
+        LaterConfig(ink=Look()),
+        LaterConfig(ink=Look(blur=None)),
+        LaterConfig(look=Look(noise=Noise())),
+        LaterConfig(look=Look(noise=Noise(levels=3))),
+        LaterConfig(look=Look(edge=Noise(levels=3))),
+        LaterConfig(look=Look(edge=Blur())),
+    ],
+    ids=str,
+)
+def test_settings_within_settings_decide_by_what_they_change(config: RunConfig) -> None:
+    """A part is compared with what stands there by default, which need not be its own default."""
+    others = [LaterConfig(), LaterConfig(look=Look(blur=Blur()), slant=0.1), TEXTS]
+
+    assert all(identity(config) != identity(other) for other in others)
+    assert identity(config) == identity(replace(config))
+
+
+def test_no_setting_has_the_name_of_what_stands_beside_settings() -> None:
+    assert not set(settings_of(RunConfig)) & BESIDE_SETTINGS
+    assert BESIDE_SETTINGS == set(identity(RunConfig()))
+
+
+def test_defaults_are_what_they_were_when_the_format_got_its_number() -> None:
+    """An identity does not spell them out: who changes one raises ``OUTPUT_FORMAT`` with it."""
+    assert 3 == OUTPUT_FORMAT
+    assert HELD_DEFAULTS == spelled_out(RunConfig())
+
+
+HELD_DEFAULTS = {
+    "kind": "RunConfig",
+    "corpus": {
+        "kind": "BalancedText",
+        "letters": "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        "numbers": "0123456789",
+        "space_freq": 1,
+        "character_frequency": 1_000,
+        "min_example_size": 5,
+        "max_example_size": 20,
+        "split_letters": False,
+    },
+    "style": {
+        "kind": "Style",
+        "fonts": (),
+        "skip_bad_fonts": False,
+        "font_sizes": (32,),
+        "font_colors": ("#000000",),
+        "background_colors": ("#ffffff",),
+        "max_chars_per_line": None,
+    },
+    "output": {
+        "kind": "Output",
+        "image_format": "jpg",
+        "jpeg_quality": 95,
+        "mode": "auto",
+        "container": "files",
+        "csv": True,
+    },
+    "max_images": None,
+    "seed": 0,
+}
+
+
+# -- and back ----------------------------------------------------------------------------------
+
+
+CONFIGS = [
+    RunConfig(),
+    TEXTS,
+    RunConfig(
+        corpus=BalancedText(letters="xyz", numbers="", space_freq=0.5, split_letters=True),
+        style=Style(font_sizes=(8, 9), font_colors=("navy", "red"), max_chars_per_line=4),
+        output=Output(image_format="png", mode="rgb"),
+        seed=2**64 - 1,
+    ),
+    RunConfig(output=Output(jpeg_quality=80, csv=False)),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_an_identity_gives_back_a_config_of_that_identity(config: RunConfig) -> None:
+    as_read = json.loads(canonical_json(identity(config)))
+    back = config_of(as_read)
+
+    assert identity(config) == identity(back)
+    assert 100 == back.max_images
+    assert (config.seed, config.picture_mode) == (back.seed, back.picture_mode)
+    expected = UNKNOWN_TEXTS if config is TEXTS else config.corpus
+    assert expected == back.corpus
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"format": None},
+        {"slant": 0.5},
+        {"style": {"slant": 0.5}},
+        {"style": 3},
+        {"corpus": {"kind": "Poem"}},
+        {"output": {"image_format": "webp"}},
+        {"output": []},
+        {"mode": None},
+        {"num_examples": 0},
+    ],
+    ids=str,
+)
+def test_an_identity_of_another_version_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(FolderError, match="use the version that wrote them") as caught:
+        config_of({**identity(RunConfig()), **change})
+
+    assert "\n" not in str(caught.value)
+
+
+def test_two_identities_differ_in_words_where_one_says_nothing() -> None:
+    one, other = RunConfig(), RunConfig(seed=1, style=Style(font_sizes=(8,)))
+    defaults = spelled_out(RunConfig())
+
+    assert [
+        "seed: 0 in the folder, 1 asked for",
+        "style.font_sizes: [32] in the folder, [8] asked for",
+    ] == differences(identity(other), identity(one), defaults)
+    assert [
+        "seed: 1 in the folder, 0 asked for",
+        "style.font_sizes: [8] in the folder, [32] asked for",
+    ] == differences(identity(one), identity(other), defaults)
+
+
+def test_texts_in_place_of_random_ones_are_one_difference() -> None:
+    config = RunConfig(corpus=BalancedText(letters="xyz"))
+
+    assert ['corpus.kind: "BalancedText" in the folder, "TextFile" asked for'] == differences(
+        identity(TEXTS), identity(config), spelled_out(RunConfig())
+    )
 
 
 def test_auto_is_what_it_comes_to() -> None:
@@ -102,12 +296,6 @@ def test_auto_is_what_it_comes_to() -> None:
 
 
 # -- choices -----------------------------------------------------------------------------------
-
-
-def with_choice(value: Any, name: str, choice: str) -> Any:
-    """A value with a choice that only its own check was taught."""
-    object.__setattr__(value, name, choice)
-    return value
 
 
 def test_a_format_that_no_encoder_knows_is_never_written_as_another() -> None:

@@ -75,31 +75,31 @@ def test_balanced_text_has_the_seed_program_s_defaults() -> None:
     } == defaults(shmtext.BalancedText())
 
 
-def test_style_is_black_on_white_at_32_px_unwrapped() -> None:
-    assert {
-        "fonts": (),
-        "skip_bad_fonts": False,
-        "font_sizes": (32,),
-        "font_colors": ("#000000",),
-        "background_colors": ("#ffffff",),
-        "max_chars_per_line": None,
-    } == defaults(shmtext.Style())
+def test_pictures_are_black_on_white_at_32_px_in_jpeg_files() -> None:
+    style, output = shmtext.Style(), shmtext.Output()
 
-
-def test_output_is_jpeg_at_95() -> None:
-    assert {"image_format": "jpg", "jpeg_quality": 95, "mode": "auto", "csv": True} == defaults(
-        shmtext.Output()
+    assert (("#000000",), ("#ffffff",), (32,)) == (
+        style.font_colors,
+        style.background_colors,
+        style.font_sizes,
+    )
+    assert ("jpg", 95, "auto", "files") == (
+        output.image_format,
+        output.jpeg_quality,
+        output.mode,
+        output.container,
     )
 
 
 def test_a_config_has_these_parts() -> None:
-    assert {
-        "corpus": shmtext.BalancedText(),
-        "style": shmtext.Style(),
-        "output": shmtext.Output(),
-        "max_images": None,
-        "seed": 0,
-    } == defaults(shmtext.RunConfig())
+    config = shmtext.RunConfig()
+
+    assert (shmtext.BalancedText(), shmtext.Style(), shmtext.Output()) == (
+        config.corpus,
+        config.style,
+        config.output,
+    )
+    assert (None, 0) == (config.max_images, config.seed)
 
 
 def test_a_text_file_has_a_path_and_perhaps_a_column() -> None:

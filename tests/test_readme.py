@@ -33,6 +33,7 @@ from fault_runs import (
     num_committed,
     until,
 )
+from option_table import BETWEEN, table
 
 from bench.__main__ import main as bench
 
@@ -162,6 +163,11 @@ def test_benchmarks_that_are_named_are_there(arguments: str) -> None:
     assert command is not None
     assert name in bench.list_commands(context)
     command.make_context(str(name), rest)
+
+
+def test_the_table_of_options_is_that_of_the_settings() -> None:
+    """``python tests/option_table.py`` writes it."""
+    assert [table()] == BETWEEN.findall(README)
 
 
 def test_the_page_has_what_is_looked_for_here() -> None:

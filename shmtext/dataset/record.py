@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shmtext.config import canonical_json, differences, fingerprint
+from shmtext.canonical import canonical_json, differences, fingerprint
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.containers.base import Container
@@ -102,9 +102,14 @@ def require_record(folder: OutputFolder) -> RunRecord:
     return record
 
 
-def refuse_difference(record: RunRecord, wanted: RunRecord) -> None:
-    """Raise unless the folder's run is the one asked for, and say key by key how they differ."""
-    lines = differences(wanted.identity, record.identity)
+def refuse_difference(
+    record: RunRecord, wanted: RunRecord, defaults: Mapping[str, Any] | None = None
+) -> None:
+    """Raise unless the folder's run is the one asked for, and say key by key how they differ.
+
+    ``defaults`` are what keys stand for that an identity lacks.
+    """
+    lines = differences(wanted.identity, record.identity, defaults)
     if not record.schema.is_like(wanted.schema):
         lines = [*lines, "its label table has other columns"]
     if lines:

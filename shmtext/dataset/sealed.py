@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from shmtext.config import canonical_json
+from shmtext.canonical import canonical_json
 from shmtext.errors import DamageError
 
 _SEAL = "checksum"

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, get_args
 
-from shmtext.config import Engine, Resume, RunConfig, check_choice, count
+from shmtext.config import MAX_WORKERS, Engine, Resume, RunConfig, check_choice, count
 from shmtext.dataset.folder import folder_path
 from shmtext.engine.deaths import Limits
 from shmtext.engine.held import Holding, Means
@@ -21,8 +21,6 @@ from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
 from shmtext.engine.run import RunOrder, RunSummary, render_into
 from shmtext.errors import ConfigError, RendererError
-
-MAX_WORKERS = 1_000
 
 NO_THREAD = 0
 """No thread has this identifier (Python's ``threading.get_ident``)."""

@@ -18,14 +18,14 @@ from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.manifest import Manifest
-from shmtext.dataset.merge import SUCCESS, LabelMerge, read_success, remove_success
+from shmtext.dataset.merge import CSV, SUCCESS, LabelMerge, read_success, remove_success
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RunRecord, refuse_difference, write_record
 from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
 from shmtext.draw.labels import LABELS
 from shmtext.engine.held import FirstRun, Held, Holding
-from shmtext.engine.identity import identity_of
+from shmtext.engine.identity import identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
 from shmtext.engine.resume import OpenRun, existing_record, whole_shards
 from shmtext.engine.stop import StopRequest, stop_on_signals
@@ -89,14 +89,15 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             texts = texts.slice(0, min(order.max_images, len(texts)))
         wanted = _record(config, held, texts)
         if record is not None:
-            refuse_difference(record, wanted)
+            refuse_difference(record, wanted, spelled_out(type(config)()))
         run = OpenRun(folder, wanted, observer)
         manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
         if record is None:
             write_record(folder, wanted)
         success = read_success(folder)
         num_rendered = 0
-        if success is None or len(manifests) < wanted.plan.num_shards:
+        is_as_asked = success is not None and (CSV in success.files) == config.output.csv
+        if success is None or not is_as_asked or len(manifests) < wanted.plan.num_shards:
             remove_success(folder)
             with LabelMerge(folder, wanted, config.output.csv) as merge:
                 num_rendered = _render_missing(_Rendering(run, held, stop, merge), manifests)
@@ -119,10 +120,11 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
 def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
     fonts = {font.name: font.sha256 for font in held.settings.fonts}
     output = config.output
+    extension = FILE_FORMATS[output.image_format].extension
     return RunRecord(
         identity=identity_of(config, fonts, held.corpus_sha256(texts), len(texts)),
         plan=Plan(len(texts)),
-        container=open_container("files", len(texts), FILE_FORMATS[output.image_format].extension),
+        container=open_container(output.container, len(texts), extension),
         schema=LabelSchema.of([label.spec for label in LABELS]),
     )
 

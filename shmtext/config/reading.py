@@ -1,0 +1,181 @@
+"""Names and values become a config: those of the command line, of a TOML file, of ``run.json``.
+
+What names there are is ``options.py``'s; what a value may be, the settings' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from shmtext.config.fields import settings_of
+from shmtext.config.kinds import FilePath, Kind, Part, part_of, refusal, scalar_of
+from shmtext.config.options import Option, config_options, start_options, unknown_option
+from shmtext.config.settings import RunConfig, TextFile
+from shmtext.errors import ConfigError
+
+Table = dict[str, Any]
+
+
+def config_from_options(options: Mapping[str, Any], root: type[RunConfig] = RunConfig) -> RunConfig:
+    """Build a config from the names that the command line and TOML files share.
+
+    Names left out take their defaults. ``texts`` excludes the balanced text's options. ``root``
+    is the config's class. Raises ``ConfigError``.
+    """
+    known = config_options(root)
+    values: Table = {}
+    for name, value in flat_options(options, root).items():
+        if name not in known:
+            raise unknown_option(name, [*known, *start_options()])
+        table = known[name].table
+        (values.setdefault(table, {}) if table else values)[name] = value
+    corpus = values.get("corpus", {})
+    if "texts" in corpus:
+        others = [name for name in corpus if name != "texts"]
+        if others:
+            raise ConfigError(
+                f"texts and {others[0]} exclude each other: the first reads texts from a file, "
+                "the second makes balanced random text"
+            )
+        values["corpus"] = TextFile.parse(corpus["texts"])
+    made: RunConfig = build(root, values)
+    return made
+
+
+def build(kind: type, values: Mapping[str, Any], base: object = None, path: str = "") -> Any:
+    """Make settings of a class from values by field, parts as instances or as tables of their own.
+
+    What is left out is as in ``base``, or the default. Of a part that may be of several classes,
+    ``kind`` names one; else it is that of the default, or the first. False in place of a part that
+    may be missing takes it away. ``path`` leads to these settings, for messages. Raises
+    ``ConfigError``.
+    """
+    settings = settings_of(kind)
+    given: Table = {}
+    for name, value in values.items():
+        if name not in settings:
+            raise unknown_option(path + name, [path + each for each in settings])
+        part = part_of(settings[name].kind)
+        if part is not None and isinstance(value, Mapping):
+            default = settings[name].default if base is None else getattr(base, name)
+            inner = path if settings[name].about.is_flat else f"{path}{name}."
+            given[name] = _build_part(part, value, default, inner)
+        else:
+            is_taken_away = value is False and settings[name].is_optional_part
+            given[name] = None if is_taken_away else value
+    try:
+        return kind(**given) if base is None else replace(base, **given)  # type: ignore[type-var]
+    except ConfigError as error:
+        if not path:
+            raise
+        raise ConfigError(f"[{path[:-1]}] {error}") from error
+
+
+def _build_part(part: Part, table: Mapping[str, Any], default: object, path: str) -> Any:
+    values = dict(table)
+    kind: type | None = type(default) if isinstance(default, part.classes) else part.classes[0]
+    if len(part.classes) > 1 and "kind" in values:
+        kind = part.named(values.pop("kind"))
+    if kind is None:
+        words = ", ".join(each.__name__ for each in part.classes)
+        raise refusal(f"{path}kind", f"one of {words}", table["kind"])
+    return build(kind, values, default if type(default) is kind else None, path)
+
+
+def load_toml(path: Path, root: type[RunConfig] = RunConfig) -> Table:
+    """Read a TOML file of option names (underscores or hyphens) and values, tables or none.
+
+    Paths are taken relative to the file's own folder, so that a config works from wherever it is
+    called. Returns the options by name; settings without a name of their own stay in tables.
+    Raises ``ConfigError``.
+    """
+    import tomllib  # noqa: PLC0415 - a tenth of the time that --help takes
+
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the config {path}: {error.strerror}: check the path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not a TOML file: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} holds a number that is too large ({error})") from error
+    options = flat_options(table, root, str(path))
+    known = {**config_options(root), **start_options()}
+    return {
+        name: _rebased(value, known[name].setting.kind, path.parent) if name in known else value
+        for name, value in options.items()
+    }
+
+
+def flat_options(
+    options: Mapping[str, Any], root: type[RunConfig] = RunConfig, source: str = "this call"
+) -> Table:
+    """Take options out of the tables of flat parts, and write names with underscores.
+
+    Raises ``ConfigError``, which names the ``source``, for what is given twice, and for a name in a
+    table that is not known there.
+    """
+    known = {**config_options(root), **start_options()}
+    tables = {option.table for option in known.values() if option.table}
+    flat: Table = {}
+    for name, value in _underscored(options, source).items():
+        if name not in tables:
+            inner = {name: value}
+        elif isinstance(value, Mapping):
+            inner = dict(value)
+        else:
+            raise refusal(name, "a table", value)
+        for key, each in inner.items():
+            if key in flat:
+                raise ConfigError(
+                    f"{source} sets {key} twice, in a table and outside: keep one of them"
+                )
+            if name in tables and (key not in known or known[key].table != name):
+                here = [f"{name}.{each}" for each, option in known.items() if option.table == name]
+                there = [_path_of(option) for option in known.values()]
+                raise unknown_option(f"{name}.{key}", here, there)
+            flat[key] = each
+    return flat
+
+
+def _path_of(option: Option) -> str:
+    return f"{option.table}.{option.name}" if option.table else option.name
+
+
+def _underscored(table: Mapping[str, Any], source: str, path: str = "") -> Table:
+    """Write names with underscores, in tables within it, too."""
+    named: Table = {}
+    for name, value in table.items():
+        key = name.replace("-", "_")
+        if key in named:
+            raise ConfigError(
+                f"{source} sets {path}{key} twice, with _ and with -: keep one of them"
+            )
+        is_table = isinstance(value, Mapping)
+        named[key] = _underscored(value, source, f"{path}{key}.") if is_table else value
+    return named
+
+
+def _rebased(value: object, kind: Kind, folder: Path) -> object:
+    """Let paths begin in a folder; what is no path is left to be refused, or as it is."""
+    part = part_of(kind)
+    if part is not None and isinstance(value, Mapping):
+        kinds = {
+            each.name: each.kind for inner in part.classes for each in settings_of(inner).values()
+        }
+        return {
+            name: _rebased(each, kinds[name], folder) if name in kinds else each
+            for name, each in value.items()
+        }
+    if not isinstance(scalar_of(kind), FilePath):
+        return value
+    if isinstance(value, list):
+        return [_rebased(each, kind, folder) for each in value]
+    return str(folder / value) if value and isinstance(value, str) else value

@@ -1,0 +1,50 @@
+"""The settings of the run in a folder, as far as its ``run.json`` tells them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from shmtext.config import RunConfig
+from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.merge import CSV, SUCCESS
+from shmtext.dataset.record import require_record
+from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
+from shmtext.engine.identity import UNKNOWN_TEXTS, config_of
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSettings:
+    """The config of a run, but for paths, of which a run keeps none."""
+
+    config: RunConfig
+    unknown: Mapping[str, str]
+    """Options whose values are not known, with what is known of them."""
+
+
+def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
+    """The settings of the run in ``out``. Raises ``FolderError`` where there is none."""
+    with OutputFolder.open(folder_path(out), create=False) as folder:
+        record = require_record(folder)
+        names = folder.list_names()
+    identity = record.identity
+    config = config_of(identity)
+    if SUCCESS in names:  # no part of the identity, but the folder shows it
+        config = replace(config, output=replace(config.output, csv=CSV in names))
+    unknown: dict[str, str] = {}
+    fonts = identity.get("fonts", {})
+    if fonts != _bundled_digests():
+        found = ", ".join(map(repr, sorted(fonts)))
+        unknown["fonts"] = f"no paths are recorded; give those of {found}"
+    if config.corpus == UNKNOWN_TEXTS:
+        unknown["texts"] = (
+            "no path is recorded; give the file that the texts came from, of which the run took "
+            f"{record.plan.num_examples:,}"
+        )
+    return RecordedSettings(config, unknown)
+
+
+def _bundled_digests() -> dict[str, str]:
+    fonts, _ = choose_fonts([bundled_fonts()], trust, skips_bad=False)
+    return {font.name: font.sha256 for font in fonts}
