@@ -14,6 +14,8 @@ from PIL import Image
 
 import shmtext
 from shmtext import BalancedText, Output, RunConfig, Style
+from shmtext.draw.faces import bundled_fonts
+from shmtext.engine import redraw
 
 COLORS = {"font_colors": ("#ff0000", "#0000a0"), "background_colors": ("#ffffff",)}
 
@@ -60,6 +62,57 @@ def test_by_position_and_in_order_are_the_same(tmp_path: Path) -> None:
         with pytest.raises(IndexError):
             run[len(run)]
         assert len(run) == len(pickle.loads(pickle.dumps(run)))
+
+
+@pytest.mark.parametrize("image_format", ["jpg", "png"])
+@pytest.mark.parametrize(
+    "style",
+    [
+        Style(font_sizes=(14, 30), **COLORS),
+        Style(max_chars_per_line=6, font_sizes=(12,)),
+        Style(max_chars_per_line=2),
+    ],
+    ids=["colours", "wrapped", "wrapped within words"],
+)
+def test_an_example_drawn_again_is_equal_to_what_is_stored(
+    tmp_path: Path, image_format: str, style: Style
+) -> None:
+    render(tmp_path, image_format, style)
+    with shmtext.open(tmp_path) as run:
+        for index, (picture, _) in enumerate(run):
+            assert np.array_equal(picture, run.render(index))
+        assert np.array_equal(run[-1].picture, pickle.loads(pickle.dumps(run)).render(-1))
+
+
+def test_an_example_with_other_fonts_is_drawn_again_once_these_are_given(tmp_path: Path) -> None:
+    fonts = [tmp_path / "a" / "Same.ttf", tmp_path / "b" / "Same.ttf", tmp_path / "c" / "More.ttf"]
+    for font, source in zip(fonts, sorted(bundled_fonts().glob("*.ttf")), strict=False):
+        font.parent.mkdir()
+        font.write_bytes(source.read_bytes())
+    out = tmp_path / "out"
+    render(out, "png", Style(fonts=(fonts[1], fonts[0]), font_sizes=(20, 24)))
+    (renamed := tmp_path / "Renamed.ttf").write_bytes(fonts[0].read_bytes())
+    with shmtext.open(out, fonts=[renamed, fonts[2], tmp_path / "b"]) as run:
+        for index, (picture, _) in enumerate(run):
+            assert np.array_equal(picture, run.render(index))
+    with (
+        shmtext.open(out, fonts=[fonts[2], fonts[0]]) as run,
+        pytest.raises(shmtext.ShmtextError, match=r"made with Same\.ttf#\w+, which none of"),
+    ):
+        run.render(0)
+
+
+def test_libraries_of_other_versions_draw_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(tmp_path, "png", Style())
+    real = redraw.versions_of
+    monkeypatch.setattr(redraw, "versions_of", lambda config: {**real(config), "pillow": "0"})
+    with (
+        shmtext.open(tmp_path) as run,
+        pytest.raises(shmtext.ShmtextError, match=r"other versions .*pillow"),
+    ):
+        run.render(0)
 
 
 def test_what_was_written_but_is_no_picture_is_damage(

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawing import SANS, picture_maker
+from records import record_of
 
 from shmtext.corpus.ragged import TextChunk, pack_texts
 from shmtext.corpus.shared import SharedCorpus
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import read_manifest
 from shmtext.dataset.plan import Plan
-from shmtext.engine.deaths import Task
 from shmtext.engine.messages import Release, Report, Setup, Target
 from shmtext.engine.progress import (
     EXAMPLE,
@@ -30,9 +30,10 @@ from shmtext.engine.progress import (
 )
 from shmtext.engine.service import Service
 from shmtext.engine.shards import COMMITTING
+from shmtext.engine.task import Task
 
 TEXTS = [f"text {number}" for number in range(100)]
-PLAN = Plan(len(TEXTS), "png")
+PLAN = Plan(len(TEXTS))
 FIRST, SECOND = PLAN.shards()
 
 
@@ -74,7 +75,7 @@ def setup(tmp_path: Path) -> Iterator[Setup]:
 def target(out: Path) -> Iterator[Target]:
     with OutputFolder.open(out, create=True) as folder:
         folder.make_folder("_stage")
-        yield Target(7, str(out), folder.identity, len(TEXTS), "png", "f" * 64)
+        yield Target(7, str(out), folder.identity, record_of(len(TEXTS), "png"))
 
 
 def kinds(reports: list[Report]) -> list[str]:
@@ -121,10 +122,10 @@ def test_while_a_suspect_is_drawn_the_slots_say_so(
 ) -> None:
     worker, seen = Worker(), []
 
-    def draw_alone(_maker: object, _corpus: object, suspect: int, _watch: object) -> None:
+    def render_example(_maker: object, _corpus: object, suspect: int, _watch: object) -> None:
         seen.append((suspect, int(worker.row[ON_TRIAL])))
 
-    monkeypatch.setattr("shmtext.engine.service.draw_alone", draw_alone)
+    monkeypatch.setattr("shmtext.engine.service.render_example", render_example)
     worker.answers(setup, Task(SECOND, suspect=71))
 
     assert [(71, 1)] == seen

@@ -14,16 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from drawing import ITALIC, SANS, draw, picture_maker
 from PIL import Image
+from records import record_of
 
 from shmtext.config import Output
 from shmtext.corpus.ragged import pack_texts
-from shmtext.dataset.columns import LabelSchema
-from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import Manifest, read_manifest
 from shmtext.dataset.plan import Plan
-from shmtext.dataset.record import RunRecord
-from shmtext.draw.labels import LABELS
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine import to_dataset
 from shmtext.engine.shards import COMMITTING, Watch, render_shard
@@ -36,12 +33,6 @@ PLAN = Plan(len(TEXTS))
 SHARD = PLAN.shard(1)
 
 
-def record(extension: str) -> RunRecord:
-    container = open_container("files", len(TEXTS), extension)
-    schema = LabelSchema.of([label.spec for label in LABELS])
-    return RunRecord({}, PLAN, container, schema)
-
-
 @pytest.fixture
 def maker() -> PictureMaker:
     return picture_maker([SANS, ITALIC], font_sizes=[12, 20], font_colors=["black", "red"])
@@ -50,7 +41,7 @@ def maker() -> PictureMaker:
 @pytest.fixture
 def sink(tmp_path: Path, maker: PictureMaker) -> Iterator[DatasetSink]:
     with OutputFolder.open(tmp_path, create=False) as folder:
-        yield DatasetSink(folder, record("png"), maker.settings, worker=3)
+        yield DatasetSink(folder, record_of(len(TEXTS), "png"), maker.settings, worker=3)
 
 
 def render(sink: DatasetSink, **more: Any) -> Manifest:
@@ -194,7 +185,7 @@ def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, sink: Da
 def test_jpeg_and_png_show_the_same_texts(tmp_path: Path) -> None:
     maker = picture_maker(output=Output(image_format="jpg"), font_sizes=[20])
     with OutputFolder.open(tmp_path, create=False) as folder:
-        sink = DatasetSink(folder, record("jpg"), maker.settings, worker=0)
+        sink = DatasetSink(folder, record_of(len(TEXTS), "jpg"), maker.settings, worker=0)
         render_shard(maker, pack_texts(TEXTS), Task(PLAN.shard(0)), sink)
 
     drawing = draw(picture_maker(font_sizes=[20]), TEXTS[: PLAN.examples_per_shard])

@@ -1,7 +1,7 @@
 """Pictures to file bytes: JPEG by OpenCV; PNG by a fast deflate of plain scanlines.
 
-A further format is an entry of ``FILE_FORMATS`` and a choice of ``Output.image_format``. Pictures come gray
-or in red, green, blue; an encoder that wants another order turns them itself.
+A further format is an entry of ``FILE_FORMATS`` and a choice of ``Output.image_format``. Pictures
+come gray or in red, green, blue; an encoder that wants another order turns them itself.
 
 Which deflate library is there (``isal`` has no wheel for some machines) decides the bytes of PNG
 files: ``deflate_version`` goes into a run's fingerprint.

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.folder import FileBytes
-from shmtext.dataset.plan import Shard
 from shmtext.draw.encode import encoder
 from shmtext.draw.pictures import PictureMaker
-from shmtext.engine.shards import UNWATCHED, Watch, draw_shard, shard_texts
-from shmtext.engine.task import Task
+from shmtext.engine.shards import UNWATCHED, Watch, draw_shard
 
 
 def render_example(
-    maker: PictureMaker, corpus: RaggedTexts, example: int, watch: Watch = UNWATCHED
+    maker: PictureMaker, text: RaggedTexts, example: int, watch: Watch = UNWATCHED
 ) -> FileBytes | None:
-    """Draw and encode one example of a corpus; None where it can't be drawn.
+    """Draw and encode the only one of ``text`` as this example; None where it can't be drawn.
 
     What drawing or encoding raises comes through.
     """
-    task = Task(Shard(0, example, example + 1))
     encode = encoder(maker.settings.output)
-    for batch in draw_shard(maker, shard_texts(maker, corpus, task), example, watch):
+    for batch in draw_shard(maker, maker.prepare(text, example), example, watch):
         watch.about_to_draw(example)
         return encode(batch.pictures[0])
     return None

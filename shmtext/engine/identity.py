@@ -17,7 +17,7 @@ from unicodedata import unidata_version
 
 from PIL import features
 
-from shmtext.config import ImageFormat, Output, RunConfig, Style, TextFile
+from shmtext.config import Output, RunConfig, Style, TextFile
 from shmtext.config.fields import settings_of
 from shmtext.config.reading import build
 from shmtext.corpus.ragged import RaggedTexts
@@ -80,7 +80,7 @@ def identity_of(
         "num_examples": num_examples,
         "fonts": fonts,
         "mode": config.picture_mode,
-        "versions": _versions(config.output.image_format),
+        "versions": versions_of(config),
     }
 
 
@@ -144,8 +144,8 @@ def _deciding(settings: object, base: object, config: RunConfig) -> dict[str, An
     return values
 
 
-def _versions(image_format: ImageFormat) -> dict[str, str | None]:
-    """Versions of everything that has a say in the output's bytes."""
+def versions_of(config: RunConfig) -> dict[str, str | None]:
+    """Versions of everything that has a say in the output's bytes, on this machine."""
     return {
         "numpy": version("numpy"),
         "pillow": version("pillow"),
@@ -158,5 +158,5 @@ def _versions(image_format: ImageFormat) -> dict[str, str | None]:
         "deflate": None,
         "pyarrow": version("pyarrow"),
         "unicode": unidata_version,
-        **FILE_FORMATS[image_format].versions,
+        **FILE_FORMATS[config.output.image_format].versions,
     }

@@ -6,7 +6,10 @@ What lies where is ``dataset/reading.py``'s to know; here bytes become pixels.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -15,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.dataset.reading import Row, StoredRun
+from shmtext.engine.redraw import Redrawing
 from shmtext.errors import DamageError
 
 
@@ -34,8 +38,15 @@ class OpenedRun:
     example a picture is of. Can be pickled, and handed to the workers of a data loader.
     """
 
-    def __init__(self, out: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, out: str | os.PathLike[str], fonts: Sequence[str | os.PathLike[str]] = ()
+    ) -> None:
         self._stored = StoredRun(out)
+        self._fonts = fonts
+        self._turn = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[OpenedRun], tuple[Path, Sequence[str | os.PathLike[str]]]]:
+        return type(self), (self._stored.path, self._fonts)
 
     def close(self) -> None:
         """Let go of the folder's files. May be called twice."""
@@ -71,14 +82,33 @@ class OpenedRun:
         """The encoded picture ``index``: the bytes of a JPEG or PNG file."""
         return self._stored.read(index)
 
+    def render(self, index: int) -> NDArray[np.uint8]:
+        """Picture ``index`` drawn, encoded and decoded again: equal to what is stored.
 
-def open_run(out: str | os.PathLike[str]) -> OpenedRun:
+        Threads take turns. Raises ``FontError`` where a font of the run is not among those that it
+        was opened with, and ``FolderError`` where libraries of other versions would draw it
+        otherwise.
+        """
+        row = self._stored.row(index)
+        with self._turn:
+            return _decoded(bytes(self._redrawing.draw(row)), row)
+
+    @cached_property
+    def _redrawing(self) -> Redrawing:
+        return Redrawing.of(self._stored.record, self._fonts)
+
+
+def open_run(
+    out: str | os.PathLike[str], fonts: Sequence[str | os.PathLike[str]] = ()
+) -> OpenedRun:
     """Open the finished run in the folder ``out`` for reading.
 
-    Raises ``FolderError`` where there is none, or it is not finished. Reading raises
-    ``DamageError``, naming the picture that is missing or not what was committed.
+    ``fonts``, files and folders, are for ``render`` alone: those the run was made with, if they are
+    not those that come with the package. Raises ``FolderError`` where there is no run, or it is not
+    finished. Reading raises ``DamageError``, naming the picture that is missing or not what was
+    committed.
     """
-    return OpenedRun(out)
+    return OpenedRun(out, fonts)
 
 
 def _decoded(data: bytes, row: Row) -> NDArray[np.uint8]:

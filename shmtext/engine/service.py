@@ -156,7 +156,7 @@ class Service:
     def _try(self, suspect: int) -> None:
         """Draw one example alone: does it end this worker?"""
         self._row[ON_TRIAL] = 1
-        render_example(self._maker, self._corpus, suspect, self._watch)
+        render_example(self._maker, self._corpus.slice(suspect, suspect + 1), suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0
 
