@@ -37,11 +37,6 @@ def defaults(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def parameters(function: Any) -> dict[str, Any]:
-    """Names of a function's arguments, and their defaults."""
-    return {name: each.default for name, each in inspect.signature(function).parameters.items()}
-
-
 def test_these_are_the_public_names() -> None:
     assert NAMES == set(shmtext.__all__)
     for name in NAMES:
@@ -75,33 +70,6 @@ def test_balanced_text_has_the_seed_program_s_defaults() -> None:
     } == defaults(shmtext.BalancedText())
 
 
-def test_pictures_are_black_on_white_at_32_px_in_jpeg_files() -> None:
-    style, output = shmtext.Style(), shmtext.Output()
-
-    assert (("#000000",), ("#ffffff",), (32,)) == (
-        style.font_colors,
-        style.background_colors,
-        style.font_sizes,
-    )
-    assert ("jpg", 95, "auto", "files") == (
-        output.image_format,
-        output.jpeg_quality,
-        output.mode,
-        output.container,
-    )
-
-
-def test_a_config_has_these_parts() -> None:
-    config = shmtext.RunConfig()
-
-    assert (shmtext.BalancedText(), shmtext.Style(), shmtext.Output()) == (
-        config.corpus,
-        config.style,
-        config.output,
-    )
-    assert (None, 0) == (config.max_images, config.seed)
-
-
 def test_a_text_file_has_a_path_and_perhaps_a_column() -> None:
     assert {"path": Path("a.csv"), "column": None} == defaults(shmtext.TextFile(Path("a.csv")))
     assert "word" == shmtext.TextFile(Path("a.csv"), column="word").column
@@ -127,26 +95,34 @@ def test_settings_are_frozen_and_slotted(value: Any) -> None:
     assert hash(value) == hash(type(value)(**defaults(value)))
 
 
-def test_render_takes_a_config_and_a_folder() -> None:
-    required = inspect.Parameter.empty
+def test_render_takes_config_folder_workers_and_engine_in_this_order(tmp_path: Path) -> None:
+    config = shmtext.RunConfig(max_images=3)
+    first = shmtext.render(config, tmp_path / "out", 1, "serial")
+    again = shmtext.render(config, tmp_path / "out", resume="must")
 
-    assert {
-        "config": required,
-        "out": required,
-        "workers": None,
-        "engine": "auto",
-        "resume": "auto",
-    } == parameters(shmtext.render)
+    assert (3, 3) == (first.num_images, first.num_rendered)
+    assert (3, 0) == (again.num_images, again.num_rendered)
+    assert first.digest == again.digest
 
 
-def test_a_renderer_takes_a_config_and_renders_into_folders() -> None:
-    required = inspect.Parameter.empty
-    made, rendering = parameters(shmtext.Renderer), parameters(shmtext.Renderer.render)
+def test_a_renderer_takes_the_same_and_renders_into_folders(tmp_path: Path) -> None:
+    config = shmtext.RunConfig(max_images=5)
+    with shmtext.Renderer(config, 1, "serial") as renderer:
+        assert [5, 2] == [
+            renderer.render(tmp_path / "all").num_images,
+            renderer.render(str(tmp_path / "some"), 2).num_images,
+        ]
 
-    assert ["config", "workers", "engine"] == list(made)[:3]
-    assert (required, None, "auto") == (made["config"], made["workers"], made["engine"])
-    assert ["self", "out", "max_images"] == list(rendering)[:3]
-    assert None is rendering["max_images"]
+
+def test_a_config_of_defaults_draws_black_on_white_at_32_px_into_jpeg_files(tmp_path: Path) -> None:
+    summary = shmtext.render(shmtext.RunConfig(max_images=3), tmp_path)
+    with shmtext.open(tmp_path) as run:
+        for picture, row in run:
+            colors = row["font_color"], row["background_color"]
+            assert ("#000000", "#ffffff", 32) == (*colors, row["font_size_px"])
+            assert (2, ".jpg") == (picture.ndim, Path(row["file_name"]).suffix)
+            assert len(row["text"]) >= 5
+    assert summary.folder == tmp_path
 
 
 def test_errors_have_one_base_and_each_an_exit_code() -> None:
