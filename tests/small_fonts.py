@@ -8,6 +8,9 @@ from pathlib import Path
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.t2CharStringPen import T2CharStringPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables._g_l_y_f import Glyph
+from fontTools.ttLib.tables.DefaultTable import DefaultTable
 
 Contours = Sequence[Sequence[tuple[int, int]]]
 """Of straight lines, each closed; points in 1,000ths of an em."""
@@ -70,3 +73,15 @@ def small_font(
 
 def name(character: str) -> str:
     return f"u{ord(character):04X}"
+
+
+def bitmap_only(path: Path) -> Path:
+    """Make what fonttosfnt makes of bitmaps: tables of outlines are there, and empty."""
+    small_font(path, {"a": NOTHING})
+    with TTFont(path) as font:
+        font["glyf"].glyphs = {glyph: Glyph() for glyph in font.getGlyphOrder()}
+        for tag in ("EBDT", "EBLC"):
+            font[tag] = DefaultTable(tag)
+            font[tag].data = b"\0\2\0\0\0\0\0\0"
+        font.save(path)
+    return path

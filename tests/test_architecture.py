@@ -138,6 +138,22 @@ def test_every_module_is_in_a_room() -> None:
     assert set() == homeless - {"corpus/__init__.py"}
 
 
+def test_the_list_of_rooms_names_every_module_where_it_is() -> None:
+    text = (PACKAGE / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed: list[str] = []
+    folders: list[str] = []
+    for line in text.split("```")[1].splitlines()[2:]:
+        name, depth = line.split()[0], (len(line) - len(line.lstrip())) // 2
+        if depth == 0:
+            break
+        folders[depth - 1 :] = [name]
+        if name.endswith(".py"):
+            listed.append("".join(folders))
+    unlisted = {name for name in MODULES if name.endswith("/__init__.py")}
+
+    assert sorted(set(MODULES) - unlisted) == sorted(listed)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_one_way(module: str) -> None:
     for imported in imported_modules(module):

@@ -18,11 +18,12 @@ import pytest
 from drawing import BUNDLED, ITALIC, SANS, font_file
 from fontTools.fontBuilder import FontBuilder
 from fontTools.misc.psCharStrings import T2CharString
-from fontTools.ttLib import TTFont
+from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._g_l_y_f import Glyph
-from fontTools.ttLib.tables.DefaultTable import DefaultTable
+from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
 from PIL import ImageFont
-from small_fonts import BOX, NOTHING, small_font
+from small_fonts import BOX, bitmap_only, small_font
+from small_fonts import name as glyph_name
 
 from shmtext.config import MAX_FONT_SIZE_PX
 from shmtext.draw import faces
@@ -239,18 +240,6 @@ def test_of_hundreds_of_bad_fonts_some_are_named_and_the_rest_counted(tmp_path: 
     assert "020.ttf" not in message
 
 
-def bitmap_only(path: Path) -> Path:
-    """Make what fonttosfnt makes of bitmaps: tables of outlines are there, and empty."""
-    small_font(path, {"a": NOTHING})
-    with TTFont(path) as font:
-        font["glyf"].glyphs = {name: Glyph() for name in font.getGlyphOrder()}
-        for tag in ("EBDT", "EBLC"):
-            font[tag] = DefaultTable(tag)
-            font[tag].data = b"\0\2\0\0\0\0\0\0"
-        font.save(path)
-    return path
-
-
 def test_a_font_of_bitmaps_alone_is_called_one(tmp_path: Path) -> None:
     with pytest.raises(FontError, match=r"x\.ttf has no outlines \(a bitmap-only font\)"):
         read_fonts([bitmap_only(tmp_path / "x.ttf")])
@@ -414,3 +403,24 @@ def test_damaged_fonts_and_undrawable_ones_are_named_together(tmp_path: Path) ->
 
     with pytest.raises(FontError, match=r"random\.ttf .*; soft\.ttf crashes\. Leave them out"):
         read_fonts([tmp_path / "random.ttf", SANS], lambda _fonts: [Trial("soft.ttf crashes")])
+
+
+def test_an_entry_of_a_kern_table_stands_for_all_characters_of_its_glyphs(tmp_path: Path) -> None:
+    """The example of ``_kern_pairs``."""
+    path = small_font(tmp_path / "kerned.ttf", {"A": BOX, "V": BOX})
+    with TTFont(path) as font:
+        a, v = glyph_name("A"), glyph_name("V")
+        for table in font["cmap"].tables:
+            table.cmap[0x410] = a
+        subtable = KernTable_format_0()
+        subtable.coverage, subtable.format = 1, 0
+        subtable.kernTable = {(a, v): -80, (v, a): -80, (v, v): 5}
+        font["kern"] = newTable("kern")
+        font["kern"].version, font["kern"].kernTables = 0, [subtable]
+        font.save(path)
+    (read,) = read_fonts([path])
+    pairs = ["".join(map(chr, pair)) for pair in read.kern_pairs.tolist()]
+
+    assert ["AV", "VA", "VV", "V\u0410", "\u0410V"] == pairs
+    assert [1, 1, 0, 1, 1] == read.kern_entries.tolist()
+    assert not read.has_unread_kerning

@@ -28,7 +28,7 @@ from drawing import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont, features
-from small_fonts import BOX, small_font
+from small_fonts import BOX, bitmap_only, small_font
 
 from shmtext.config import MIN_CONTRAST, Output
 from shmtext.corpus.ragged import pack_texts
@@ -180,9 +180,10 @@ def test_many_glyphs_over_one_another_are_drawn_as_pillow_draws_them() -> None:
     assert len(texts) == check_equality(draw(picture_maker(fonts, font_sizes=[32]), texts))
 
 
-def other_fonts() -> list[Path]:
+def other_fonts(folder: Path) -> list[Path]:
+    """List the fonts in a folder that can be used and are not among the bundled ones."""
     known = {font_file(path).sha256 for path in BUNDLED}
-    found = sorted(Path("/usr/share/fonts").rglob("*.ttf"))
+    found = sorted(folder.rglob("*.ttf"))
     return [path for path in found if is_usable(path) and font_file(path).sha256 not in known]
 
 
@@ -195,8 +196,16 @@ def is_usable(path: Path) -> bool:
     return True
 
 
+def test_a_machine_s_fonts_of_bitmaps_alone_are_passed_over(tmp_path: Path) -> None:
+    bitmap_only(tmp_path / "bitmaps.ttf")
+    usable = small_font(tmp_path / "usable.ttf", {"a": BOX})
+    (tmp_path / "none.ttf").write_bytes(b"")
+
+    assert [usable] == other_fonts(tmp_path)
+
+
 def test_other_fonts_of_this_machine_are_drawn_as_pillow_draws_them() -> None:
-    fonts = other_fonts()
+    fonts = other_fonts(Path("/usr/share/fonts"))
     if not fonts:
         pytest.skip("no TTF file under /usr/share/fonts")
     rng = random.Random(5)

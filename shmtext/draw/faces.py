@@ -410,7 +410,16 @@ def _read_tables(path: Path, file: BufferedReader, font: Any) -> FontFile:
 def _kern_pairs(
     font: Any, cmap: dict[int, str]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], bool]:
-    """Character pairs in any subtable of ``kern``, the only kerning that FreeType applies."""
+    """Character pairs in any subtable of ``kern``, the only kerning that FreeType applies.
+
+    Returns pairs of code points, the number of each one's entry, and whether there are subtables
+    that fontTools does not read. A glyph stands for every character that is mapped to it, and an
+    entry is a value in a subtable:
+
+        cmap       A -> A   V -> V   U+0410 -> A
+        kern       (A, V): -80    (V, A): -80    (V, V): 5
+        pairs      (A, V) 1   (V, A) 1   (V, V) 0   (V, U+0410) 1   (U+0410, V) 1
+    """
     if "kern" not in font:
         return np.empty((0, 2), np.uint32), np.empty(0, np.int64), False
     characters: dict[str, list[int]] = {}

@@ -63,6 +63,19 @@ def _atlas_rows(glyphs: PlacedGlyphs, num_shared: Ints, reached: Ints, num_rows:
     A strip is, by turns, a gap and the columns that are a glyph's own. Within either, row numbers
     of atlas and strip go up together, so that one number, their difference, serves all of it.
     Gaps get one that keeps them below zero, which ``take`` with ``mode="clip"`` reads as row 0.
+
+    Two glyphs in a strip of 8 rows: the first begins at row 1 with the atlas' rows 20 to 22, the
+    second at row 3 with 40 to 42. They share row 3, which is the first one's here; rows 0, 6 and 7
+    are gaps.
+
+        rows          0   1  2  3   4  5   6  7
+        lengths       1   3         2      2        the gap between the glyphs has length 0
+        difference   -8   19        37    -8
+        sum          -8   20 21 22  41 42 -2 -1
+
+    >>> glyphs = PlacedGlyphs(np.array([1, 3]), np.array([3, 3]), np.array([20, 40]))
+    >>> _atlas_rows(glyphs, np.array([0, 1]), np.array([0, 4, 6]), 8).tolist()
+    [-8, 20, 21, 22, 41, 42, -2, -1]
     """
     num_glyphs = glyphs.start.size
     lengths = np.empty(2 * num_glyphs + 1, np.int64)
