@@ -1,7 +1,7 @@
 """What a run is: frozen settings, each declared once, with all that is said of it, and checked.
 
 What stands at a field is explained in ``fields.py``. Names, tables and files are ``reading.py``'s
-and ``writing.py``'s. Nothing here opens a text or a font; ``engine/run.py`` does.
+and ``writing.py``'s. Nothing here opens a text or a font; ``engine/held.py`` does.
 """
 
 from __future__ import annotations
