@@ -1,7 +1,7 @@
 """Many texts drawn together out of the glyph atlas, pixel for pixel what Pillow draws.
 
 A group of texts whose faces share a stride goes through layout at once, then through raster in
-batches. Texts for which this would not be exact are named, for ``reference.py`` to draw.
+batches. Texts for which this would not be exact are named, for ``plain.py`` to draw.
 """
 
 from __future__ import annotations
