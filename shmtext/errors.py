@@ -67,6 +67,12 @@ class DamageError(ShmtextError):
     exit_code = ExitCode.STOPPED
 
 
+class VersionError(DamageError):
+    """A file of another version of this program: whole, and not to be touched."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
 class SharedMemoryError(ShmtextError):
     """No memory and no file could be had for the corpus."""
 

@@ -428,7 +428,7 @@ def test_an_example_that_kills_in_company_alone_ends_the_run_and_is_not_blamed()
 
 def test_a_whole_plan_s_shards_are_redone_as_they_were() -> None:
     known = deaths()
-    for shard in Plan(1_000, "jpg").shards():
+    for shard in Plan(1_000).shards():
         redo = known.learn(Death(CRASHED, "", shard, shard.start), 0)
 
         assert redo == Task(shard)

@@ -142,6 +142,7 @@ def test_errors_have_one_base_and_each_an_exit_code() -> None:
         "FolderError": 2,
         "StorageError": 3,
         "DamageError": 3,
+        "VersionError": 2,
         "SharedMemoryError": 3,
         "RendererError": 2,
         "WorkersError": 3,

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dataset_runs import output_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shmtext import RunConfig, render, verify
 from shmtext.columns import ColumnSpec
 from shmtext.config import fingerprint
 from shmtext.dataset.columns import LabelSchema
@@ -22,7 +24,7 @@ from shmtext.dataset.record import (
     write_record,
 )
 from shmtext.dataset.sealed import check_types, seal, unseal
-from shmtext.errors import DamageError, FolderError
+from shmtext.errors import DamageError, FolderError, VersionError
 
 IDENTITY = {"seed": 0, "style": {"font_sizes": (24, 32)}}
 WIDTH = ColumnSpec("width_px", "int32", "width of the picture")
@@ -192,3 +194,17 @@ def test_other_columns_are_refused_and_other_words_about_them_are_not() -> None:
         refuse_difference(RECORD, wider)
 
     refuse_difference(RECORD, replace(RECORD, schema=LabelSchema.of([replace(WIDTH, about="w")])))
+
+
+def test_a_folder_of_another_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    config = RunConfig(max_images=3)
+    render(config, tmp_path)
+    value = json.loads((tmp_path / "run.json").read_bytes())
+    del value["checksum"]
+    (tmp_path / "run.json").write_bytes(seal({**value, "version": 1}, readable=True))
+    before = output_bytes(tmp_path)
+    for look in (lambda: render(config, tmp_path), lambda: verify(tmp_path)):
+        with pytest.raises(VersionError, match="has format version 1, this shmtext knows 2: use"):
+            look()
+
+    assert before == output_bytes(tmp_path)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shmtext.canonical import canonical_json
-from shmtext.errors import DamageError
+from shmtext.errors import DamageError, VersionError
 
 _SEAL = "checksum"
 
@@ -37,7 +37,7 @@ def unseal(data: bytes, what: str, version: int) -> dict[str, Any]:
     if not isinstance(value, dict) or value.pop(_SEAL, None) != _checksum(value):
         raise DamageError(f"{what} is damaged: its checksum does not fit")
     if value.get("version") != version:
-        raise DamageError(
+        raise VersionError(
             f"{what} has format version {value.get('version')!r}, this shmtext knows {version}: "
             "use the version that wrote it, or another folder"
         )

@@ -28,7 +28,7 @@ from shmtext.dataset.merge import remove_success
 from shmtext.dataset.record import RunRecord, read_record, refuse_foreign_files
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
-from shmtext.errors import DamageError, FolderError
+from shmtext.errors import DamageError, FolderError, VersionError
 
 BOOT_CHECKED = ".boot_checked"
 """Holds the boot id under which files of earlier boots were found whole."""
@@ -50,6 +50,8 @@ def existing_record(folder: OutputFolder, resume: Resume, observer: Observer) ->
     refuse_foreign_files(folder)
     try:
         record = read_record(folder)
+    except VersionError:
+        raise
     except DamageError as error:
         observer.note(f"{error}; it is written again if its shards are of this run")
         record = None
