@@ -24,7 +24,7 @@ from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.faces import bundled_fonts, find_font_files, read_fonts
-from shmtext.draw.labels import LABELS
+from shmtext.draw.labels import labels_of
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import FontError
@@ -106,7 +106,7 @@ def usable_fonts(limit: int) -> list[Path]:
 def sink_in(folder: OutputFolder, num_examples: int, settings: RenderSettings) -> DatasetSink:
     """Return the sink of a run whose identity nobody asks for."""
     container = open_container("files", num_examples, settings.output.image_format)
-    schema = LabelSchema.of([label.spec for label in LABELS])
+    schema = LabelSchema.of([label.spec for label in labels_of(settings)])
     record = RunRecord({}, Plan(num_examples), container, schema)
     return DatasetSink(folder, record, settings, worker=0)
 

@@ -23,9 +23,9 @@ Kind = Literal[
     "uint32",
     "float32",
     "list<int32>",
-    "list<int16[4]>",
+    "list<int32[4]>",
 ]
-"""What a row of the column holds; ``list<int16[4]>`` is any number of boxes (x0, y0, x1, y1)."""
+"""What a row of the column holds; ``list<int32[4]>`` is any number of boxes (x0, y0, x1, y1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Column:
             raise ValueError(
                 f"column {self.spec.name} of {kind} must {'not ' * has_seams}have offsets"
             )
-        wanted = (len(self.values), 4) if kind == "list<int16[4]>" else (len(self.values),)
+        wanted = (len(self.values), 4) if kind == "list<int32[4]>" else (len(self.values),)
         if self.values.shape != wanted:
             raise ValueError(
                 f"column {self.spec.name} of {kind} must have values of shape {wanted}, got "

@@ -28,7 +28,7 @@ from shmtext.dataset.record import RunRecord
 
 WIDTH = ColumnSpec("width_px", "int32", "width")
 FONT = ColumnSpec("font", "string", "file name of the font", repeats=True)
-BOXES = ColumnSpec("boxes", "list<int16[4]>", "one a line")
+BOXES = ColumnSpec("boxes", "list<int32[4]>", "one a line")
 
 
 def record_of(num_examples: int, container_name: str = "files") -> RunRecord:
@@ -54,10 +54,10 @@ def text(index: int) -> str:
     return f"{TEXTS[index % len(TEXTS)]}{index}"
 
 
-def boxes_of(example_index: NDArray[np.int64]) -> NDArray[np.int16]:
+def boxes_of(example_index: NDArray[np.int64]) -> NDArray[np.int32]:
     """Two boxes for each example."""
     corners = np.repeat(example_index % 300, 2)[:, None] + np.arange(4)
-    return corners.astype(np.int16)
+    return corners.astype(np.int32)
 
 
 def is_skipped(index: int) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.containers import CONTAINERS, open_container
-from shmtext.dataset.containers.base import Room, ShardSink
+from shmtext.dataset.containers.base import Room, StagedShard
 from shmtext.dataset.folder import FileBytes, FreeSpace, OutputFolder
 from shmtext.dataset.manifest import read_labels
 from shmtext.dataset.plan import Plan
@@ -23,7 +23,7 @@ SHARD = PLAN.shard(1)
 FILES = open_container("files", PLAN.num_examples, "jpg")
 
 
-def take(sink: ShardSink, **pictures: FileBytes) -> None:
+def take(sink: StagedShard, **pictures: FileBytes) -> None:
     """One batch; an underscore stands for the dot of a name."""
     names = [name.replace("_", ".").encode() for name in pictures]
     sink.take(names, pack_texts("text" for _ in names), list(pictures.values()))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from drawing import ITALIC, SANS, picture_maker
 
+from shmtext import RunConfig, Style, render, verify
 from shmtext.columns import ColumnSpec
 from shmtext.corpus.ragged import pack_texts
+from shmtext.draw import labels
 from shmtext.draw.batch import GlyphBoxes
 from shmtext.draw.labels import LABELS, Drawn, Label, Lists
 from shmtext.draw.pictures import PictureMaker
+from shmtext.engine.opened import open_run
 
 TEXTS = ["ab", "a b", "b", "abc", "i"] * 20
 
@@ -52,13 +57,13 @@ def test_a_column_of_boxes_is_one_entry() -> None:
     def boxes(rows: Drawn) -> Lists:
         assert rows.glyphs is not None
         return Lists(
-            rows.glyphs.corners[:, [0, 2]].reshape(-1, 4).astype(np.int16), rows.glyphs.seams
+            rows.glyphs.corners[:, [0, 2]].reshape(-1, 4).astype(np.int32), rows.glyphs.seams
         )
 
     plain = picture_maker([SANS, ITALIC], font_sizes=[12, 20])
     maker = PictureMaker(plain.settings, with_boxes=True)
     rows = drawn(maker)
-    column = Label(ColumnSpec("boxes", "list<int16[4]>", "of characters, px"), boxes).column(rows)
+    column = Label(ColumnSpec("boxes", "list<int32[4]>", "of characters, px"), boxes).column(rows)
 
     assert column.offsets is not None
     num_characters = [len(text.replace(" ", "")) for text in TEXTS]
@@ -91,3 +96,26 @@ def test_boxes_of_several_batches_join_in_any_order() -> None:
 @pytest.mark.parametrize("label", LABELS, ids=lambda label: label.spec.name)
 def test_every_column_says_what_it_is(label: Label) -> None:
     assert label.spec.about
+
+
+def test_a_run_has_the_columns_that_its_settings_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def boxes(rows: Drawn) -> Lists:
+        assert rows.glyphs is not None
+        corners = rows.glyphs.corners[:, [0, 2]].reshape(-1, 4)
+        return Lists(corners.astype(np.int32), rows.glyphs.seams)
+
+    spec = ColumnSpec("boxes", "list<int32[4]>", "of characters, px")
+    wanted = Label(spec, boxes, lambda settings: settings.seed == 1, needs_boxes=True)
+    monkeypatch.setattr(labels, "LABELS", (*LABELS, wanted))
+    for seed, engine in ((0, "serial"), (1, "serial"), (1, "threads")):
+        out = tmp_path / f"{seed}-{engine}"
+        config = RunConfig(seed=seed, max_images=200, style=Style(font_sizes=(12, 20)))
+        render(config, out, 2, engine)  # type: ignore[arg-type]
+        assert verify(out, checksums=True).whole
+        with open_run(out) as run:
+            for _, row in run:
+                assert (seed == 1) == ("boxes" in row)
+                num_boxes = len(row.get("boxes", row["text"].replace(" ", "")))
+                assert len(row["text"].replace(" ", "")) == num_boxes

@@ -31,6 +31,7 @@ from shmtext.engine.progress import (
 from shmtext.engine.service import Service
 from shmtext.engine.shards import COMMITTING
 from shmtext.engine.task import Task
+from shmtext.engine.to_dataset import DatasetDestination
 
 TEXTS = [f"text {number}" for number in range(100)]
 PLAN = Plan(len(TEXTS))
@@ -75,7 +76,7 @@ def setup(tmp_path: Path) -> Iterator[Setup]:
 def target(out: Path) -> Iterator[Target]:
     with OutputFolder.open(out, create=True) as folder:
         folder.make_folder("_stage")
-        yield Target(7, str(out), folder.identity, record_of(len(TEXTS), "png"))
+        yield Target(7, DatasetDestination.of(folder, record_of(len(TEXTS), "png")))
 
 
 def kinds(reports: list[Report]) -> list[str]:
@@ -135,10 +136,13 @@ def test_while_a_suspect_is_drawn_the_slots_say_so(
 def test_a_folder_that_is_not_the_one_stops_the_run_and_its_tasks_do_nothing(
     out: Path, setup: Setup, target: Target
 ) -> None:
-    gone = replace(target, path=str(out / "elsewhere"))
-    other = replace(target, identity=target.identity._replace(inode=1))
+    place = target.destination
+    assert isinstance(place, DatasetDestination)
+    gone = replace(place, path=str(out / "elsewhere"))
+    other = replace(place, identity=place.identity._replace(inode=1))
     for wrong in (gone, other):
-        said = Worker().answers(setup, wrong, (FIRST.start, FIRST.stop), Release())
+        aim = replace(target, destination=wrong)
+        said = Worker().answers(setup, aim, (FIRST.start, FIRST.stop), Release())
 
         assert ["ready", "set up", "stopped", "released"] == kinds(said)
         assert "removed or replaced" in said[2].error

@@ -42,11 +42,11 @@ _ARROW: Mapping[Kind, pa.DataType] = {
     "float32": pa.float32(),
     "list<int32>": pa.list_(pa.field("element", pa.int32())),
     # Not of fixed-size lists: Parquet has none, they would be read back as these.
-    "list<int16[4]>": pa.list_(pa.field("element", pa.list_(pa.field("element", pa.int16())))),
+    "list<int32[4]>": pa.list_(pa.field("element", pa.list_(pa.field("element", pa.int32())))),
 }
 _LEAF: Mapping[Kind, str] = {
     "list<int32>": ".list.element",
-    "list<int16[4]>": ".list.element.list.element",
+    "list<int32[4]>": ".list.element.list.element",
 }
 _MAX_OFFSET = 2**31 - 1
 
@@ -123,8 +123,8 @@ def arrow_array(column: Column) -> pa.Array:
         values = pa.py_buffer(np.ascontiguousarray(column.values))
         return pa.StringArray.from_buffers(offsets.size - 1, pa.py_buffer(offsets), values)
     elements = column.values.ravel()
-    if column.spec.kind == "list<int16[4]>":
-        sides = pa.array(elements, pa.int16())
+    if column.spec.kind == "list<int32[4]>":
+        sides = pa.array(elements, pa.int32())
         seams = np.arange(0, elements.size + 1, 4, dtype=np.int32)
         inner = pa.ListArray.from_arrays(seams, sides, type=arrow_type.value_type)
     else:

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from shmtext.dataset.columns import LabelSchema
-from shmtext.dataset.containers.base import ShardSink
+from shmtext.dataset.containers.base import StagedShard
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, read_at
 from shmtext.dataset.fragment import SKIPPED, Fragment, read_fragment
@@ -116,7 +116,7 @@ def manifest_name(shard: int) -> str:
 
 
 def commit_shard(
-    folder: OutputFolder, sink: ShardSink, fragment: Fragment, origin: Origin
+    folder: OutputFolder, sink: StagedShard, fragment: Fragment, origin: Origin
 ) -> Manifest:
     """Publish a rendered shard. Returns once that would survive a power cut of the manifest."""
     shard = fragment.shard

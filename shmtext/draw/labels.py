@@ -57,6 +57,10 @@ class Label:
 
     spec: ColumnSpec
     values: Values
+    is_wanted: Callable[[RenderSettings], bool] = lambda _settings: True
+    """Whether a run with these settings has the column."""
+    needs_boxes: bool = False
+    """It is made of glyphs' boxes, which are found for those runs alone."""
 
     def column(self, drawn: Drawn) -> Column:
         """Fill the column for some pictures."""
@@ -97,3 +101,14 @@ LABELS = (
     _label("font_color", "string", "ink, #rrggbb", _font_color),
     _label("background_color", "string", "paper, #rrggbb", _background_color),
 )
+"""In the order of the label table."""
+
+
+def labels_of(settings: RenderSettings) -> tuple[Label, ...]:
+    """The columns of a run with these settings."""
+    return tuple(label for label in LABELS if label.is_wanted(settings))
+
+
+def needs_boxes(settings: RenderSettings) -> bool:
+    """Whether any of a run's columns is made of boxes."""
+    return any(label.needs_boxes for label in labels_of(settings))

@@ -17,7 +17,6 @@ import numpy as np
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
-from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
 from shmtext.engine.libraries import keep_freed_memory, without_ipp
@@ -28,12 +27,10 @@ from shmtext.engine.progress import (
     ShardDone,
     marker,
 )
-from shmtext.engine.resume import OpenRun
-from shmtext.engine.shards import Watch, render_shard
+from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S
 from shmtext.engine.task import SpareTime, Task
-from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import ShmtextError, WorkersError
 
 
@@ -56,13 +53,12 @@ class InProcess:
         return sum(list(self._under_way.values()))
 
     def run(
-        self, run: OpenRun, shards: Sequence[Shard], stop: StopRequest, spare: SpareTime
+        self, sink: Sink, shards: Sequence[Shard], stop: StopRequest, spare: SpareTime
     ) -> Generator[ShardDone | None, None, None]:
         """Render shards; yield each report, and None now and then while there is none.
 
         When asked to stop, shards under way are finished if they can be in time.
         """
-        sink = DatasetSink(run.folder, run.record, self.settings, worker=0)
         if self.num_threads == 1:
             for shard in shards:
                 if stop.asked:
@@ -94,9 +90,9 @@ class InProcess:
                 yield from (each.result() for each in done)
                 yield None
 
-    def _render(self, sink: DatasetSink, shard: Shard, stop: StopRequest) -> ShardDone:
+    def _render(self, sink: Sink, shard: Shard, stop: StopRequest) -> ShardDone:
         if not hasattr(self._makers, "maker"):
-            self._makers.maker = PictureMaker(self.settings)
+            self._makers.maker = maker_of(self.settings)
         thread = threading.get_ident()
 
         slots = np.full(SLOTS_PER_WORKER, NO_EXAMPLE)
@@ -115,7 +111,7 @@ class InProcess:
             try:
                 task = Task(shard, excluded)
                 with without_ipp():
-                    manifest = render_shard(self._makers.maker, self.corpus, task, sink, watch)
+                    done = render_shard(self._makers.maker, self.corpus, task, sink, watch)
             except (ShmtextError, MemoryError):
                 raise
             except Exception as error:
@@ -127,6 +123,6 @@ class InProcess:
                 if failures[example] >= limits.deaths_per_example:
                     excluded[example] = f"cannot be drawn: {type(error).__name__}: {error}"
             else:
-                return ShardDone.of(manifest)
+                return done
             finally:
                 self._under_way.pop(thread, None)

@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
-    from shmtext.dataset.folder import FolderIdentity
-    from shmtext.dataset.record import RunRecord
     from shmtext.draw.settings import RenderSettings
+    from shmtext.engine.shards import Destination
 
 MAX_LINE_BYTES = 4_000
 """Below 4,096: Linux writes so much to a pipe whole or not at all."""
@@ -65,9 +64,7 @@ class Target:
 
     run: int
     """Number of the run among those of its workers, from 1."""
-    path: str
-    identity: FolderIdentity
-    record: RunRecord
+    destination: Destination
 
 
 @dataclass(frozen=True, slots=True)

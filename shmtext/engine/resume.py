@@ -37,7 +37,7 @@ MAX_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class OpenRun:
+class RunFolder:
     """One run's folder, and what the run is."""
 
     folder: OutputFolder
@@ -68,7 +68,9 @@ def existing_record(folder: OutputFolder, resume: Resume, observer: Observer) ->
     return record
 
 
-def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> dict[int, Manifest]:
+def whole_shards(
+    run: RunFolder, *, trusts_manifests: bool, stop: StopRequest
+) -> dict[int, Manifest]:
     """Return the manifests of all shards that are committed and whole; take back the others.
 
     Sizes are checked always, bytes once after the machine was started anew: it may have lost
@@ -104,7 +106,7 @@ def whole_shards(run: OpenRun, *, trusts_manifests: bool, stop: StopRequest) -> 
     return {index: each for index, each in manifests.items() if index not in damaged}
 
 
-def _take_back(run: OpenRun, damages: list[Damage]) -> None:
+def _take_back(run: RunFolder, damages: list[Damage]) -> None:
     if not damages:
         return
     remove_success(run.folder)

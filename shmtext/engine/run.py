@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +19,18 @@ from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.manifest import Manifest
 from shmtext.dataset.merge import CSV, SUCCESS, LabelMerge, read_success, remove_success
-from shmtext.dataset.plan import Plan
+from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord, refuse_difference, write_record
 from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
-from shmtext.draw.labels import LABELS
+from shmtext.draw.labels import labels_of
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
-from shmtext.engine.resume import OpenRun, existing_record, whole_shards
+from shmtext.engine.resume import RunFolder, existing_record, whole_shards
 from shmtext.engine.stop import StopRequest, stop_on_signals
+from shmtext.engine.supervisor import Workers
+from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         wanted = _record(config, held, texts)
         if record is not None:
             refuse_difference(record, wanted, spelled_out(type(config)()))
-        run = OpenRun(folder, wanted, observer)
+        run = RunFolder(folder, wanted, observer)
         manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
         if record is None:
             write_record(folder, wanted)
@@ -125,16 +127,26 @@ def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
         identity=identity_of(config, fonts, held.corpus_sha256(texts), len(texts)),
         plan=Plan(len(texts)),
         container=open_container(output.container, len(texts), extension),
-        schema=LabelSchema.of([label.spec for label in LABELS]),
+        schema=LabelSchema.of([label.spec for label in labels_of(held.settings)]),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rendering:
-    run: OpenRun
+    run: RunFolder
     held: Held
     stop: StopRequest
     merge: LabelMerge
+
+
+def _shards_done(
+    rendering: _Rendering, todo: list[Shard]
+) -> Generator[ShardDone | None, None, None]:
+    run, held = rendering.run, rendering.held
+    more = todo, rendering.stop, rendering.merge.advance
+    if isinstance(held.engine, Workers):
+        return held.engine.run(DatasetDestination.of(run.folder, run.record), *more)
+    return held.engine.run(DatasetSink(run.folder, run.record, held.settings, worker=0), *more)
 
 
 def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) -> int:
@@ -156,7 +168,7 @@ def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) ->
         return 0
     num_rendered = 0
     # Closed at once if the observer raises: workers would go on as long as its traceback lives.
-    with closing(engine.run(run, todo, rendering.stop, merge.advance)) as shards_done:
+    with closing(_shards_done(rendering, todo)) as shards_done:
         for done in shards_done:
             if done is not None:
                 if num_rendered == 0 and done.num_images:

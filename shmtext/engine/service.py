@@ -14,7 +14,6 @@ from pathlib import Path
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import attach_corpus, attach_slots
-from shmtext.dataset.folder import OutputFolder
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine.example import render_example
 from shmtext.engine.libraries import adapt_libraries
@@ -26,14 +25,12 @@ from shmtext.engine.progress import (
     NO_EXAMPLE,
     ON_TRIAL,
     Row,
-    ShardDone,
     marker,
     rows,
 )
-from shmtext.engine.shards import Watch, render_shard
+from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
 from shmtext.engine.task import Task
-from shmtext.engine.to_dataset import DatasetSink
-from shmtext.errors import FolderError, FontError, ShmtextError, StorageError
+from shmtext.errors import FontError, ShmtextError
 
 NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
 FONTS_ADVICE = "put back what was there, or start anew in another folder"
@@ -57,8 +54,8 @@ class Service:
         self._maker: PictureMaker
         self._corpus: RaggedTexts
         self._run = 0
-        self._sink: DatasetSink | None = None
-        """Of the run under way; None between runs, and in one whose folder is out of reach."""
+        self._sink: Sink | None = None
+        """Of the run under way; None between runs, and in one whose destination is out of reach."""
 
     def run(self, receive: Callable[[], object]) -> None:
         """Answer messages, until ``receive`` raises ``EOFError`` or ``ConnectionError``."""
@@ -105,7 +102,7 @@ class Service:
             for font in setup.settings.fonts:
                 if hashlib.sha256(Path(font.path).read_bytes()).hexdigest() != font.sha256:
                     raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
-            self._maker = PictureMaker(setup.settings)
+            self._maker = maker_of(setup.settings)
         except OSError as error:
             raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
         self._corpus = attach_corpus(setup.corpus)
@@ -113,45 +110,31 @@ class Service:
 
     def _aim(self, target: Target) -> None:
         self._run = target.run
-        # The main process holds the folder open: a worker that does not find it is told too late.
-        gone = StorageError(
-            f"{target.path} was removed or replaced during the run: put it back, or choose "
-            "another folder"
-        )
         try:
-            folder = OutputFolder.open(Path(target.path), create=False)
-        except FolderError:
-            self._say("stopped", str(gone))
-            return
-        try:
-            if folder.identity != target.identity:
-                raise gone
-            folder.share_worker_lock()
+            self._sink = target.destination.sink(self._maker.settings, self._worker)
         except ShmtextError as error:
             self._say("stopped", str(error))
-            return
-        self._sink = DatasetSink(folder, target.record, self._maker.settings, self._worker)
 
     def _release(self) -> None:
         if self._sink is not None:
-            self._sink.folder.close()
+            self._sink.close()
             self._sink = None
 
     def _render(self, start: int, stop: int, excluded: Mapping[int, str]) -> None:
         if self._sink is None:
-            return  # this task was on its way when the folder was found to be out of reach
-        plan = self._sink.record.plan
+            return  # this task was on its way when the destination was found to be out of reach
+        plan = self._sink.plan
         shard = plan.shard(start // plan.examples_per_shard)
         if (shard.start, shard.stop) != (start, stop):
             raise ValueError(f"{start} to {stop} is no shard of this run")
         self._batch_done(0)
         try:
             task = Task(shard, excluded)
-            manifest = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
+            done = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
         except ShmtextError as error:
             self._say("stopped", str(error))
         else:
-            self._say("done", numbers=asdict(ShardDone.of(manifest)))
+            self._say("done", numbers=asdict(done))
 
     def _try(self, suspect: int) -> None:
         """Draw one example alone: does it end this worker?"""

@@ -1,7 +1,7 @@
 """One shard drawn: a generator of batches, the same for whoever takes them.
 
-A run, an example drawn again, a look before a run and a stream all begin here. What becomes of the
-batches is a sink's business (``to_dataset.py``); nothing here knows a file, nor who runs it.
+What becomes of the batches is a sink's business: ``to_dataset.py`` has the one of a run. Nothing
+here knows a file, nor who runs it.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.dataset.plan import Shard
+from shmtext.dataset.plan import Plan, Shard
 from shmtext.draw.batch import Batch
+from shmtext.draw.labels import needs_boxes
 from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
-from shmtext.engine.progress import NO_EXAMPLE
+from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.task import Task
 
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""
-
-Done_co = TypeVar("Done_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ class Watch:
 UNWATCHED = Watch()
 
 
-class ShardSink(Protocol[Done_co]):
+class ShardSink(Protocol):
     """What takes one shard's batches. Left without ``commit``, nothing of them remains."""
 
     def __enter__(self) -> Self: ...
@@ -54,24 +54,47 @@ class ShardSink(Protocol[Done_co]):
     def take(self, batch: Batch) -> None:
         """Take a batch. Its pictures may be overwritten by the next one's."""
 
-    def commit(self) -> Done_co:
+    def commit(self) -> ShardDone:
         """Let the batches taken count, all of them at once; say what they came to."""
 
 
-class Sink(Protocol[Done_co]):
-    """What takes a run's shards."""
+class Sink(Protocol):
+    """What takes a run's shards, in the process that draws them."""
 
-    def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> ShardSink[Done_co]:
+    @property
+    def plan(self) -> Plan:
+        """Which shards there are."""
+
+    def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> ShardSink:
         """Begin a shard; ``texts`` are those that batches speak of by their positions."""
+
+    def close(self) -> None:
+        """Let go of what was opened for the run."""
+
+
+class Destination(Protocol):
+    """Where a run's shards go, as engines know it: a value that can be sent to workers."""
+
+    @property
+    def plan(self) -> Plan:
+        """Which shards there are."""
+
+    def sink(self, settings: RenderSettings, worker: int) -> Sink:
+        """Open the sink of a worker. Raises ``ShmtextError`` where that can't be."""
+
+
+def maker_of(settings: RenderSettings) -> PictureMaker:
+    """Make what draws a run's shards, with all that its label columns need."""
+    return PictureMaker(settings, with_boxes=needs_boxes(settings))
 
 
 def render_shard(
     maker: PictureMaker,
     corpus: RaggedTexts,
     task: Task,
-    sink: Sink[Done_co],
+    sink: Sink,
     watch: Watch = UNWATCHED,
-) -> Done_co:
+) -> ShardDone:
     """Draw a shard into a sink and commit it."""
     texts = shard_texts(maker, corpus, task)
     with sink.open(task.shard, texts, watch) as shard_sink:

@@ -25,7 +25,7 @@ from shmtext.engine.link import Link
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.messages import Place, Report, Setup, Target
 from shmtext.engine.progress import EXAMPLE, NO_EXAMPLE, SLOTS_PER_WORKER, ShardDone, rows
-from shmtext.engine.resume import OpenRun
+from shmtext.engine.shards import Destination
 from shmtext.engine.spawn import WorkerProcess
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.task import SpareTime, Task
@@ -93,7 +93,11 @@ class Workers:
         return sum(link.num_images_under_way for link in self._alive())
 
     def run(
-        self, run: OpenRun, shards: Iterable[Shard], stop: StopRequest, spare: SpareTime
+        self,
+        destination: Destination,
+        shards: Iterable[Shard],
+        stop: StopRequest,
+        spare: SpareTime,
     ) -> Generator[ShardDone | None, None, None]:
         """Render shards; yield each report, and None now and then while there is none.
 
@@ -101,14 +105,13 @@ class Workers:
         ``StorageError`` as a worker reports it, after the others' shards are done, and
         ``WorkersError`` when workers die without getting anywhere.
         """
-        path = os.path.abspath(run.folder.path)
-        target = Target(next(self._run_numbers), path, run.folder.identity, run.record)
+        target = Target(next(self._run_numbers), destination)
         self._target = target
         for link in self._alive():
             if link.is_ready:
                 link.process.send(target)
         queue = deque(Task(shard) for shard in shards)
-        deaths = Deaths(self._limits, run.record.plan.num_examples)
+        deaths = Deaths(self._limits, destination.plan.num_examples)
         failure = ""
         looked_s = time.monotonic()
         try:

@@ -5,11 +5,13 @@ Per image there is encoding, one file and a checksum; all else is done once for 
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,18 +20,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
-from shmtext.dataset.folder import FileBytes, OutputFolder
+from shmtext.dataset.folder import FileBytes, FolderIdentity, OutputFolder
 from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
-from shmtext.dataset.manifest import Manifest, Origin, commit_shard, current_boot_id
-from shmtext.dataset.plan import Shard
+from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
+from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.batch import Batch, GlyphBoxes
 from shmtext.draw.encode import crc32, encoder
-from shmtext.draw.labels import LABELS, Drawn
+from shmtext.draw.labels import Drawn, labels_of
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
-from shmtext.engine.progress import NO_EXAMPLE
+from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import Watch
+from shmtext.errors import FolderError, StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetDestination:
+    """A run's folder, by where it is and which one it is."""
+
+    path: str
+    identity: FolderIdentity
+    record: RunRecord
+
+    @classmethod
+    def of(cls, folder: OutputFolder, record: RunRecord) -> Self:
+        """Describe a folder that this process has open."""
+        return cls(os.path.abspath(folder.path), folder.identity, record)
+
+    @property
+    def plan(self) -> Plan:
+        """Which shards there are."""
+        return self.record.plan
+
+    def sink(self, settings: RenderSettings, worker: int) -> DatasetSink:
+        """Open the folder for a worker, sharing its lock.
+
+        Raises ``StorageError`` where it is not, or not any more, what it was.
+        """
+        # The main process holds the folder open: a worker that does not find it is told too late.
+        gone = StorageError(
+            f"{self.path} was removed or replaced during the run: put it back, or choose "
+            "another folder"
+        )
+        try:
+            folder = OutputFolder.open(Path(self.path), create=False)
+        except FolderError as error:
+            raise gone from error
+        with ExitStack() as undo:
+            undo.callback(folder.close)
+            if folder.identity != self.identity:
+                raise gone
+            folder.share_worker_lock()
+            undo.pop_all()
+        return DatasetSink(folder, self.record, settings, worker)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +84,15 @@ class DatasetSink:
     record: RunRecord
     settings: RenderSettings
     worker: int
+
+    @property
+    def plan(self) -> Plan:
+        """Which shards there are."""
+        return self.record.plan
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self.folder.close()
 
     def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> DatasetShard:
         """Begin a shard."""
@@ -92,7 +145,7 @@ class DatasetShard:
         self._num_images += len(positions)
         self._watch.batch_done(self._num_images)
 
-    def commit(self) -> Manifest:
+    def commit(self) -> ShardDone:
         """Write the label rows, and publish all of it."""
         sink = self._sink
         fragment = self._fragment()
@@ -105,7 +158,8 @@ class DatasetShard:
             seconds=time.monotonic() - self._begin_s,
             finished_at=time.time(),
         )
-        return commit_shard(sink.folder, self._staged, fragment, origin)
+        manifest = commit_shard(sink.folder, self._staged, fragment, origin)
+        return ShardDone.of(manifest)
 
     def _encoded(self, batch: Batch) -> tuple[list[int], list[FileBytes]]:
         """Encode a batch; return the positions that could be, and their bytes."""
@@ -143,7 +197,7 @@ class DatasetShard:
             height_px=self._height_px[written],
             glyphs=GlyphBoxes.join(self._glyphs, written) if self._glyphs else None,
         )
-        columns = [label.column(drawn) for label in LABELS]
+        columns = [label.column(drawn) for label in labels_of(self._sink.settings)]
         return build_fragment(self._shard, rows, columns, self._skipped())
 
     def _skipped(self) -> list[SkippedRow]:

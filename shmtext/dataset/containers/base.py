@@ -33,7 +33,7 @@ class Room:
     num_bytes: int
 
 
-class ShardSink(Protocol):
+class StagedShard(Protocol):
     """One shard's pictures on their way to disk. Left without ``publish``, nothing remains."""
 
     @property
@@ -79,8 +79,8 @@ class Container(Protocol):
     def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
         """What the column ``file_name`` says of them."""
 
-    def stage(self, folder: OutputFolder, shard: Shard) -> ShardSink:
-        """A sink for a shard's pictures."""
+    def stage(self, folder: OutputFolder, shard: Shard) -> StagedShard:
+        """A stage for a shard's pictures."""
 
     def check(
         self, folder: OutputFolder, shard: Shard, rows: pa.Table, checksums: bool
