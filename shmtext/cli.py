@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -269,11 +270,10 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
 
     from shmtext.engine.renderer import Renderer  # noqa: PLC0415 - see the top
 
-    with (
-        _Screen() as screen,
-        Renderer(run_config, start.workers, start.engine, observer=screen) as renderer,
-    ):
-        summary = renderer.render(out, resume=start.resume)
+    started = asdict(start)
+    held = {name: started.pop(name) for name in ("workers", "engine")}
+    with _Screen() as screen, Renderer(run_config, **held, observer=screen) as renderer:
+        summary = renderer.render(out, **started)
     _print_summary(summary, run_config.output.csv)
     is_all_well = summary.num_images and not summary.num_failed
     return ExitCode.DONE if is_all_well else ExitCode.FAILED_EXAMPLES

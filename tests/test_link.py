@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from shmtext.dataset.plan import Shard
 from shmtext.engine.deaths import Death, Limits
 from shmtext.engine.link import Link
-from shmtext.engine.messages import Release, Report
+from shmtext.engine.messages import Message, Release
 from shmtext.engine.progress import EXAMPLE, HEARTBEAT, IMAGES, NO_EXAMPLE, SLOTS_PER_WORKER
 from shmtext.engine.shards import COMMITTING
 from shmtext.engine.spawn import WorkerProcess
@@ -63,7 +63,7 @@ def peer() -> Iterator[Peer]:
 
 @given(st.lists(st.integers(1, 40), max_size=20))
 def test_lines_are_read_whole_however_they_come(shared_peer: Peer, lengths: list[int]) -> None:
-    reports = [Report("stopped", run, f"number {run}") for run in range(5)]
+    reports = [Message("stopped", run, f"number {run}") for run in range(5)]
     rest, found = b"".join(report.line() for report in reports), []
     for length in [*lengths, len(rest)]:
         part, rest = rest[:length], rest[length:]
@@ -75,7 +75,7 @@ def test_lines_are_read_whole_however_they_come(shared_peer: Peer, lengths: list
 
 
 def test_half_a_line_is_no_sign_of_life_and_a_whole_one_is(peer: Peer) -> None:
-    line = Report("ready").line()
+    line = Message("ready").line()
     peer.say(line[:5])
     list(peer.link.read(7))
     assert peer.link.since_s == 0
@@ -85,10 +85,10 @@ def test_half_a_line_is_no_sign_of_life_and_a_whole_one_is(peer: Peer) -> None:
 
 
 def test_the_end_of_the_pipe_is_the_worker_s_end(peer: Peer) -> None:
-    peer.say(Report("done").line() + b'{"kin')
+    peer.say(Message("done").line() + b'{"kin')
     peer.pipe.close()
 
-    assert [Report("done")] == list(peer.link.read(0))
+    assert [Message("done")] == list(peer.link.read(0))
     assert not peer.link.has_ended
     assert [] == list(peer.link.read(0))
     assert peer.link.has_ended

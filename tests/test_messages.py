@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtext.engine.messages import MAX_ERROR_CHARACTERS, MAX_LINE_BYTES, Kind, Report
+from shmtext.engine.messages import MAX_ERROR_CHARACTERS, MAX_LINE_BYTES, Message, MessageKind
 from shmtext.engine.progress import ShardDone
 
 NUMBERS = st.builds(ShardDone, *[st.integers(0, 2**60)] * 5).map(asdict)
 REPORTS = st.builds(
-    Report,
-    st.sampled_from(get_args(Kind)),
+    Message,
+    st.sampled_from(get_args(MessageKind)),
     st.integers(0, 2**40),
     st.text(max_size=300),
     st.just({}) | NUMBERS,
@@ -26,30 +26,30 @@ REPORTS = st.builds(
 
 
 @given(REPORTS)
-def test_a_report_comes_across_as_it_was(report: Report) -> None:
-    assert report == Report.parse(report.line())
+def test_a_report_comes_across_as_it_was(report: Message) -> None:
+    assert report == Message.parse(report.line())
 
 
 @given(st.text(max_size=5_000))
 def test_a_report_is_one_short_line_whatever_the_error(error: str) -> None:
-    line = Report("bug", error=error).line()
+    line = Message("bug", error=error).line()
 
     assert len(line) <= MAX_LINE_BYTES
     assert line.count(b"\n") == 1
-    assert Report.parse(line).error in (error[:MAX_ERROR_CHARACTERS], "(too long)")
+    assert Message.parse(line).error in (error[:MAX_ERROR_CHARACTERS], "(too long)")
 
 
 def test_a_kind_that_no_worker_knows_is_a_bug() -> None:
-    line = Report("ready").line().replace(b"ready", b"tired")
+    line = Message("ready").line().replace(b"ready", b"tired")
 
     with pytest.raises(RuntimeError, match="nobody knows: tired"):
-        Report.parse(line)
+        Message.parse(line)
 
 
 def test_saying_something_to_nobody_does_no_harm() -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    Report("ready").write(write_end)
+    Message("ready").write(write_end)
     os.close(write_end)
 
 

@@ -17,7 +17,7 @@ from shmtext.corpus.shared import SharedCorpus
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import read_manifest
 from shmtext.dataset.plan import Plan
-from shmtext.engine.messages import Release, Report, Setup, Target
+from shmtext.engine.messages import Message, Release, Setup, Target
 from shmtext.engine.progress import (
     EXAMPLE,
     HEARTBEAT,
@@ -25,8 +25,8 @@ from shmtext.engine.progress import (
     NO_EXAMPLE,
     ON_TRIAL,
     SLOTS_PER_WORKER,
-    Row,
     ShardDone,
+    Slots,
 )
 from shmtext.engine.service import Service
 from shmtext.engine.shards import COMMITTING
@@ -42,9 +42,11 @@ FIRST, SECOND = PLAN.shards()
 class Worker:
     """A service, and the slots that the main process looks at."""
 
-    row: Row = field(default_factory=lambda: np.zeros(SLOTS_PER_WORKER, np.int64))
+    row: Slots = field(default_factory=lambda: np.zeros(SLOTS_PER_WORKER, np.int64))
 
-    def answers(self, *messages: object, ends_with: type[BaseException] = EOFError) -> list[Report]:
+    def answers(
+        self, *messages: object, ends_with: type[BaseException] = EOFError
+    ) -> list[Message]:
         """Send messages; return what was said until it ended, in the way expected."""
         self.row[EXAMPLE] = NO_EXAMPLE
         coming = iter(messages)
@@ -61,7 +63,7 @@ class Worker:
                 service.run(receive)
             service._release()
             os.set_blocking(read_end, False)
-            return [Report.parse(line) for line in (said.read() or b"").splitlines()]
+            return [Message.parse(line) for line in (said.read() or b"").splitlines()]
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def target(out: Path) -> Iterator[Target]:
         yield Target(7, DatasetDestination.of(folder, record_of(len(TEXTS), "png")))
 
 
-def kinds(reports: list[Report]) -> list[str]:
+def kinds(reports: list[Message]) -> list[str]:
     return [report.kind for report in reports]
 
 

@@ -195,7 +195,7 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FixedList:
     """A fixed number of values, such as the two ends of a range."""
 
     kinds: tuple[Kind, ...]
@@ -283,7 +283,7 @@ def kind_of(hint: Any, limits: Limits, parse: Callable[[Any], str] | None, expec
             raise TypeError(f"no setting can be of type {hint}: give each part a name of its own")
         if arguments[1:] == (...,):
             return ListOf(of(arguments[0]), may_be_empty=False)
-        return Row(tuple(map(of, arguments)))
+        return FixedList(tuple(map(of, arguments)))
     if is_dataclass(hint):
         return Part((cast("type", hint),))
     if hint not in scalars:

@@ -28,7 +28,7 @@ from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord, require_record
 from shmtext.errors import DamageError, FolderError
 
-Row = dict[str, Any]
+LabelRow = dict[str, Any]
 """A label row: a value for each column of the run's schema."""
 
 ROWS_AT_ONCE = 1_024
@@ -80,7 +80,7 @@ class StoredRun:
     def __len__(self) -> int:
         return self._table.num_rows
 
-    def row(self, index: int) -> Row:
+    def row(self, index: int) -> LabelRow:
         """The label row of picture ``index``, counted from the end if negative.
 
         Raises ``IndexError`` beyond the last.
@@ -94,7 +94,7 @@ class StoredRun:
         """The encoded picture of ``row(index)``."""
         return self.read_row(self.row(index))
 
-    def read_row(self, row: Row) -> bytes:
+    def read_row(self, row: LabelRow) -> bytes:
         """The encoded picture of a label row; ``DamageError`` if it isn't what was committed."""
         shard = self._shard_of(row)
         with self._turn:
@@ -106,7 +106,7 @@ class StoredRun:
                 self._shard = shard
             return _whole(self._read, row)
 
-    def __iter__(self) -> Iterator[tuple[bytes, Row]]:
+    def __iter__(self) -> Iterator[tuple[bytes, LabelRow]]:
         """All encoded pictures with their rows, in order.
 
         Holds some thousand rows, and the container of one shard.
@@ -121,7 +121,7 @@ class StoredRun:
                     read = of_shard.enter_context(opened)
                 yield _whole(read, row), row
 
-    def _shard_of(self, row: Row) -> Shard:
+    def _shard_of(self, row: LabelRow) -> Shard:
         plan = self.record.plan
         index: int = row["example_index"]
         if not 0 <= index < plan.num_examples:
@@ -156,7 +156,7 @@ class _LabelTable:
         self._starts = list(accumulate(lengths, initial=0))
         self.num_rows: int = self._starts.pop()
         self._held: OrderedDict[int, pa.Table] = OrderedDict()
-        """Row groups, the one used longest ago first."""
+        """LabelRow groups, the one used longest ago first."""
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +170,7 @@ class _LabelTable:
         self._held.clear()
         self._resources.close()
 
-    def row(self, index: int) -> Row:
+    def row(self, index: int) -> LabelRow:
         group = bisect_right(self._starts, index) - 1
         table = self._held.pop(group, None)
         if table is None:
@@ -181,10 +181,10 @@ class _LabelTable:
             while self._held and table.nbytes + self._num_held_bytes > MAX_HELD_BYTES:
                 self._held.popitem(last=False)
         self._held[group] = table
-        row: Row = table.slice(index - self._starts[group], 1).to_pylist()[0]
+        row: LabelRow = table.slice(index - self._starts[group], 1).to_pylist()[0]
         return row
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[LabelRow]:
         try:
             for batch in self._file.iter_batches(ROWS_AT_ONCE, use_threads=False):
                 yield from batch.to_pylist()
@@ -210,7 +210,7 @@ def _finished(folder: OutputFolder) -> MergeResult:
     return success
 
 
-def _whole(read: Callable[[str], bytes], row: Row) -> bytes:
+def _whole(read: Callable[[str], bytes], row: LabelRow) -> bytes:
     name: str = row["file_name"]
     try:
         data = read(name)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from shmtext.dataset.plan import Shard
 from shmtext.engine.deaths import Death, Limits
-from shmtext.engine.messages import Release, Report
-from shmtext.engine.progress import EXAMPLE, HEARTBEAT, IMAGES, NO_EXAMPLE, ON_TRIAL, Row
+from shmtext.engine.messages import Message, Release
+from shmtext.engine.progress import EXAMPLE, HEARTBEAT, IMAGES, NO_EXAMPLE, ON_TRIAL, Slots
 from shmtext.engine.spawn import WorkerProcess
 from shmtext.engine.task import Task
 
@@ -25,7 +25,7 @@ class Link:
 
     number: int
     process: WorkerProcess
-    row: Row
+    row: Slots
     """Its slots in shared memory."""
     since_s: float
     """When it was started, or last seen to move."""
@@ -72,7 +72,7 @@ class Link:
         self.owes_release = self.is_set_up
         self.process.send(Release())
 
-    def read(self, now_s: float) -> Iterator[Report]:
+    def read(self, now_s: float) -> Iterator[Message]:
         """Take whole lines of what it has written, and never wait for the rest of one."""
         try:
             data = os.read(self.process.pipe.fileno(), 1 << 16)
@@ -82,7 +82,7 @@ class Link:
         *lines, self._unread = (self._unread + data).split(b"\n")
         if lines:
             self.since_s = now_s
-        yield from map(Report.parse, lines)
+        yield from map(Message.parse, lines)
 
     def look(self, now_s: float, *, has_moved: bool) -> None:
         """See whether it moves; ``has_moved``: take it for granted."""

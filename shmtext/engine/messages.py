@@ -2,7 +2,7 @@
 
 To a worker go Python objects: its ``Place``, its ``Setup``, for each run a ``Target`` and in the
 end a ``Release``, and tasks of two integers; a ``Task`` for a shard that has ended
-workers. Back go ``Report``s, each a line of JSON that is written at once, so that a worker stopped
+workers. Back go ``Message``s, each a line of JSON that is written at once, so that a worker stopped
 at any moment never leaves half a message for the main process to wait on. What is said of a run
 bears its number: a worker may be late, and the main process at the next run already.
 
@@ -28,7 +28,7 @@ MAX_LINE_BYTES = 4_000
 """Below 4,096: Linux writes so much to a pipe whole or not at all."""
 MAX_ERROR_CHARACTERS = 1_000
 
-Kind = Literal[
+MessageKind = Literal[
     "ready",  # it has its libraries
     "set up",  # it has corpus and fonts
     "released",  # it has let go of a run's folder
@@ -73,10 +73,10 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Message:
     """What a worker says."""
 
-    kind: Kind
+    kind: MessageKind
     run: int = 0
     """That it is said for; 0: none."""
     error: str = ""
@@ -88,7 +88,7 @@ class Report:
         """Read a line. Raises ``RuntimeError`` for one that no worker of this version writes."""
         fields = json.loads(line)
         kind, run, error = fields.pop("kind"), fields.pop("run"), fields.pop("error")
-        if kind not in get_args(Kind):
+        if kind not in get_args(MessageKind):
             raise RuntimeError(f"a worker said what nobody knows: {kind}")
         return cls(kind, run, error, fields)
 

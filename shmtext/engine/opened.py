@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.dataset.reading import Row, StoredRun
+from shmtext.dataset.reading import LabelRow, StoredRun
 from shmtext.engine.redraw import Redrawing
 from shmtext.errors import DamageError
 
@@ -27,7 +27,7 @@ class StoredExample(NamedTuple):
 
     picture: NDArray[np.uint8]
     """Shape ``(height, width)``, or ``(height, width, 3)`` of red, green, blue."""
-    row: Row
+    row: LabelRow
     """A value for each column of the label table."""
 
 
@@ -74,7 +74,7 @@ class OpenedRun:
         for data, row in self._stored:
             yield StoredExample(_decoded(data, row), row)
 
-    def row(self, index: int) -> Row:
+    def row(self, index: int) -> LabelRow:
         """The label row of picture ``index`` alone."""
         return self._stored.row(index)
 
@@ -111,7 +111,7 @@ def open_run(
     return OpenedRun(out, fonts)
 
 
-def _decoded(data: bytes, row: Row) -> NDArray[np.uint8]:
+def _decoded(data: bytes, row: LabelRow) -> NDArray[np.uint8]:
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None:
         # Its checksum was right: it was written so.

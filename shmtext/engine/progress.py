@@ -27,15 +27,15 @@ SLOTS_PER_WORKER = 8
 
 NO_EXAMPLE = -1
 
-Row = NDArray[np.int64]
+Slots = NDArray[np.int64]
 
 
-def rows(slots: Row, num_workers: int) -> Row:
+def rows(slots: Slots, num_workers: int) -> Slots:
     """Arrange a segment's slots as one row a worker, shape ``(num_workers, 8)``."""
     return slots[: num_workers * SLOTS_PER_WORKER].reshape(num_workers, SLOTS_PER_WORKER)
 
 
-def marker(row: Row) -> Callable[[int], None]:
+def marker(row: Slots) -> Callable[[int], None]:
     """Return the function that a worker calls with each example before it draws it."""
     # Item assignment on a cast memoryview takes a third of what it takes on an array.
     slots = memoryview(row)

@@ -15,7 +15,7 @@ from pathlib import Path
 from shmtext.canonical import differences
 from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.folder import FileBytes
-from shmtext.dataset.reading import Row
+from shmtext.dataset.reading import LabelRow
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, trust
 from shmtext.draw.pictures import PictureMaker
@@ -55,7 +55,7 @@ class Redrawing:
         settings = RenderSettings.of(replace(config, style=style), chosen)
         return cls(PictureMaker(settings))
 
-    def draw(self, row: Row) -> FileBytes:
+    def draw(self, row: LabelRow) -> FileBytes:
         """The encoded picture of a label row's example."""
         text = pack_texts([row["text"]])
         with without_ipp():

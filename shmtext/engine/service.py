@@ -1,6 +1,6 @@
 """What a worker does: set up once, aim at a run's folder, then shard after shard, until its end.
 
-Every answer is a ``Report``. A shard that can't be committed is one, and the worker waits for what
+Every answer is a ``Message``. A shard that can't be committed is one, and the worker waits for what
 comes next; after an example that raised, or a failure that no other worker would be spared, the
 worker ends. How it started is ``worker.py``'s.
 """
@@ -17,14 +17,14 @@ from shmtext.corpus.shared import attach_corpus, attach_slots
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine.example import render_example
 from shmtext.engine.libraries import adapt_libraries
-from shmtext.engine.messages import Kind, Place, Release, Report, Setup, Target
+from shmtext.engine.messages import Message, MessageKind, Place, Release, Setup, Target
 from shmtext.engine.progress import (
     EXAMPLE,
     HEARTBEAT,
     IMAGES,
     NO_EXAMPLE,
     ON_TRIAL,
-    Row,
+    Slots,
     marker,
     rows,
 )
@@ -46,7 +46,7 @@ def start_service(fd: int, place: Place) -> Service:
 class Service:
     """A worker's state between messages, from the first, a ``Setup``, on."""
 
-    def __init__(self, fd: int, worker: int, row: Row) -> None:
+    def __init__(self, fd: int, worker: int, row: Slots) -> None:
         self._fd = fd
         self._worker = worker
         self._row = row
@@ -147,5 +147,7 @@ class Service:
         self._row[HEARTBEAT] += 1
         self._row[IMAGES] = num_images
 
-    def _say(self, kind: Kind, error: str = "", numbers: Mapping[str, int] | None = None) -> None:
-        Report(kind, self._run, error, numbers or {}).write(self._fd)
+    def _say(
+        self, kind: MessageKind, error: str = "", numbers: Mapping[str, int] | None = None
+    ) -> None:
+        Message(kind, self._run, error, numbers or {}).write(self._fd)

@@ -23,7 +23,7 @@ from shmtext.dataset.plan import Shard
 from shmtext.engine.deaths import Deaths, FailedStarts, Limits
 from shmtext.engine.link import Link
 from shmtext.engine.machine import default_num_workers
-from shmtext.engine.messages import Place, Report, Setup, Target
+from shmtext.engine.messages import Message, Place, Setup, Target
 from shmtext.engine.progress import EXAMPLE, NO_EXAMPLE, SLOTS_PER_WORKER, ShardDone, rows
 from shmtext.engine.shards import Destination
 from shmtext.engine.spawn import WorkerProcess
@@ -225,7 +225,7 @@ class Workers:
                 self._drop([link])
                 yield link
 
-    def _take(self, link: Link, report: Report) -> Iterator[ShardDone | StorageError]:
+    def _take(self, link: Link, report: Message) -> Iterator[ShardDone | StorageError]:
         """Take what a worker says. What it says of an earlier run changes nothing any more."""
         is_current = self._target is not None and report.run == self._target.run
         match report.kind:

@@ -13,7 +13,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from shmtext.engine.messages import Report
+from shmtext.engine.messages import Message
 from shmtext.errors import ShmtextError, WorkersError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _start(pipe: Connection) -> Service:
     except Exception as error:
         # The process boundary: imports fail in many ways, each of them must be told.
         kind = "" if isinstance(error, ShmtextError) else f"{type(error).__name__}: "
-        Report("start-up", error=f"{kind}{error}").write(pipe.fileno())
+        Message("start-up", error=f"{kind}{error}").write(pipe.fileno())
         raise SystemExit(1) from None
 
 
