@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.opened import OpenedRun, StoredExample
-    from shmtext.engine.opened import open_run as open
+    from shmtext.engine.opened import open as open  # of no ``import *``: that would hide Python's
     from shmtext.engine.renderer import Renderer, render
     from shmtext.engine.run import RunSummary
     from shmtext.errors import ShmtextError
@@ -30,10 +30,10 @@ _HOMES = {
     "RunSummary": "engine.run",
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     **dict.fromkeys(("OpenedRun", "StoredExample"), "engine.opened"),
-    "open": "engine.opened:open_run",
+    "open": "engine.opened",
     "ShmtextError": "errors",
 }
-"""Where each public name is, and after a colon what it is called there, if otherwise."""
+"""Where each public name is."""
 
 __all__ = [
     "BalancedText",
@@ -47,7 +47,6 @@ __all__ = [
     "StoredExample",
     "Style",
     "TextFile",
-    "open",
     "render",
     "run_status",
     "verify",
@@ -57,8 +56,7 @@ __all__ = [
 def _import(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
-    home, _, name_there = _HOMES[name].partition(":")
-    value = getattr(import_module(f"shmtext.{home}"), name_there or name)
+    value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
@@ -68,4 +66,4 @@ if not TYPE_CHECKING:  # to a type checker every name, whatever it is, would be 
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_HOMES})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import zlib
 from collections.abc import Iterator
@@ -164,4 +165,5 @@ def power_cut(at: int) -> Iterator[list[int]]:
 
 
 def open_fds() -> set[str]:
+    gc.collect()  # of what other tests left: it would be closed at any moment
     return set(os.listdir("/proc/self/fd"))

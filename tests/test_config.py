@@ -580,3 +580,23 @@ def test_what_is_hashed_differently_differs() -> None:
 def test_configs_that_say_the_same_are_equal() -> None:
     assert RunConfig(style=Style(font_colors=["#000"])) == RunConfig()
     assert replace(RunConfig(), seed=1) != RunConfig()
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("a." * 3_000 + "a = 1", "nested too deeply"),
+        ("font_colors = [0x" + "f" * 5_000 + "]", "font_colors: .*thousands of digits"),
+        ('background_colors = "png"', "background_colors: a colour must be .*got 'png'"),
+        ("[corpus]\nseed = 7", r"'corpus\.seed' \(did you mean seed\?\)"),
+        ("[output]\nworkers = 7", r"'output\.workers' \(did you mean start\.workers\?\)"),
+        ("font_sizes = { 24 = 1 }", "font_sizes must be a list, got"),
+    ],
+    ids=["dotted", "digits", "colour", "no table", "other table", "table for a list"],
+)
+def test_odd_tables_are_refused_by_name(tmp_path: Path, toml: str, message: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(toml)
+    with pytest.raises(ConfigError, match=message) as refusal:
+        config_from_options(load_toml(path))
+    assert "\n" not in str(refusal.value)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import ITALIC, SANS, picture_maker
 
+import shmtext
 from shmtext import RunConfig, Style, render, verify
 from shmtext.columns import ColumnSpec
 from shmtext.corpus.ragged import pack_texts
@@ -15,7 +16,6 @@ from shmtext.draw import labels
 from shmtext.draw.batch import GlyphBoxes
 from shmtext.draw.labels import LABELS, Drawn, Label, Lists
 from shmtext.draw.pictures import PictureMaker
-from shmtext.engine.opened import open_run
 
 TEXTS = ["ab", "a b", "b", "abc", "i"] * 20
 
@@ -114,7 +114,7 @@ def test_a_run_has_the_columns_that_its_settings_ask_for(
         config = RunConfig(seed=seed, max_images=200, style=Style(font_sizes=(12, 20)))
         render(config, out, 2, engine)  # type: ignore[arg-type]
         assert verify(out, checksums=True).whole
-        with open_run(out) as run:
+        with shmtext.open(out) as run:
             for _, row in run:
                 assert (seed == 1) == ("boxes" in row)
                 num_boxes = len(row.get("boxes", row["text"].replace(" ", "")))

@@ -103,7 +103,7 @@ def test_inline_tables_are_tables(tmp_path: Path) -> None:
             "[look.scan.noise] levels must be a whole number, 1 to 255, got 256",
         ),
         ("[look.scan]\nstains = []", "[look.scan] stains must hold at least one value, got none"),
-        ("[look.scan]\nstains = ['blu']", "[look.scan] a colour must be"),
+        ("[look.scan]\nstains = ['blu']", "[look.scan] stains: a colour must be"),
         ("[look.scan]\npapers = [1]", "[look.scan] papers must be a path without NUL, got 1"),
         (
             "[look.scan.edge]\nkind = 'Ink'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from PIL import Image
 
 import shmtext
-from shmtext import BalancedText, Output, RunConfig, Style
+from shmtext import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.draw.faces import bundled_fonts
+from shmtext.draw.texts import MAX_CHARACTERS
 from shmtext.engine import redraw
 
 COLORS = {"font_colors": ("#ff0000", "#0000a0"), "background_colors": ("#ffffff",)}
@@ -132,3 +134,76 @@ def test_an_interrupted_run_is_to_be_finished_first(tmp_path: Path) -> None:
     (tmp_path / "_SUCCESS.json").unlink()
     with pytest.raises(shmtext.ShmtextError, match="is not finished"):
         shmtext.open(tmp_path)
+
+
+def test_fonts_are_known_by_their_content_and_keep_the_run_s_order(tmp_path: Path) -> None:
+    sources = sorted(bundled_fonts().glob("*.ttf"))[:3]
+    names = {"before": ("a.ttf", "b.ttf", "c.ttf"), "after": ("z.ttf", "c.ttf", "a.ttf")}
+    for folder, files in names.items():
+        (tmp_path / folder).mkdir()
+        for name, source in zip(files, sources, strict=True):
+            (tmp_path / folder / name).write_bytes(source.read_bytes())
+    render(tmp_path / "out", "png", Style(fonts=(tmp_path / "before",)))
+    for fonts in (tmp_path / "after", str(tmp_path / "after"), [tmp_path / "after"], ()):
+        with shmtext.open(tmp_path / "out", fonts) as run:
+            for index, (picture, _) in enumerate(run):
+                assert np.array_equal(picture, run.render(index))
+
+
+def test_a_label_that_wrapping_made_longer_than_any_text_is_drawn_again(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("a" * MAX_CHARACTERS + "\n")
+    config = RunConfig(
+        corpus=TextFile(tmp_path / "texts.txt"),
+        style=Style(max_chars_per_line=100, font_sizes=(8,)),
+    )
+    shmtext.render(config, tmp_path / "out")
+    with shmtext.open(tmp_path / "out") as run:
+        picture, row = run[0]
+
+        assert len(row["text"]) > MAX_CHARACTERS
+        assert np.array_equal(picture, run.render(0))
+
+
+def test_what_is_not_drawn_as_it_was_is_never_given_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render(tmp_path, "png", Style())
+    monkeypatch.setattr(redraw, "crc32", lambda _data: 0)
+    with (
+        shmtext.open(tmp_path) as run,
+        pytest.raises(shmtext.ShmtextError, match="example 0 is not drawn as it was"),
+    ):
+        run.render(0)
+
+
+def test_any_whole_number_is_an_index_and_nothing_else(tmp_path: Path) -> None:
+    shmtext.render(RunConfig(max_images=300), tmp_path, engine="serial")
+    with shmtext.open(tmp_path) as run:
+        assert run.row(3) == run.row(np.uint8(3)) == run.row(np.int64(3))
+        assert run.row(-1) == run.row(np.int8(-1))
+        for wrong in (slice(2), None, "1", 1.0):
+            with pytest.raises(TypeError):
+                run[wrong]  # type: ignore[index]
+
+
+def test_a_run_that_was_closed_says_so(tmp_path: Path) -> None:
+    render(tmp_path, "png", Style())
+    run = shmtext.open(tmp_path)
+    under_way = iter(run)
+    next(under_way)
+    run.close()
+    for read in (lambda: run[0], lambda: run.read(0), lambda: list(run), lambda: next(under_way)):
+        with pytest.raises(shmtext.ShmtextError, match="was closed: open it again"):
+            read()
+
+
+def test_a_child_forked_while_a_thread_reads_and_draws_can_do_both(tmp_path: Path) -> None:
+    render(tmp_path, "png", Style())
+    with shmtext.open(tmp_path) as run:
+        run.render(0)
+        with run._turn, run._stored._turn:
+            pid = os.fork()
+            if pid == 0:
+                same = np.array_equal(run[1].picture, run.render(1))
+                os._exit(0 if same else 1)
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -20,21 +20,24 @@ def parse_color(color: str) -> str:
     """
     from PIL import ImageColor  # noqa: PLC0415 - see the top
 
-    parts = str(color).split(",")
+    try:
+        text = str(color)
+    except ValueError:  # Python spells out no number of more than 4,300 digits
+        text = "a number of thousands of digits"
+    parts = text.split(",")
     if len(parts) == 3 and all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
         channels = tuple(int(part) for part in parts)
         known = max(channels) <= 255
     else:
         try:
-            channels = ImageColor.getrgb(str(color).strip())
+            channels = ImageColor.getrgb(text.strip())
         except ValueError:
             known = False
         else:
             known = len(channels) == 3 and all(0 <= channel <= 255 for channel in channels)
     if not known:
-        raise ConfigError(
-            f"a colour must be '#rrggbb', a CSS name or 'r,g,b' (0-255), got {color!r}"
-        )
+        found = repr(color) if text == color else text
+        raise ConfigError(f"a colour must be '#rrggbb', a CSS name or 'r,g,b' (0-255), got {found}")
     return "#{:02x}{:02x}{:02x}".format(*channels)
 
 

@@ -7,7 +7,7 @@ value came from. ``kind_of`` reads the kind off a field's type; ``fields.py`` do
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, is_dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -97,7 +97,7 @@ class Whole:
 
     def schema(self) -> Schema:
         """An integer with its bounds."""
-        return {"type": "integer", **self.limits.schema()}
+        return {"type": "integer", "minimum": -MOST, "maximum": MOST, **self.limits.schema()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class FilePath:
 
     def schema(self) -> Schema:
         """A string that is not empty."""
-        return {"type": "string", "minLength": 1}
+        return {"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +164,12 @@ class Parsed:
 
     parse: Callable[[Any], str]
 
-    def take(self, name: str, value: object) -> str:  # noqa: ARG002 - the grammar has a name
+    def take(self, name: str, value: object) -> str:
         """What ``parse`` makes of it."""
-        return self.parse(value)
+        try:
+            return self.parse(value)
+        except ConfigError as error:
+            raise ConfigError(f"{name}: {error}") from error
 
     def schema(self) -> Schema:
         """A string; what it may hold stands in the description."""
@@ -318,6 +321,8 @@ def shown(value: object) -> str:
 def _items(name: str, value: object) -> list[Any]:
     if isinstance(value, (str, Integral, Path)):
         return [value]
+    if isinstance(value, Mapping):
+        raise refusal(name, "a list", value)
     try:
         return list(cast("Iterable[Any]", value))
     except TypeError:

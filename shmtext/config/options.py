@@ -83,13 +83,15 @@ def _options_in(table: str, part: Part) -> Iterator[Option]:
                 yield Option(each.called, table, each)
 
 
-def unknown_option(name: str, known: Sequence[str], meant: Sequence[str] = ()) -> ConfigError:
+def unknown_option(
+    name: str, known: Sequence[str], others: Sequence[str] = (), meant: str = ""
+) -> ConfigError:
     """The error of a name that is not known: with the nearest one, and all that are known.
 
-    ``meant`` are names elsewhere that may have been meant, too.
+    ``others`` are names elsewhere that may have been meant, too; ``meant`` is the one that was.
     """
     import difflib  # noqa: PLC0415 - it compiles patterns
 
-    nearest = difflib.get_close_matches(name, (*known, *meant), 1)
+    nearest = [meant] if meant else difflib.get_close_matches(name, (*known, *others), 1)
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
     return ConfigError(f"unknown option {name!r}{hint}; known are: {', '.join(known)}")

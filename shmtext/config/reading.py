@@ -106,7 +106,10 @@ def load_toml(path: Path, root: type[RunConfig] = RunConfig) -> Table:
         raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
     except ValueError as error:
         raise ConfigError(f"{path} holds a number that is too large ({error})") from error
-    options = flat_options(table, root, str(path))
+    try:
+        options = flat_options(table, root, str(path))
+    except RecursionError as error:  # of dotted keys, which are no nesting to the parser
+        raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
     known = {**config_options(root), **start_options()}
     return {
         name: _rebased(value, known[name].setting.kind, path.parent) if name in known else value
@@ -138,9 +141,10 @@ def flat_options(
                     f"{source} sets {key} twice, in a table and outside: keep one of them"
                 )
             if name in tables and (key not in known or known[key].table != name):
+                elsewhere = _path_of(known[key]) if key in known else ""
                 here = [f"{name}.{each}" for each, option in known.items() if option.table == name]
                 there = [_path_of(option) for option in known.values()]
-                raise unknown_option(f"{name}.{key}", here, there)
+                raise unknown_option(f"{name}.{key}", here, there, elsewhere)
             flat[key] = each
     return flat
 

@@ -35,6 +35,7 @@ _END_OF_TIME_S = 1e12
 """No time is so late; infinity, NaN and integers that no float holds fail the comparison, too."""
 MANIFEST_VERSION = 1
 OTHER_SETTINGS = "is of a run with other settings"
+NOBODYS = "is the manifest of no shard of this run: remove it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,21 +204,19 @@ def committed_shards(
         for name in names:
             path = f"{FRAGMENTS}/{name}"
             index = _shard_number(name, plan)
-            if index is None:
-                damages.append(
-                    Damage(None, path, "is the manifest of no shard of this run: remove it")
-                )
-                continue
             try:
                 manifest = parse_manifest(read_at(fragments_fd, name), path)
             except FileNotFoundError:  # a live run is redoing this shard
                 continue
             except DamageError as error:
-                damages.append(Damage(index, path, str(error).removeprefix(f"{path} ")))
-                continue
-            wrong = _not_of(manifest, plan.shard(index), fingerprint)
-            if wrong:
+                wrong = str(error).removeprefix(f"{path} ") if index is not None else NOBODYS
                 damages.append(Damage(index, path, wrong))
+                continue
+            if index is None:
+                is_ours = manifest.fingerprint == fingerprint
+                damages.append(Damage(None, path, NOBODYS if is_ours else OTHER_SETTINGS))
+            elif wrong_or_none := _not_of(manifest, plan.shard(index), fingerprint):
+                damages.append(Damage(index, path, wrong_or_none))
             else:
                 manifests[index] = manifest
     return manifests, damages
@@ -293,10 +292,10 @@ def _shard_number(name: str, plan: Plan) -> int | None:
 
 def _not_of(manifest: Manifest, shard: Shard, fingerprint: str) -> str | None:
     """Say what keeps a manifest from being that of ``shard``."""
+    if manifest.fingerprint != fingerprint:
+        return OTHER_SETTINGS  # whatever shard of that run it may be
     found = (manifest.shard, manifest.start, manifest.stop)
     wanted = (shard.index, shard.start, shard.stop)
     if found != wanted:
         return f"is of shard {found[0]} ({found[1]} to {found[2]}), expected {wanted}"
-    if manifest.fingerprint != fingerprint:
-        return OTHER_SETTINGS
     return None

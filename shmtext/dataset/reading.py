@@ -7,6 +7,7 @@ are not what was committed are damage.
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 import zlib
@@ -38,6 +39,24 @@ MAX_HELD_BYTES = 128 * 2**20
 _MEND = "run `shmtext verify OUT --checksums`, then the command that rendered it"
 
 
+class Turn:
+    """A lock that a forked child has anew: its copy may be held, by a thread that is not there."""
+
+    def __init__(self) -> None:
+        self._renew()
+
+    def _renew(self) -> None:
+        self._lock, self.owner_pid = threading.Lock(), os.getpid()
+
+    def __enter__(self) -> None:
+        if self.owner_pid != os.getpid():
+            self._renew()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class StoredRun:
     """The pictures of a finished run, in example order. A context manager.
 
@@ -48,7 +67,8 @@ class StoredRun:
     def __init__(self, out: str | os.PathLike[str]) -> None:
         """Raise ``FolderError`` where no finished run is, ``DamageError`` where it is not whole."""
         self.path = Path(os.path.abspath(folder_path(out)))
-        self._turn = threading.Lock()
+        self._turn = Turn()
+        self._is_closed = False
         self._shard: Shard | None = None
         """Whose container is open in ``_of_shard``."""
         with ExitStack() as stack:
@@ -64,7 +84,12 @@ class StoredRun:
 
     def close(self) -> None:
         """Let go of the folder's files. May be called twice."""
+        self._is_closed = True
         self._resources.close()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise FolderError(f"the run in {self.path} was closed: open it again to read it")
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +110,10 @@ class StoredRun:
 
         Raises ``IndexError`` beyond the last.
         """
+        index = operator.index(index)  # of small integers of NumPy, too
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self.path} holds {len(self)} pictures, got index {index}")
+        self._check_open()
         with self._turn:
             return self._table.row(index % len(self))
 
@@ -97,6 +124,7 @@ class StoredRun:
     def read_row(self, row: LabelRow) -> bytes:
         """The encoded picture of a label row; ``DamageError`` if it isn't what was committed."""
         shard = self._shard_of(row)
+        self._check_open()
         with self._turn:
             if self._shard != shard or self._read is None:
                 self._of_shard.close()
@@ -112,9 +140,11 @@ class StoredRun:
         Holds some thousand rows, and the container of one shard.
         """
         shard: Shard | None = None
+        self._check_open()
         with ExitStack() as of_shard:
             read: Callable[[str], bytes]
             for row in self._table.rows():
+                self._check_open()
                 if shard != (shard := self._shard_of(row)):
                     of_shard.close()
                     opened = self.record.container.opened(self._folder, shard)

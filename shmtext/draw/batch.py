@@ -43,6 +43,9 @@ class GlyphBoxes:
 
         Every one of ``positions`` must be a part's.
         """
+        if not parts:
+            none = np.zeros(0, np.int64)
+            return cls(np.zeros(1, np.int64), none, np.zeros((0, 4, 2), np.float32))
         found = np.concatenate([part_positions for part_positions, _ in parts])
         count = np.concatenate([np.diff(boxes.seams) for _, boxes in parts])
         order = np.argsort(found)

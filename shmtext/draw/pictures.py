@@ -24,7 +24,13 @@ from shmtext.draw.limits import fits, why_unfit
 from shmtext.draw.plain import PlainDrawer
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.strip import Strip
-from shmtext.draw.texts import ShardTexts, Skip, decode_texts, style_texts
+from shmtext.draw.texts import (
+    MAX_LABEL_CHARACTERS,
+    ShardTexts,
+    Skip,
+    decode_texts,
+    style_texts,
+)
 
 Mark = Callable[[int | None], None]
 """Told a text's position in its shard before anything that could crash on it, and None when that
@@ -55,6 +61,11 @@ class PictureMaker:
         if self._composer.is_over_wide:
             self._start_over()
         decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
+        return style_texts(decoded, start, self.settings, self._table, can_shape=self._can_shape)
+
+    def prepare_labels(self, labels: RaggedTexts, start: int) -> ShardTexts:
+        """Likewise, of texts that were drawn before: every line stands where it was wrapped."""
+        decoded = decode_texts(labels, None, MAX_LABEL_CHARACTERS)
         return style_texts(decoded, start, self.settings, self._table, can_shape=self._can_shape)
 
     def draw(self, shard: ShardTexts, mark: Mark) -> Iterator[Batch]:

@@ -24,6 +24,9 @@ from shmtext.draw.style import Styles, draw_styles
 MAX_CHARACTERS = 10_000
 """Characters of an example; longer ones are skipped. A page of print has about 3,000."""
 
+MAX_LABEL_CHARACTERS = 2**31
+"""Of a label, which may be longer than its text: no bound of its own."""
+
 MAX_NAMED = 5
 """Characters that a reason names; the rest are counted."""
 
@@ -82,13 +85,15 @@ class DecodedTexts:
     lines: Lines
     is_wrapped: bool
     is_short: NDArray[np.bool_]
-    """Whether a text has at most ``MAX_CHARACTERS``; others have no lines here."""
+    """Whether a text has not too many characters; others have no lines here."""
 
 
-def decode_texts(texts: RaggedTexts, max_chars_per_line: int | None) -> DecodedTexts:
+def decode_texts(
+    texts: RaggedTexts, max_chars_per_line: int | None, at_most: int = MAX_CHARACTERS
+) -> DecodedTexts:
     """Decode texts and break them into lines: wrapped, or at their newlines alone."""
     codes, text_seams = _code_points(texts)
-    is_short: NDArray[np.bool_] = np.diff(text_seams) <= MAX_CHARACTERS
+    is_short: NDArray[np.bool_] = np.diff(text_seams) <= at_most
     if not is_short.all():
         codes, text_seams = _without(codes, text_seams, ~is_short)
     if max_chars_per_line is None:

@@ -6,9 +6,7 @@ What lies where is ``dataset/reading.py``'s to know; here bytes become pixels.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -17,9 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.dataset.reading import LabelRow, StoredRun
+from shmtext.dataset.reading import LabelRow, StoredRun, Turn
 from shmtext.engine.redraw import Redrawing
 from shmtext.errors import DamageError
+
+AnyPath = str | os.PathLike[str]
 
 
 class StoredExample(NamedTuple):
@@ -38,14 +38,16 @@ class OpenedRun:
     example a picture is of. Can be pickled, and handed to the workers of a data loader.
     """
 
-    def __init__(
-        self, out: str | os.PathLike[str], fonts: Sequence[str | os.PathLike[str]] = ()
-    ) -> None:
+    def __init__(self, out: AnyPath, fonts: AnyPath | Sequence[AnyPath] = ()) -> None:
         self._stored = StoredRun(out)
-        self._fonts = fonts
-        self._turn = threading.Lock()
+        given = [fonts] if isinstance(fonts, (str, os.PathLike)) else fonts
+        # Absolute: whoever a pickled copy is handed to may work elsewhere.
+        self._fonts = tuple(Path(os.path.abspath(font)) for font in given)
+        self._turn = Turn()
+        self._redrawing_by: dict[int, Redrawing] = {}
+        """By process: a forked child's copy may be in the middle of a drawing."""
 
-    def __reduce__(self) -> tuple[type[OpenedRun], tuple[Path, Sequence[str | os.PathLike[str]]]]:
+    def __reduce__(self) -> tuple[type[OpenedRun], tuple[Path, tuple[Path, ...]]]:
         return type(self), (self._stored.path, self._fonts)
 
     def close(self) -> None:
@@ -91,16 +93,13 @@ class OpenedRun:
         """
         row = self._stored.row(index)
         with self._turn:
-            return _decoded(bytes(self._redrawing.draw(row)), row)
+            if os.getpid() not in self._redrawing_by:
+                redrawing = Redrawing.of(self._stored.record, self._fonts)
+                self._redrawing_by = {os.getpid(): redrawing}
+            return _decoded(self._redrawing_by[os.getpid()].draw(row), row)
 
-    @cached_property
-    def _redrawing(self) -> Redrawing:
-        return Redrawing.of(self._stored.record, self._fonts)
 
-
-def open_run(
-    out: str | os.PathLike[str], fonts: Sequence[str | os.PathLike[str]] = ()
-) -> OpenedRun:
+def open(out: AnyPath, fonts: AnyPath | Sequence[AnyPath] = ()) -> OpenedRun:
     """Open the finished run in the folder ``out`` for reading.
 
     ``fonts``, files and folders, are for ``render`` alone: those the run was made with, if they are

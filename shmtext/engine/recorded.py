@@ -33,6 +33,8 @@ def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
     if SUCCESS in names:  # no part of the identity, but the folder shows it
         config = replace(config, output=replace(config.output, csv=CSV in names))
     unknown: dict[str, str] = {}
+    if SUCCESS not in names:
+        unknown["csv"] = "whether there will be a labels.csv is known when the run has finished"
     fonts = identity.get("fonts", {})
     if fonts != _bundled_digests():
         found = ", ".join(map(repr, sorted(fonts)))

@@ -6,7 +6,6 @@ given. Where a picture is stored, and what it looked like, is not known here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,9 +13,9 @@ from pathlib import Path
 
 from shmtext.canonical import differences
 from shmtext.corpus.ragged import pack_texts
-from shmtext.dataset.folder import FileBytes
 from shmtext.dataset.reading import LabelRow
 from shmtext.dataset.record import RunRecord
+from shmtext.draw.encode import crc32
 from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, trust
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
@@ -24,7 +23,7 @@ from shmtext.engine.example import render_example
 from shmtext.engine.identity import config_of, versions_of
 from shmtext.engine.libraries import without_ipp
 from shmtext.engine.probe import try_out
-from shmtext.errors import FolderError, FontError
+from shmtext.errors import DamageError, FolderError, FontError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +33,7 @@ class Redrawing:
     maker: PictureMaker
 
     @classmethod
-    def of(cls, record: RunRecord, fonts: Sequence[str | os.PathLike[str]]) -> Redrawing:
+    def of(cls, record: RunRecord, fonts: Sequence[Path]) -> Redrawing:
         """Find the run's fonts among ``fonts``, or among those that come with the package.
 
         Raises ``FontError`` where one is missing, and ``FolderError`` where this machine has other
@@ -47,25 +46,21 @@ class Redrawing:
                 f"the run was made with other versions ({'; '.join(changed)}): its examples would "
                 "not be drawn as they were; install those versions to draw them again"
             )
-        # Of a label row, every line stands already where it was wrapped.
-        style = replace(config.style, max_chars_per_line=None)
-        chosen = _chosen_fonts(
-            record.identity["fonts"], [Path(font) for font in fonts], style.font_sizes
-        )
-        settings = RenderSettings.of(replace(config, style=style), chosen)
-        return cls(PictureMaker(settings))
+        chosen = _chosen_fonts(record.identity["fonts"], fonts, config.style.font_sizes)
+        return cls(PictureMaker(RenderSettings.of(config, chosen)))
 
-    def draw(self, row: LabelRow) -> FileBytes:
-        """The encoded picture of a label row's example."""
-        text = pack_texts([row["text"]])
+    def draw(self, row: LabelRow) -> bytes:
+        """The encoded picture of a label row's example; ``DamageError`` if it isn't what it was."""
+        example: int = row["example_index"]
         with without_ipp():
-            data = render_example(self.maker, text, row["example_index"])
-        if data is None:
-            raise FolderError(
-                f"example {row['example_index']} can't be drawn again: its label row is not of "
-                "this run"
+            texts = self.maker.prepare_labels(pack_texts([row["text"]]), example)
+            data = render_example(self.maker, texts, example)
+        if data is None or crc32(data) != row["crc32"]:
+            raise DamageError(
+                f"example {example} is not drawn as it was: its label row is not of this run, or "
+                "something that no version tells has changed"
             )
-        return data
+        return bytes(data)
 
 
 def _chosen_fonts(
@@ -79,6 +74,8 @@ def _chosen_fonts(
     )
     names = {sha256: name for name, sha256 in recorded.items()}
     chosen = [replace(font, name=names[font.sha256]) for font in found if font.sha256 in names]
+    # As when the run chose them: before fonts of one name were told apart by their digests.
+    chosen.sort(key=lambda font: (font.name.removesuffix(f"#{font.sha256[:8]}"), font.sha256))
     missing = sorted(set(names) - {font.sha256 for font in chosen}, key=names.__getitem__)
     if missing:
         raise FontError(

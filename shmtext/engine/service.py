@@ -7,10 +7,8 @@ worker ends. How it started is ``worker.py``'s.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import attach_corpus, attach_slots
@@ -28,12 +26,11 @@ from shmtext.engine.progress import (
     marker,
     rows,
 )
-from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
+from shmtext.engine.shards import FONTS_ADVICE, Sink, Watch, maker_of, render_shard
 from shmtext.engine.task import Task
 from shmtext.errors import FontError, ShmtextError
 
 NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
-FONTS_ADVICE = "put back what was there, or start anew in another folder"
 
 
 def start_service(fd: int, place: Place) -> Service:
@@ -99,9 +96,6 @@ class Service:
 
     def _set_up(self, setup: Setup) -> None:
         try:
-            for font in setup.settings.fonts:
-                if hashlib.sha256(Path(font.path).read_bytes()).hexdigest() != font.sha256:
-                    raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
             self._maker = maker_of(setup.settings)
         except OSError as error:
             raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
@@ -139,7 +133,8 @@ class Service:
     def _try(self, suspect: int) -> None:
         """Draw one example alone: does it end this worker?"""
         self._row[ON_TRIAL] = 1
-        render_example(self._maker, self._corpus.slice(suspect, suspect + 1), suspect, self._watch)
+        texts = self._maker.prepare(self._corpus.slice(suspect, suspect + 1), suspect)
+        render_example(self._maker, texts, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0
 

@@ -6,8 +6,10 @@ here knows a file, nor who runs it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -20,6 +22,7 @@ from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.task import Task
+from shmtext.errors import FontError
 
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""
@@ -37,6 +40,8 @@ class Watch:
 
 
 UNWATCHED = Watch()
+
+FONTS_ADVICE = "put back what was there, or start anew in another folder"
 
 
 class ShardSink(Protocol):
@@ -84,7 +89,17 @@ class Destination(Protocol):
 
 
 def maker_of(settings: RenderSettings) -> PictureMaker:
-    """Make what draws a run's shards, with all that its label columns need."""
+    """Make what draws a run's shards, with all that its label columns need.
+
+    Raises ``FontError`` where a font's file is not what it was when the run read it.
+    """
+    for font in settings.fonts:
+        try:
+            content = Path(font.path).read_bytes()
+        except OSError as error:
+            raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
+        if hashlib.sha256(content).hexdigest() != font.sha256:
+            raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
     return PictureMaker(settings, with_boxes=needs_boxes(settings))
 
 

@@ -27,7 +27,7 @@ from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.batch import Batch, GlyphBoxes
 from shmtext.draw.encode import crc32, encoder
-from shmtext.draw.labels import Drawn, labels_of
+from shmtext.draw.labels import Drawn, labels_of, needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
@@ -116,6 +116,7 @@ class DatasetShard:
             (3, shard.num_examples), np.int32
         )
         self._crc32 = np.zeros(shard.num_examples, np.uint32)
+        self._has_boxes = needs_boxes(sink.settings)
         self._glyphs: list[tuple[Ints, GlyphBoxes]] = []
 
     def __enter__(self) -> Self:
@@ -195,7 +196,7 @@ class DatasetShard:
             styles=self._texts.styles.take(written),
             width_px=self._width_px[written],
             height_px=self._height_px[written],
-            glyphs=GlyphBoxes.join(self._glyphs, written) if self._glyphs else None,
+            glyphs=GlyphBoxes.join(self._glyphs, written) if self._has_boxes else None,
         )
         columns = [label.column(drawn) for label in labels_of(self._sink.settings)]
         return build_fragment(self._shard, rows, columns, self._skipped())

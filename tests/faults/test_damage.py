@@ -16,7 +16,7 @@ from fault_runs import BAD_INPUT, DONE, STOPPED, Tree, run, tree, write_shim
 from shmtext import Renderer, RunConfig, verify
 from shmtext.dataset.sealed import seal
 from shmtext.engine import resume
-from shmtext.errors import ShmtextError
+from shmtext.errors import FolderError, ShmtextError
 
 OPTIONS = ("--max-images", 600)
 CONFIG = RunConfig(max_images=600)
@@ -325,3 +325,17 @@ def test_pictures_that_cannot_be_read_are_not_given_up(
         run(*command, shims=[shim]).expect(STOPPED, "the device that holds", num_lines=1)
     run("verify", out, "--checksums").expect(DONE)
     assert tree(out) == undisturbed(*options)
+
+
+@pytest.mark.parametrize("num_images", [30, 100, 300])
+def test_a_lost_record_lets_no_other_run_take_the_folder(
+    out: Path, serial: Renderer, num_images: int
+) -> None:
+    """Whichever shards the other run would have: those of this one are foreign to it."""
+    for content in (b"", None):
+        (out / "run.json").unlink() if content is None else (out / "run.json").write_bytes(content)
+        before = tree(out)
+        with pytest.raises(FolderError, match="its shards are of a run with other settings"):
+            serial.render(out, max_images=num_images)
+        assert tree(out) == before
+    serial.render(out)
