@@ -47,8 +47,8 @@ Encoder = Callable[[Pixels], "bytes | Pixels"]
 """Takes a picture as in ``Batch``; returns bytes or a flat uint8 array. Serves one thread."""
 
 KEPT_BYTES = 1 << 20
-"""Room that a JPEG encoder keeps for turning channels: 1.5 us for a picture of 250 x 40 px, and 1 us
-less of allocating elsewhere than with new room for each. What is never used takes no memory."""
+"""Room that a JPEG encoder keeps for turning channels: 1.5 us for a picture of 250 x 40 px, and 1
+us less of allocating elsewhere than with new room each time. What is never used takes no memory."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY, PNG_RGB = 0, 2
