@@ -141,6 +141,16 @@ def test_a_red_picture_is_read_back_red(image_format: str) -> None:
     assert max(green, blue) < 5
 
 
+def test_a_picture_beyond_the_room_that_is_kept_is_encoded_as_within(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = np.random.default_rng(4).integers(0, 256, (30, 50, 3), np.uint8)
+    within = bytes(encoder(Output())(picture))
+    monkeypatch.setattr(encode, "KEPT_BYTES", picture.size - 1)
+
+    assert within == bytes(encoder(Output())(picture))
+
+
 def test_a_picture_that_is_a_view_is_encoded_as_its_copy() -> None:
     strip = np.random.default_rng(3).integers(0, 256, (50, 400), np.uint8)
     view = strip[5:40, 100:230]

@@ -45,7 +45,11 @@ ISAL_LEVEL = 0
 choice: its bytes depend on which of AVX2 and AVX-512 the processor has."""
 
 Encoder = Callable[[Pixels], "bytes | Pixels"]
-"""Takes a picture as in ``Batch``; returns bytes or a flat uint8 array."""
+"""Takes a picture as in ``Batch``; returns bytes or a flat uint8 array. Serves one thread."""
+
+KEPT_BYTES = 1 << 20
+"""Room that a JPEG encoder keeps for turning channels: 1.5 us for a picture of 250 x 40 px, and 1
+us less of allocating elsewhere than with new room each time. What is never used takes no memory."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY, PNG_RGB = 0, 2
@@ -76,18 +80,24 @@ def encoder(output: Output) -> Encoder:
 
 def _jpeg_encoder(output: Output) -> Encoder:
     parameters = [cv2.IMWRITE_JPEG_QUALITY, output.jpeg_quality]
+    kept = np.empty(KEPT_BYTES, np.uint8)
 
     def encode_jpeg(picture: Pixels) -> Pixels:
         if picture.ndim == 3:
-            # OpenCV wants blue, green, red. Turning costs 2 us of 30 kB, most of which the encoder
-            # saves again, as it reads the copy's rows closer together.
-            picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+            picture = _turned(picture, kept)
         done, data = cv2.imencode(".jpg", picture, parameters)
         if not done:
             raise cv2.error(f"imencode refused a picture of shape {picture.shape}")
         return data
 
     return encode_jpeg
+
+
+def _turned(picture: Pixels, kept: Pixels) -> Pixels:
+    """Copy a picture to OpenCV's order: blue, green, red; into room that is kept, where it fits."""
+    fits = picture.size <= kept.size
+    room = kept[: picture.size].reshape(picture.shape) if fits else None
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2BGR, dst=room)  # type: ignore[return-value]
 
 
 def encode_png(picture: Pixels) -> bytes:

@@ -65,10 +65,12 @@ class Trace:
     traces: Sequence[LineTrace]
     canvas: Canvas
     """The least that holds every line's ink and advance whole."""
+    line_px: int
+    """From one line's top to the next one's."""
 
     def origin(self, line: int, x: int, y: int) -> tuple[int, int]:
         """Where on the canvas a point lies, given from the origin of a line, in pixels."""
-        return x - self.canvas.left, line * sum(self.face.getmetrics()) + y - self.canvas.top
+        return x - self.canvas.left, line * self.line_px + y - self.canvas.top
 
     def masks(self) -> list[Mask]:
         """Coverage of each line over its box; those that are missing are drawn now."""
@@ -101,7 +103,7 @@ def trace_lines(lines: Sequence[str], face: ImageFont.FreeTypeFont) -> Trace:
         top = min(top, number * line_px + trace.top)
         right = max(right, trace.right, advance_px)
         bottom = max(bottom, number * line_px + trace.bottom)
-    return Trace(lines, face, traces, Canvas(left, top, right, bottom))
+    return Trace(lines, face, traces, Canvas(left, top, right, bottom), line_px)
 
 
 def _draw_mask(line: str, face: ImageFont.FreeTypeFont) -> tuple[Mask, tuple[int, int]]:

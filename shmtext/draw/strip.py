@@ -41,8 +41,7 @@ class Cells:
     def of_one(cls, mask: Pixels) -> Self:
         """Let one text have all of a mask, its lines one below the other there already."""
         height, width = mask.shape
-        begin, one = np.zeros(1, np.int64), np.ones(1, np.int64)
-        return cls(begin, height * one, begin, width * one, one)
+        return cls(*np.array([[0], [height], [0], [width], [1]], np.int64))
 
     def cut(self, strip: Pixels) -> list[Pixels]:
         """Cut an array, shape ``(num_rows, num_columns)`` or with channels behind, text by text.
