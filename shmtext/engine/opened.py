@@ -88,8 +88,8 @@ class OpenedRun:
         """Picture ``index`` drawn, encoded and decoded again: equal to what is stored.
 
         Threads take turns. Raises ``FontError`` where a font of the run is not among those that it
-        was opened with, and ``FolderError`` where libraries of other versions would draw it
-        otherwise.
+        was opened with, ``FolderError`` where libraries of other versions would draw it otherwise,
+        and ``DamageError`` if it comes out otherwise all the same.
         """
         row = self._stored.row(index)
         with self._turn:
