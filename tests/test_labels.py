@@ -20,6 +20,12 @@ from shmtext.draw.pictures import PictureMaker
 TEXTS = ["ab", "a b", "b", "abc", "i"] * 20
 
 
+def lists_of_boxes(rows: Drawn) -> Lists:
+    assert rows.glyphs is not None
+    corners = rows.glyphs.corners[:, [0, 2]].reshape(-1, 4)
+    return Lists(corners.astype(np.int32), rows.glyphs.seams)
+
+
 def drawn(maker: PictureMaker) -> Drawn:
     texts = maker.prepare(pack_texts(TEXTS), 0)
     size_px = np.zeros((2, len(TEXTS)), np.int32)
@@ -54,16 +60,12 @@ def test_every_column_says_of_each_picture_what_was_drawn() -> None:
 
 
 def test_a_column_of_boxes_is_one_entry() -> None:
-    def boxes(rows: Drawn) -> Lists:
-        assert rows.glyphs is not None
-        return Lists(
-            rows.glyphs.corners[:, [0, 2]].reshape(-1, 4).astype(np.int32), rows.glyphs.seams
-        )
-
     plain = picture_maker([SANS, ITALIC], font_sizes=[12, 20])
     maker = PictureMaker(plain.settings, with_boxes=True)
     rows = drawn(maker)
-    column = Label(ColumnSpec("boxes", "list<int32[4]>", "of characters, px"), boxes).column(rows)
+    column = Label(
+        ColumnSpec("boxes", "list<int32[4]>", "of characters, px"), lists_of_boxes
+    ).column(rows)
 
     assert column.offsets is not None
     num_characters = [len(text.replace(" ", "")) for text in TEXTS]
@@ -101,13 +103,8 @@ def test_every_column_says_what_it_is(label: Label) -> None:
 def test_a_run_has_the_columns_that_its_settings_ask_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def boxes(rows: Drawn) -> Lists:
-        assert rows.glyphs is not None
-        corners = rows.glyphs.corners[:, [0, 2]].reshape(-1, 4)
-        return Lists(corners.astype(np.int32), rows.glyphs.seams)
-
     spec = ColumnSpec("boxes", "list<int32[4]>", "of characters, px")
-    wanted = Label(spec, boxes, lambda settings: settings.seed == 1, needs_boxes=True)
+    wanted = Label(spec, lists_of_boxes, lambda settings: settings.seed == 1, needs_boxes=True)
     monkeypatch.setattr(labels, "LABELS", (*LABELS, wanted))
     for seed, engine in ((0, "serial"), (1, "serial"), (1, "threads")):
         out = tmp_path / f"{seed}-{engine}"

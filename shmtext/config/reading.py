@@ -96,20 +96,17 @@ def load_toml(path: Path, root: type[RunConfig] = RunConfig) -> Table:
 
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+        options = flat_options(table, root, str(path))
     except OSError as error:
         raise ConfigError(
             f"cannot read the config {path}: {error.strerror}: check the path"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not a TOML file: {error}") from error
-    except RecursionError as error:
+    except RecursionError as error:  # the parser's, or ours: dotted keys are no nesting to it
         raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
     except ValueError as error:
         raise ConfigError(f"{path} holds a number that is too large ({error})") from error
-    try:
-        options = flat_options(table, root, str(path))
-    except RecursionError as error:  # of dotted keys, which are no nesting to the parser
-        raise ConfigError(f"{path} is nested too deeply: expected names and values") from error
     known = {**config_options(root), **start_options()}
     return {
         name: _rebased(value, known[name].setting.kind, path.parent) if name in known else value

@@ -180,7 +180,7 @@ def committed_manifest(folder: OutputFolder, shard: Shard, fingerprint: str) -> 
         manifest = read_manifest(folder, shard)
     except DamageError:
         return None
-    if manifest is None or _not_of(manifest, shard, fingerprint):
+    if manifest is None or _why_not_of(manifest, shard, fingerprint):
         return None
     return manifest
 
@@ -203,22 +203,19 @@ def committed_shards(
     with folder.errors_of("read", FRAGMENTS), folder.opened(FRAGMENTS) as fragments_fd:
         for name in names:
             path = f"{FRAGMENTS}/{name}"
-            index = _shard_number(name, plan)
+            shard = _shard_called(name, plan)
             try:
                 manifest = parse_manifest(read_at(fragments_fd, name), path)
             except FileNotFoundError:  # a live run is redoing this shard
                 continue
             except DamageError as error:
-                wrong = str(error).removeprefix(f"{path} ") if index is not None else NOBODYS
-                damages.append(Damage(index, path, wrong))
-                continue
-            if index is None:
-                is_ours = manifest.fingerprint == fingerprint
-                damages.append(Damage(None, path, NOBODYS if is_ours else OTHER_SETTINGS))
-            elif wrong_or_none := _not_of(manifest, plan.shard(index), fingerprint):
-                damages.append(Damage(index, path, wrong_or_none))
+                wrong = NOBODYS if shard is None else str(error).removeprefix(f"{path} ")
             else:
-                manifests[index] = manifest
+                wrong = _why_not_of(manifest, shard, fingerprint)
+                if not wrong:
+                    manifests[manifest.shard] = manifest
+            if wrong:
+                damages.append(Damage(None if shard is None else shard.index, path, wrong))
     return manifests, damages
 
 
@@ -283,19 +280,25 @@ def _read_rows(
     return table
 
 
-def _shard_number(name: str, plan: Plan) -> int | None:
+def _shard_called(name: str, plan: Plan) -> Shard | None:
+    """The shard whose manifest has this file name; None where no shard's has."""
     stem = name.removesuffix(".json")
     if not (stem.isascii() and stem.isdecimal()) or shard_name(int(stem)) != stem:
         return None
-    return int(stem) if int(stem) < plan.num_shards else None
+    return plan.shard(int(stem)) if int(stem) < plan.num_shards else None
 
 
-def _not_of(manifest: Manifest, shard: Shard, fingerprint: str) -> str | None:
-    """Say what keeps a manifest from being that of ``shard``."""
+def _why_not_of(manifest: Manifest, shard: Shard | None, fingerprint: str) -> str:
+    """Say what keeps a manifest from being that of ``shard`` (None: of no shard); empty if nothing.
+
+    Another run's is known as such whatever shard of that run it may be.
+    """
     if manifest.fingerprint != fingerprint:
-        return OTHER_SETTINGS  # whatever shard of that run it may be
+        return OTHER_SETTINGS
+    if shard is None:
+        return NOBODYS
     found = (manifest.shard, manifest.start, manifest.stop)
     wanted = (shard.index, shard.start, shard.stop)
     if found != wanted:
         return f"is of shard {found[0]} ({found[1]} to {found[2]}), expected {wanted}"
-    return None
+    return ""

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 import pyarrow as pa
@@ -97,12 +96,7 @@ class LabelMerge:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._discard()
 
     def committed(self, shard: int) -> None:
@@ -178,6 +172,11 @@ class LabelMerge:
         self._digest.update(_digest_line(manifest))
         self._next += 1
 
+    @property
+    def _files(self) -> list[_TableFile]:
+        """All that were begun."""
+        return [*self._label_files, *([self._skipped_file] if self._skipped_file else [])]
+
     def _open_label_files(self) -> None:
         if self._label_files:
             return
@@ -206,8 +205,7 @@ class LabelMerge:
             self._write_labels(group)
         for group in self._skipped_groups.rest():
             self._write_skipped(group)
-        written = [*self._label_files, *([self._skipped_file] if self._skipped_file else [])]
-        files = {file.name: file.publish() for file in written}
+        files = {file.name: file.publish() for file in self._files}
         for name in (CSV, SKIPPED_TABLE):
             if name not in files:
                 self._folder.remove_file(name)
@@ -226,10 +224,9 @@ class LabelMerge:
 
     def _discard(self) -> None:
         """Remove the files that are not in place, and forget what was merged."""
-        files = [*self._label_files, *([self._skipped_file] if self._skipped_file else [])]
-        for file in files:
+        for file in self._files:
             file.give_up()
-        for file in files:
+        for file in self._files:
             file.remove()
         self._start()
 

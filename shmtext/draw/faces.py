@@ -224,12 +224,32 @@ def _read_usable(paths: Iterable[Path], try_out: TryOut, report: Report) -> tupl
             report(f"{font.path} draws nothing: none of its outlines has an area")
         else:
             usable.append(replace(font, code_points=inked, doubtful=inked[:0]))
-    usable.sort(key=lambda font: (font.name, font.sha256))
-    names = Counter(font.name for font in usable)
+    return tell_apart(usable)
+
+
+def tell_apart(fonts: Iterable[FontFile]) -> tuple[FontFile, ...]:
+    """Fonts in a run's order, by name and content; those of one name get a part of their digest."""
+    in_order = sorted(fonts, key=lambda font: (font.name, font.sha256))
+    names = Counter(font.name for font in in_order)
     return tuple(
-        replace(font, name=f"{font.name}#{font.sha256[:8]}") if names[font.name] > 1 else font
-        for font in usable
+        replace(font, name=f"{font.name}{_digest_part(font.sha256)}")
+        if names[font.name] > 1
+        else font
+        for font in in_order
     )
+
+
+def file_name_of(name: str, sha256: str) -> str:
+    """What a font's file was called, given its name after ``tell_apart``.
+
+    >>> file_name_of("a.ttf#0123abcd", "0123abcd45"), file_name_of("a.ttf", "0123abcd45")
+    ('a.ttf', 'a.ttf')
+    """
+    return name.removesuffix(_digest_part(sha256))
+
+
+def _digest_part(sha256: str) -> str:
+    return f"#{sha256[:8]}"
 
 
 def _search(folder: Path, report: Report) -> list[Path]:

@@ -16,7 +16,14 @@ from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.reading import LabelRow
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.encode import crc32
-from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, trust
+from shmtext.draw.faces import (
+    FontFile,
+    bundled_fonts,
+    choose_fonts,
+    file_name_of,
+    tell_apart,
+    trust,
+)
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.example import render_example
@@ -73,9 +80,11 @@ def _chosen_fonts(
         skips_bad=True,
     )
     names = {sha256: name for name, sha256 in recorded.items()}
-    chosen = [replace(font, name=names[font.sha256]) for font in found if font.sha256 in names]
-    # As when the run chose them: before fonts of one name were told apart by their digests.
-    chosen.sort(key=lambda font: (font.name.removesuffix(f"#{font.sha256[:8]}"), font.sha256))
+    chosen = [
+        replace(font, name=file_name_of(names[font.sha256], font.sha256))
+        for font in found
+        if font.sha256 in names
+    ]
     missing = sorted(set(names) - {font.sha256 for font in chosen}, key=names.__getitem__)
     if missing:
         raise FontError(
@@ -83,4 +92,4 @@ def _chosen_fonts(
             f"{'none of the fonts given is' if paths else 'does not come with the package'}: give "
             "its fonts to draw its examples again (fonts=[...])"
         )
-    return tuple(chosen)
+    return tell_apart(chosen)

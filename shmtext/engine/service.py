@@ -26,15 +26,15 @@ from shmtext.engine.progress import (
     marker,
     rows,
 )
-from shmtext.engine.shards import FONTS_ADVICE, Sink, Watch, maker_of, render_shard
+from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
 from shmtext.engine.task import Task
-from shmtext.errors import FontError, ShmtextError
+from shmtext.errors import ShmtextError
 
 NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
 
 
 def start_service(fd: int, place: Place) -> Service:
-    """Make this process fit for service. Reports are written to the descriptor ``fd``."""
+    """Make this process fit for service. Messages are written to the descriptor ``fd``."""
     adapt_libraries()
     row = rows(attach_slots(place.slots), place.num_workers)[place.worker]
     return Service(fd, place.worker, row)
@@ -95,10 +95,7 @@ class Service:
                 raise TypeError(f"a worker knows no message like {message!r}")
 
     def _set_up(self, setup: Setup) -> None:
-        try:
-            self._maker = maker_of(setup.settings)
-        except OSError as error:
-            raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
+        self._maker = maker_of(setup.settings)
         self._corpus = attach_corpus(setup.corpus)
         self._say("set up")
 

@@ -93,14 +93,13 @@ def maker_of(settings: RenderSettings) -> PictureMaker:
 
     Raises ``FontError`` where a font's file is not what it was when the run read it.
     """
-    for font in settings.fonts:
-        try:
-            content = Path(font.path).read_bytes()
-        except OSError as error:
-            raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
-        if hashlib.sha256(content).hexdigest() != font.sha256:
-            raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
-    return PictureMaker(settings, with_boxes=needs_boxes(settings))
+    try:
+        for font in settings.fonts:
+            if hashlib.sha256(Path(font.path).read_bytes()).hexdigest() != font.sha256:
+                raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
+        return PictureMaker(settings, with_boxes=needs_boxes(settings))
+    except OSError as error:
+        raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error
 
 
 def render_shard(
