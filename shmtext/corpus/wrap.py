@@ -1,4 +1,5 @@
-"""Texts to lines, for whole batches: what ``textwrap.wrap`` gives, and plain cuts at newlines.
+r"""Texts to lines, for whole batches: wrapped as ``textwrap.wrap`` and Unicode have it, or cut at
+newlines.
 
 Texts come as code points end to end with the seams between them, and leave as lines laid out
 the same way, so that neither a text nor a line is ever a Python object:
@@ -7,21 +8,34 @@ the same way, so that neither a text nor a line is ever a Python object:
     lines    "ab" "cd"  "e"         codes 61 62 63 64 65       line_starts 0 2 4 5
                                                                text_lines  0 2 3
 
+A line is so many *clusters* (``breaks.py``) wide, and no cluster is ever cut. Lines are those that
+``textwrap`` makes of the text in which one character stands for each cluster: its first, or a
+letter where that is a hyphen or white space with marks on it. One thing is added: a line may also
+end where UAX 14 allows it beside a character that is neither ASCII, nor alphabetic or numeric to
+it, nor glue (``offers_breaks``): ideographs, kana, Hangul, dashes, soft hyphens and more. So a text
+without such characters, each of them a cluster, is wrapped by ``textwrap`` to the letter. There is
+no dictionary: Thai and its like are parted at spaces, and between clusters where that is not
+enough.
+
 This module knows nothing of where texts come from, nor of pixels.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.corpus.breaks import cluster_starts, line_breaks
+from shmtext.corpus.greedy import SPACE, Found, Units, fill_lines
+from shmtext.corpus.properties import is_simple, offers_breaks
 from shmtext.corpus.ranges import Ints, seams, spell_out
 
-_SPACE, _NEWLINE, _HYPHEN = ord(" "), ord("\n"), ord("-")
+_NEWLINE, _HYPHEN = ord("\n"), ord("-")
+_LETTER = ord("x")
 
 # The byte order is named, because without it a text that begins with U+FEFF would lose it.
 _UTF_32 = "utf-32-le"
@@ -29,12 +43,15 @@ _UTF_32 = "utf-32-le"
 # One past the last code point that `str.isspace` knows; higher ones share the table's last entry.
 _TABLE_STOP = 0x3001
 _IS_SPECIAL = np.array(
-    [chr(code).isspace() and code != _SPACE for code in range(_TABLE_STOP)] + [False]
+    [chr(code).isspace() and code != SPACE for code in range(_TABLE_STOP)] + [False]
 )
 """Whitespace that `textwrap` replaces, expands, or takes for a word that it may still drop."""
 
-# Texts are wrapped a line of each at a time, until a few are left that have many lines to go.
-_FEW_TEXTS, _MANY_LINES = 16, 64
+_TAB_WIDTH = 8
+_TO_SPACE = str.maketrans(dict.fromkeys("\t\n\x0b\x0c\r", " "))
+"""What `textwrap` takes for a space; other white space is a word to it."""
+
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +69,14 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """Some lines that were found together, at most one of each text."""
+class _Clusters:
+    """Some texts as clusters, and where these lie."""
 
     texts: Ints
-    ordinals: Ints
-    """Which line of its text each is, from 0."""
+    """Numbers of the texts; ``units`` counts them from 0."""
+    units: Units
     starts: Ints
+    """First code point of each cluster, in the array that all texts lie in; likewise the next."""
     stops: Ints
 
 
@@ -79,7 +97,7 @@ def split_lines(codes: NDArray[np.uint32], starts: Ints) -> Lines:
 
 
 def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
-    """Wrap every text exactly as ``textwrap.wrap(text, width)`` does.
+    """Wrap every text at ``width`` clusters: see the head of this module.
 
     >>> codes = np.frombuffer("ab cde".encode("utf-32-le"), np.uint32)
     >>> wrapped = wrap_texts(codes, np.array([0, 6]), 4)
@@ -94,19 +112,42 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
         and num_texts
         and int(lengths.min()) > 0
         and int(lengths.max()) <= width
-        and not (codes[starts[1:] - 1] == _SPACE).any()
+        and not (codes[starts[1:] - 1] == SPACE).any()
     ):
         return Lines(codes, starts, np.arange(num_texts + 1))
 
-    odd = _odd_texts(codes, starts, special, width)
-    plain = np.ones(num_texts, np.bool_)
-    plain[odd] = False
-    found = list(_wrap_plain(codes, starts, np.flatnonzero(plain & (lengths > 0)), width))
+    is_odd = np.zeros(num_texts, np.bool_)
+    is_odd[_odd_texts(codes, starts, special, width)] = True
+    # What fits as it is needs no rule, unless there are tabs to expand.
+    is_complex = _has_complex(codes, starts) & (is_odd | (lengths > width))
+    is_plain = (lengths > 0) & ~is_odd & ~is_complex
+    found = list(fill_lines(Units(codes, starts, _NONE), np.flatnonzero(is_plain), width))
+    odd = np.flatnonzero(is_odd & ~is_complex)
+    wrapper = textwrap.TextWrapper(width)
+    odd_lines = [wrapper.wrap(_string(codes[starts[text] : starts[text + 1]])) for text in odd]
+    if is_complex.any():
+        clusters = _clusters_of(codes, starts, np.flatnonzero(is_complex))
+        found += _wrap_clusters(clusters, ~is_odd[clusters.texts], width)
+        odd = np.append(odd, np.flatnonzero(is_odd & is_complex))
+        odd_lines += [
+            _wrap_odd(codes, clusters, number, width)
+            for number in np.flatnonzero(is_odd[clusters.texts]).tolist()
+        ]
     if odd.size:
-        odd_codes, odd_lines = _wrap_odd(codes, starts, odd, width)
+        odd_codes, laid = _lay(odd, odd_lines, codes.size)
         codes = np.concatenate([codes, odd_codes])
-        found.append(odd_lines)
+        found.append(laid)
     return _in_order(codes, num_texts, found)
+
+
+def wrap_at_spaces(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
+    """Wrap texts in which nothing but U+0020 parts words, and each code stands for a cluster.
+
+    Codes may be any numbers: but for the space, nothing is known of them.
+    """
+    texts = np.flatnonzero(np.diff(starts) > 0)
+    found = list(fill_lines(Units(codes, starts, _NONE), texts, width))
+    return _in_order(codes, starts.size - 1, found)
 
 
 def _specials(codes: NDArray[np.uint32]) -> Ints:
@@ -116,8 +157,12 @@ def _specials(codes: NDArray[np.uint32]) -> Ints:
     # Most batches are of code points below 0x85, where the table is not needed.
     narrow = int(codes.max()) < 0x85
     if narrow:
-        return np.flatnonzero(codes < _SPACE)
-    return np.flatnonzero(_IS_SPECIAL[np.minimum(codes, _TABLE_STOP)])
+        return np.flatnonzero(codes < SPACE)
+    return np.flatnonzero(_is_special(codes))
+
+
+def _is_special(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    return _IS_SPECIAL[np.minimum(codes, _TABLE_STOP)]
 
 
 def _odd_texts(codes: NDArray[np.uint32], starts: Ints, special: Ints, width: int) -> Ints:
@@ -128,124 +173,121 @@ def _odd_texts(codes: NDArray[np.uint32], starts: Ints, special: Ints, width: in
     return np.unique(np.concatenate([np.searchsorted(starts, special, side="right") - 1, texts]))
 
 
-class _Wrapper:
-    """One greedy step of ``textwrap``, for many texts at once.
+def _has_complex(codes: NDArray[np.uint32], starts: Ints) -> NDArray[np.bool_]:
+    """Which texts have characters that join others in clusters, or offer breaks of UAX 14."""
+    result = np.zeros(starts.size - 1, np.bool_)
+    if codes.size and int(codes.max()) >= 0x80:
+        places = np.flatnonzero(~is_simple(codes))
+        result[np.searchsorted(starts, places, side="right") - 1] = True
+    return result
 
-    A *run* is a stretch of spaces or of non-spaces, ``textwrap``'s chunk. The step depends on
-    nothing but the position it starts from and whether the text has had a line before.
-    """
 
-    def __init__(self, codes: NDArray[np.uint32], width: int) -> None:
-        self._width = width
-        self._is_space = codes == _SPACE
-        run_starts = np.flatnonzero(self._is_space[1:] != self._is_space[:-1]) + 1
-        run_bounds = np.concatenate([[0], run_starts, [codes.size]])
-        lengths = np.diff(run_bounds)
-        # One entry more, so that the position after the last may be asked for as well.
-        self._run_start = np.append(np.repeat(run_bounds[:-1], lengths), codes.size)
-        self._run_stop = np.append(np.repeat(run_bounds[1:], lengths), codes.size)
-        self._is_space = np.append(self._is_space, False)
+def _clusters_of(codes: NDArray[np.uint32], starts: Ints, texts: Ints) -> _Clusters:
+    """Cut some texts, none of them empty, into clusters."""
+    lengths = np.diff(starts)[texts]
+    places = spell_out(starts[texts], lengths)
+    picked, picked_starts = codes[places], seams(lengths)
+    first = np.flatnonzero(cluster_starts(picked, picked_starts))
+    sizes = np.diff(np.append(first, picked.size))
+    units = picked[first]
+    parts_words = _is_special(units) | (units == SPACE) | (units == _HYPHEN)
+    units[parts_words & (sizes > 1)] = _LETTER
+    offers = offers_breaks(picked[first])
+    offers[1:] |= offers[:-1].copy()
+    chunk_starts = np.flatnonzero(line_breaks(picked, picked_starts)[first] & offers)
+    return _Clusters(
+        texts,
+        Units(units, np.searchsorted(first, picked_starts), chunk_starts),
+        places[first],
+        places[first] + sizes,
+    )
 
-    def step(
-        self, at: Ints, text_stops: Ints, has_line: NDArray[np.bool_]
-    ) -> tuple[Ints, Ints, Ints]:
-        """Return each line's start and stop, and where the next line is to be looked for.
 
-        An empty line is none: ``textwrap`` drops it.
-        """
-        starts = np.where(
-            has_line & self._is_space[at], np.minimum(self._run_stop[at], text_stops), at
+def _wrap_clusters(clusters: _Clusters, wanted: NDArray[np.bool_], width: int) -> list[Found]:
+    """Wrap those of the texts that are ``wanted``."""
+    return [
+        Found(
+            clusters.texts[lines.texts],
+            lines.ordinals,
+            clusters.starts[lines.starts],
+            clusters.stops[lines.stops - 1],
         )
-        limits = starts + self._width
-        fits = limits >= text_stops
-        limits = np.minimum(limits, text_stops)
-        # The last run boundary within the width. A run goes on over a seam between two texts,
-        # so a text's own start and stop count as boundaries too.
-        cuts = np.where(fits, text_stops, np.maximum(self._run_start[limits], starts))
-        next_stops = np.minimum(self._run_stop[cuts], text_stops)
-        broken = ~fits & (next_stops - cuts > self._width)
-        # A run too long for any line fills what is left of this one.
-        after = np.where(broken, limits, cuts)
-        # Only the last piece is dropped when it is blank. A broken run that found no room at all
-        # left an empty piece behind, and that is the one dropped: blanks before it stay.
-        last_piece = np.where(broken, cuts, np.maximum(self._run_start[cuts - 1], starts))
-        drop = (after > starts) & (after > last_piece) & self._is_space[after - 1]
-        return starts, np.where(drop, last_piece, after), after
-
-
-def _wrap_plain(
-    codes: NDArray[np.uint32], starts: Ints, texts: Ints, width: int
-) -> Iterator[_Found]:
-    """Find the lines of ``texts``, none of them empty, one line of every text at a time."""
-    if texts.size == 0:
-        return
-    wrapper = _Wrapper(codes, width)
-    at, text_stops = starts[texts], starts[texts + 1]
-    ordinals = np.zeros(texts.size, np.int64)
-    while texts.size > _FEW_TEXTS or (
-        texts.size and int((text_stops - at).max()) <= _MANY_LINES * width
-    ):
-        line_starts, line_stops, at = wrapper.step(at, text_stops, ordinals > 0)
-        is_line = line_stops > line_starts
-        yield _Found(texts[is_line], ordinals[is_line], line_starts[is_line], line_stops[is_line])
-        ordinals = ordinals + is_line
-        left = at < text_stops
-        texts, at, text_stops, ordinals = texts[left], at[left], text_stops[left], ordinals[left]
-    yield from _chase(wrapper, _Found(texts, ordinals, at, text_stops))
-
-
-def _chase(wrapper: _Wrapper, rest: _Found) -> Iterator[_Found]:
-    """Finish a few long texts: step from everywhere in them at once, then follow the steps.
-
-    A text of a million lines would otherwise be a million rounds of numpy calls.
-    """
-    for text, ordinal, at, stop in zip(
-        rest.texts.tolist(), rest.ordinals.tolist(), rest.starts.tolist(), rest.stops.tolist(),
-        strict=True,
-    ):  # fmt: skip
-        lines: list[tuple[int, int]] = []
-        positions = np.arange(at, stop)
-        text_stops = np.full(positions.size, stop)
-        for has_line in (False, True):
-            if at >= stop or (not has_line and ordinal):
-                continue
-            steps = wrapper.step(positions, text_stops, np.full(positions.size, has_line))
-            line_starts, line_stops, nexts = (step.tolist() for step in steps)
-            base = int(positions[0])
-            while at < stop and has_line == bool(lines or ordinal):
-                here = at - base
-                at = nexts[here]
-                if line_stops[here] > line_starts[here]:
-                    lines.append((line_starts[here], line_stops[here]))
-        bounds = np.array(lines, np.int64).reshape(-1, 2)
-        ordinals = ordinal + np.arange(len(lines))
-        yield _Found(np.full(len(lines), text), ordinals, bounds[:, 0], bounds[:, 1])
-
-
-def _wrap_odd(
-    codes: NDArray[np.uint32], starts: Ints, texts: Ints, width: int
-) -> tuple[NDArray[np.uint32], _Found]:
-    """Give some texts to ``textwrap``; their lines' codes are to be laid after ``codes``."""
-    wrapper = textwrap.TextWrapper(width)
-    wrapped = [
-        wrapper.wrap(codes[starts[text] : starts[text + 1]].astype("<u4").tobytes().decode(_UTF_32))
-        for text in texts.tolist()
+        for lines in fill_lines(clusters.units, np.flatnonzero(wanted), width)
     ]
+
+
+def _wrap_odd(codes: NDArray[np.uint32], clusters: _Clusters, number: int, width: int) -> list[str]:
+    """Wrap one text of clusters, with white space and hyphens as ``textwrap`` takes them."""
+    units = clusters.units
+    first, stop = units.starts[number : number + 2].tolist()
+    offered = units.chunk_starts - first
+    offered_set = set(offered[(offered > 0) & (offered < stop - first)].tolist())
+    shown: list[str] = []
+    stand_ins: list[str] = []
+    bounds: set[int] = set()
+    column = 0
+    for place in range(stop - first):
+        if place in offered_set:
+            bounds.add(len(shown))
+        stand_in = chr(units.codes[first + place])
+        start, end = clusters.starts[first + place], clusters.stops[first + place]
+        times = _TAB_WIDTH - column % _TAB_WIDTH if stand_in == "\t" else 1
+        column = 0 if stand_in in "\r\n" else column + times
+        shown += [_string(codes[start:end]).translate(_TO_SPACE)] * times
+        stand_ins += [stand_in.translate(_TO_SPACE)] * times
+    text = "".join(stand_ins)
+    words = textwrap.TextWrapper.wordsep_re.split(text)
+    bounds.update(accumulate(map(len, words), initial=0))
+    return ["".join(shown[start:end]) for start, end in _fill(text, sorted(bounds), width)]
+
+
+def _fill(text: str, bounds: list[int], width: int) -> list[tuple[int, int]]:
+    """Lines of one text of which the chunks are known, as ``textwrap`` fills them."""
+    chunks = list(pairwise(bounds))[::-1]
+    lines: list[tuple[int, int]] = []
+
+    def is_blank(chunk: tuple[int, int]) -> bool:
+        return not text[slice(*chunk)].strip()
+
+    while chunks:
+        if lines and is_blank(chunks[-1]):
+            chunks.pop()
+        line: list[tuple[int, int]] = []
+        room = width
+        while chunks and chunks[-1][1] - chunks[-1][0] <= room:
+            line.append(chunks.pop())
+            room -= line[-1][1] - line[-1][0]
+        if chunks and chunks[-1][1] - chunks[-1][0] > width:
+            start, stop = chunks.pop()
+            cut = start + room
+            hyphen = text.rfind("-", start, cut)
+            if hyphen > start and text[start:hyphen].strip("-"):
+                cut = hyphen + 1
+            line.append((start, cut))
+            chunks.append((cut, stop))
+        if line and is_blank(line[-1]):
+            line.pop()
+        if line:
+            lines.append((line[0][0], line[-1][1]))
+    return lines
+
+
+def _string(codes: NDArray[np.uint32]) -> str:
+    return codes.astype("<u4").tobytes().decode(_UTF_32)
+
+
+def _lay(texts: Ints, wrapped: list[list[str]], at: int) -> tuple[NDArray[np.uint32], Found]:
+    """Lay the lines of some texts end to end, to stand at place ``at`` of all codes."""
     lines = [line for lines in wrapped for line in lines]
-    odd_codes = np.frombuffer("".join(lines).encode(_UTF_32), "<u4").astype(np.uint32)
-    line_stops = codes.size + np.cumsum([len(line) for line in lines], dtype=np.int64)
+    codes = np.frombuffer("".join(lines).encode(_UTF_32), "<u4").astype(np.uint32)
+    bounds = at + seams(np.array([len(line) for line in lines], np.int64))
     num_lines = np.array([len(lines) for lines in wrapped], np.int64)
     first_lines = np.cumsum(num_lines) - num_lines
-    found = _Found(
-        np.repeat(texts, num_lines),
-        np.arange(len(lines)) - np.repeat(first_lines, num_lines),
-        line_stops - np.array([len(line) for line in lines], np.int64),
-        line_stops,
-    )
-    return odd_codes, found
+    ordinals = np.arange(len(lines)) - np.repeat(first_lines, num_lines)
+    return codes, Found(np.repeat(texts, num_lines), ordinals, bounds[:-1], bounds[1:])
 
 
-def _in_order(codes: NDArray[np.uint32], num_texts: int, found: list[_Found]) -> Lines:
+def _in_order(codes: NDArray[np.uint32], num_texts: int, found: list[Found]) -> Lines:
     """Bring the lines of all texts into order, and their codes end to end."""
     if not found:
         return Lines(codes[:0], np.zeros(1, np.int64), np.zeros(num_texts + 1, np.int64))
