@@ -13,7 +13,7 @@ controls: drawn by itself it would get a dotted circle. CR and LF are a cluster 
 from __future__ import annotations
 
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,12 @@ def _any_of(bits: dict[str, np.uint64], names: str) -> np.uint64:
 
 def _in(bits: Bits, some: np.uint64) -> Bools:
     found: Bools = (bits & some) != 0
+    return found
+
+
+def _present(bits: Bits) -> np.uint64:
+    """Every bit that some character has: most of what rules ask for, most texts have not."""
+    found: np.uint64 = np.bitwise_or.reduce(bits)
     return found
 
 
@@ -97,24 +103,29 @@ def _cluster_rules(bits: Bits) -> Bools:
         return _any_of(CLUSTER_BIT, names)
 
     before = _shifted(bits, 1, CLUSTER_BIT["EDGE"])
-    held = _in(bits, of("Extend ZWJ SpacingMark")) | _in(before, of("Prepend"))
-    held |= _in(before, of("L")) & _in(bits, of("L V LV LVT"))
-    held |= _in(before, of("LV V")) & _in(bits, of("V T"))
-    held |= _in(before, of("LVT T")) & _in(bits, of("T"))
-    # Consonants of a conjunct, with at least one virama between them.
-    is_linker = _in(bits, of("LINKER"))
-    first = _last(~_in(bits, of("LINKER IN_CONJUNCT")))
-    num_linkers = np.cumsum(is_linker)
-    is_conjunct = num_linkers > num_linkers[first]
-    held |= _in(bits & bits[first], of("CONSONANT")) & is_conjunct
-    # Pictographs joined by ZWJ: the one before the joiner, which may have modifiers.
-    base = bits[_last(~_in(bits, of("Extend")))]
-    held |= _in(before, of("ZWJ")) & _in(
-        _shifted(base, 1, CLUSTER_BIT["EDGE"]) & bits, of("PICTOGRAPH")
-    )
-    held |= _is_second_of_pair(_in(bits, of("Regional_Indicator")))
+    present = _present(bits)
+    held = _in(bits, of("Extend ZWJ SpacingMark"))
+    if present & of("Prepend"):
+        held |= _in(before, of("Prepend"))
+    if present & of("L V T LV LVT"):
+        held |= _in(before, of("L")) & _in(bits, of("L V LV LVT"))
+        held |= _in(before, of("LV V")) & _in(bits, of("V T"))
+        held |= _in(before, of("LVT T")) & _in(bits, of("T"))
+    if present & of("LINKER"):
+        # Consonants of a conjunct, with at least one virama between them.
+        first = _last(~_in(bits, of("LINKER IN_CONJUNCT")))
+        num_linkers = np.cumsum(_in(bits, of("LINKER")))
+        is_conjunct = num_linkers > num_linkers[first]
+        held |= _in(bits & bits[first], of("CONSONANT")) & is_conjunct
+    if present & of("ZWJ"):
+        # Pictographs joined by ZWJ: the one before the joiner may have modifiers.
+        base = _shifted(bits[_last(~_in(bits, of("Extend")))], 1, CLUSTER_BIT["EDGE"])
+        held |= _in(before, of("ZWJ")) & _in(base & bits, of("PICTOGRAPH"))
+    if present & of("Regional_Indicator"):
+        held |= _is_second_of_pair(_in(bits, of("Regional_Indicator")))
     controls = of("CR LF Control")
-    held &= ~(_in(bits, controls) | _in(before, controls))
+    if present & controls:
+        held &= ~(_in(bits, controls) | _in(before, controls))
     held |= _in(bits, of("MARK"))
     return ~held | _in(before, of("EDGE"))
 
@@ -125,6 +136,8 @@ def _line_rules(bits: Bits) -> Bools:
 
     # LB9: marks go with what they follow, LB10: or are letters where they follow nothing.
     is_mark = _in(bits, of("CM ZWJ"))
+    if not is_mark.any():
+        return _base_rules(bits, is_mark)
     base = bits[_last(~is_mark)]
     is_attached = is_mark & ~_in(base, of("BK CR LF NL SP ZW EDGE"))
     after_joiner = _in(_shifted(bits, 1, LINE_BIT["EDGE"]), of("ZWJ"))
@@ -136,78 +149,113 @@ def _line_rules(bits: Bits) -> Bools:
 
 def _base_rules(now: Bits, after_joiner: Bools) -> Bools:
     """Rules LB4 to LB31 on characters without their marks: the first one that speaks decides."""
+    present = _present(now)
+    never = np.zeros(now.size, np.bool_)
 
-    def of(names: str) -> np.uint64:
-        return _any_of(LINE_BIT, names)
+    def holds(bits: Bits, names: str) -> Bools:
+        some = _any_of(LINE_BIT, names)
+        return _in(bits, some) if present & some else never
 
     def at(names: str) -> Bools:
-        return _in(now, of(names))
+        return holds(now, names)
 
     def after(names: str) -> Bools:
-        return _in(before, of(names))
+        return holds(before, names)
 
     edge = LINE_BIT["EDGE"]
     before, second = _shifted(now, 1, edge), _shifted(now, 2, edge)
     behind, next_behind = _shifted(now, -1, edge), _shifted(now, -2, edge)
-    place = _last(~at("SP"))
-    unspaced, before_that = now[place], before[place]
-    number = now[_last(~at("SY IS"))]
-    past_close = _shifted(number, 1, edge)
+    # What stands before spaces, and before separators in numbers; and what is before that.
+    unspaced, before_unspaced = before, second
+    if present & LINE_BIT["SP"]:
+        place = _last(~at("SP"))
+        unspaced, before_unspaced = now[place], before[place]
+    number, before_close = before, second
+    if present & _any_of(LINE_BIT, "SY IS"):
+        number = now[_last(~at("SY IS"))]
+        before_close = _shifted(number, 1, edge)
     letters, hangul, pictures = "AL HL", "JL JV JT H2 H3", "ID EB EM"
     aksara = "AK AS DOTTED_CIRCLE"
-    narrow = ~at("WIDE")
-    narrow_before, narrow_behind = ~after("WIDE"), ~_in(behind, of("WIDE"))
-    quote_openers = of("BK CR LF NL OP QU GL SP ZW EDGE")
-    quote_closers = of("SP GL WJ CL QU CP EX IS SY BK CR LF NL ZW EDGE")
-    hyphen_openers = of("BK CR LF NL SP ZW CB GL EDGE")
-    rules: list[tuple[Bools, bool]] = [
-        (after("BK"), True),  # 4
-        (after("CR") & at("LF"), False),  # 5
-        (after("CR LF NL"), True),
-        (at("BK CR LF NL SP ZW"), False),  # 6, 7
-        (_in(unspaced, of("ZW")), True),  # 8
-        (after_joiner, False),  # 8a
-        (at("WJ") | after("WJ GL"), False),  # 11, 12
-        (at("GL") & ~after("SP BA HY"), False),  # 12a
-        (at("CL CP EX SY"), False),  # 13
-        (_in(unspaced, of("OP")), False),  # 14
-        (_in(unspaced, of("INITIAL")) & _in(before_that, quote_openers), False),  # 15a
-        (at("FINAL") & at("QU") & _in(behind, quote_closers), False),  # 15b
-        (after("SP") & at("IS") & _in(behind, of("NU")), True),  # 15c
-        (at("IS"), False),  # 15d
-        (_in(unspaced, of("CL CP")) & at("NS"), False),  # 16
-        (_in(unspaced, of("B2")) & at("B2"), False),  # 17
-        (after("SP"), True),  # 18
-        (at("QU") & ~at("INITIAL") | after("QU") & ~after("FINAL"), False),  # 19
-        (at("QU") & (narrow_before | narrow_behind), False),  # 19a
-        (after("QU") & (narrow | ~_in(second, of("WIDE"))), False),
-        (at("CB") | after("CB"), True),  # 20
-        (after("HY HYPHEN") & _in(second, hyphen_openers) & at("AL"), False),  # 20a
-        (at("BA HY NS") | after("BB"), False),  # 21
-        (_in(second, of("HL")) & after("HY BA") & ~at("HL"), False),  # 21a
-        (after("SY") & at("HL") | at("IN"), False),  # 21b, 22
-        (after(letters) & at("NU") | after("NU") & at(letters), False),  # 23
-        (after("PR") & at(pictures) | after(pictures) & at("PO"), False),  # 23a
-        (after("PR PO") & at(letters) | after(letters) & at("PR PO"), False),  # 24
-        (after("CL CP") & _in(past_close, of("NU")) & at("PO PR"), False),  # 25
-        (_in(number, of("NU")) & at("PO PR NU"), False),
-        (after("PO PR") & at("OP") & _in(behind, of("NU")), False),
-        (after("PO PR") & at("OP") & _in(behind, of("IS")) & _in(next_behind, of("NU")), False),
-        (after("PO PR HY IS") & at("NU"), False),
-        (after("JL") & at("JL JV H2 H3"), False),  # 26
-        (after("JV H2") & at("JV JT") | after("JT H3") & at("JT"), False),
-        (after(hangul) & at("PO") | after("PR") & at(hangul), False),  # 27
-        (after(letters) & at(letters), False),  # 28
-        (after("AP") & at(aksara) | after(aksara) & at("VF VI"), False),  # 28a
-        (_in(second, of(aksara)) & after("VI") & at("AK DOTTED_CIRCLE"), False),
-        (after(aksara) & at(aksara) & _in(behind, of("VF")), False),
-        (after("IS") & at(letters), False),  # 29
-        (after(f"{letters} NU") & at("OP") & narrow, False),  # 30
-        (after("CP") & narrow_before & at(f"{letters} NU"), False),
-        (_is_second_of_pair(at("RI")), False),  # 30a
-        (after("EB RESERVED") & at("EM"), False),  # 30b
+    is_narrow = {"at": ~at("WIDE"), "before": ~after("WIDE"), "behind": ~holds(behind, "WIDE")}
+    # All conditions of a rule must hold for it to say whether a line may break.
+    rules: list[tuple[bool, tuple[Bools, ...]]] = [
+        (True, (after("BK"),)),  # 4
+        (False, (after("CR"), at("LF"))),  # 5
+        (True, (after("CR LF NL"),)),
+        (False, (at("BK CR LF NL SP ZW"),)),  # 6, 7
+        (True, (holds(unspaced, "ZW"),)),  # 8
+        (False, (after_joiner,)),  # 8a
+        (False, (at("WJ"),)),  # 11
+        (False, (after("WJ GL"),)),  # 11, 12
+        (False, (at("GL"), ~after("SP BA HY"))),  # 12a
+        (False, (at("CL CP EX SY"),)),  # 13
+        (False, (holds(unspaced, "OP"),)),  # 14
+        (
+            False,  # 15a
+            (
+                holds(unspaced, "INITIAL"),
+                holds(before_unspaced, "BK CR LF NL OP QU GL SP ZW EDGE"),
+            ),
+        ),
+        (
+            False,  # 15b
+            (
+                at("FINAL"),
+                at("QU"),
+                holds(behind, "SP GL WJ CL QU CP EX IS SY BK CR LF NL ZW EDGE"),
+            ),
+        ),
+        (True, (after("SP"), at("IS"), holds(behind, "NU"))),  # 15c
+        (False, (at("IS"),)),  # 15d
+        (False, (holds(unspaced, "CL CP"), at("NS"))),  # 16
+        (False, (holds(unspaced, "B2"), at("B2"))),  # 17
+        (True, (after("SP"),)),  # 18
+        (False, (at("QU"), ~at("INITIAL"))),  # 19
+        (False, (after("QU"), ~after("FINAL"))),
+        (False, (at("QU"), is_narrow["before"])),  # 19a
+        (False, (at("QU"), is_narrow["behind"])),
+        (False, (after("QU"), is_narrow["at"])),
+        (False, (after("QU"), ~holds(second, "WIDE"))),
+        (True, (at("CB"),)),  # 20
+        (True, (after("CB"),)),
+        (
+            False,  # 20a
+            (after("HY HYPHEN"), holds(second, "BK CR LF NL SP ZW CB GL EDGE"), at("AL")),
+        ),
+        (False, (at("BA HY NS"),)),  # 21
+        (False, (after("BB"),)),
+        (False, (holds(second, "HL"), after("HY BA"), ~at("HL"))),  # 21a
+        (False, (after("SY"), at("HL"))),  # 21b
+        (False, (at("IN"),)),  # 22
+        (False, (after(letters), at("NU"))),  # 23
+        (False, (after("NU"), at(letters))),
+        (False, (after("PR"), at(pictures))),  # 23a
+        (False, (after(pictures), at("PO"))),
+        (False, (after("PR PO"), at(letters))),  # 24
+        (False, (after(letters), at("PR PO"))),
+        (False, (after("CL CP"), holds(before_close, "NU"), at("PO PR"))),  # 25
+        (False, (holds(number, "NU"), at("PO PR NU"))),
+        (False, (after("PO PR"), at("OP"), holds(behind, "NU"))),
+        (False, (after("PO PR"), at("OP"), holds(behind, "IS"), holds(next_behind, "NU"))),
+        (False, (after("PO PR HY IS"), at("NU"))),
+        (False, (after("JL"), at("JL JV H2 H3"))),  # 26
+        (False, (after("JV H2"), at("JV JT"))),
+        (False, (after("JT H3"), at("JT"))),
+        (False, (after(hangul), at("PO"))),  # 27
+        (False, (after("PR"), at(hangul))),
+        (False, (after(letters), at(letters))),  # 28
+        (False, (after("AP"), at(aksara))),  # 28a
+        (False, (after(aksara), at("VF VI"))),
+        (False, (holds(second, aksara), after("VI"), at("AK DOTTED_CIRCLE"))),
+        (False, (after(aksara), at(aksara), holds(behind, "VF"))),
+        (False, (after("IS"), at(letters))),  # 29
+        (False, (after(f"{letters} NU"), at("OP"), is_narrow["at"])),  # 30
+        (False, (after("CP"), is_narrow["before"], at(f"{letters} NU"))),
+        (False, (_is_second_of_pair(at("RI")) if present & LINE_BIT["RI"] else never,)),  # 30a
+        (False, (after("EB RESERVED"), at("EM"))),  # 30b
     ]
     allowed = np.ones(now.size, np.bool_)  # 31
-    for holds, says in reversed(rules):
-        allowed[holds] = says
+    for says, conditions in reversed(rules):
+        if not any(condition is never for condition in conditions):
+            allowed[reduce(and_, conditions)] = says
     return allowed

@@ -72,10 +72,13 @@ def offers_breaks(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
     return offers
 
 
-def is_simple(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Which characters are a cluster each, whatever stands beside them, and offer no breaks."""
-    simple: NDArray[np.bool_] = _meet(codes) == _MET
-    return simple
+def complex_places(codes: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Places of characters that may join others in a cluster, or that offer breaks."""
+    places = np.flatnonzero(_KIND.take(codes) != _MET)
+    if places.size == 0:
+        return places
+    is_complex: NDArray[np.bool_] = _meet(codes[places]) != _MET
+    return places[is_complex]
 
 
 def _meet(codes: NDArray[np.uint32]) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.breaks import cluster_starts, line_breaks
 from shmtext.corpus.greedy import SPACE, Found, Units, fill_lines
-from shmtext.corpus.properties import is_simple, offers_breaks
+from shmtext.corpus.properties import complex_places, offers_breaks
 from shmtext.corpus.ranges import Ints, seams, spell_out
 
 _NEWLINE, _HYPHEN = ord("\n"), ord("-")
@@ -106,7 +106,8 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
     """
     lengths = np.diff(starts)
     num_texts = lengths.size
-    special = _specials(codes)
+    top = int(codes.max(initial=0))
+    special = _specials(codes, top)
     if (
         special.size == 0
         and num_texts
@@ -118,8 +119,12 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
 
     is_odd = np.zeros(num_texts, np.bool_)
     is_odd[_odd_texts(codes, starts, special, width)] = True
-    # What fits as it is needs no rule, unless there are tabs to expand.
-    is_complex = _has_complex(codes, starts) & (is_odd | (lengths > width))
+    is_complex = np.zeros(num_texts, np.bool_)
+    if top >= 0x80:
+        places = complex_places(codes)
+        is_complex[np.searchsorted(starts, places, side="right") - 1] = True
+        # What fits as it is needs no rule, unless there are tabs to expand.
+        is_complex &= is_odd | (lengths > width)
     is_plain = (lengths > 0) & ~is_odd & ~is_complex
     found = list(fill_lines(Units(codes, starts, _NONE), np.flatnonzero(is_plain), width))
     odd = np.flatnonzero(is_odd & ~is_complex)
@@ -150,15 +155,10 @@ def wrap_at_spaces(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines
     return _in_order(codes, starts.size - 1, found)
 
 
-def _specials(codes: NDArray[np.uint32]) -> Ints:
-    """Positions of whitespace other than the plain space."""
-    if codes.size == 0:
-        return np.empty(0, np.int64)
+def _specials(codes: NDArray[np.uint32], top: int) -> Ints:
+    """Positions of whitespace other than the plain space; ``top`` is the highest code point."""
     # Most batches are of code points below 0x85, where the table is not needed.
-    narrow = int(codes.max()) < 0x85
-    if narrow:
-        return np.flatnonzero(codes < SPACE)
-    return np.flatnonzero(_is_special(codes))
+    return np.flatnonzero(codes < SPACE if top < 0x85 else _is_special(codes))
 
 
 def _is_special(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -171,15 +171,6 @@ def _odd_texts(codes: NDArray[np.uint32], starts: Ints, special: Ints, width: in
     texts = np.searchsorted(starts, hyphens, side="right") - 1
     texts = texts[starts[texts + 1] - starts[texts] > width]
     return np.unique(np.concatenate([np.searchsorted(starts, special, side="right") - 1, texts]))
-
-
-def _has_complex(codes: NDArray[np.uint32], starts: Ints) -> NDArray[np.bool_]:
-    """Which texts have characters that join others in clusters, or offer breaks of UAX 14."""
-    result = np.zeros(starts.size - 1, np.bool_)
-    if codes.size and int(codes.max()) >= 0x80:
-        places = np.flatnonzero(~is_simple(codes))
-        result[np.searchsorted(starts, places, side="right") - 1] = True
-    return result
 
 
 def _clusters_of(codes: NDArray[np.uint32], starts: Ints, texts: Ints) -> _Clusters:
