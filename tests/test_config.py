@@ -472,7 +472,7 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, parts: li
     "config",
     [
         RunConfig(),
-        RunConfig(corpus=BalancedText(letters='ab"\\\u200b\u00ad\U0001f600ö', space_freq=0.25)),
+        RunConfig(corpus=BalancedText(letters='ab"\\\u2010\U0001f600ö', space_freq=0.25)),
         RunConfig(corpus=TextFile(Path("/a b/c.csv"), "wörd"), max_images=3, seed=2**63 - 1),
         RunConfig(
             style=Style(fonts=["/x.ttf", '/y "z"'], font_colors=["red"], max_chars_per_line=3),

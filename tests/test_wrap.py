@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from uniseg.graphemecluster import grapheme_clusters
 from uniseg.linebreak import line_break, line_break_units
 
-from shmtext.corpus.wrap import Lines, split_lines, wrap_at_spaces, wrap_texts
+from shmtext.corpus.wrap import Lines, lines_at_spaces, split_lines, wrap_texts
 
 TEXTS = st.lists(st.text(alphabet="ab -\t\né", max_size=40), max_size=25)
 # White space that only Unicode knows, a byte order mark, letters and digits of other scripts.
@@ -232,9 +232,12 @@ def test_large_batches_of_clusters_are_wrapped_as_described(alphabet: str, width
     assert [SlowWrapper(width).wrap(text) for text in texts] == wrapped(texts, width)
 
 
-def test_codes_that_are_no_code_points_are_wrapped_at_spaces() -> None:
-    codes = np.array([0x200000, 0x2D, 0x20, 0x301, 0x65E5, 0x20], np.uint32)
-    lines = wrap_at_spaces(codes, np.array([0, 0, 6]), 2)
+@given(st.lists(st.text(alphabet="x ", max_size=30), max_size=12), st.integers(1, 9))
+def test_lines_at_spaces_are_those_of_textwrap(texts: list[str], width: int) -> None:
+    codes, starts = lay_out(texts)
+    line_starts, line_stops, text_lines = lines_at_spaces(codes == ord(" "), starts, width)
+    whole = "".join(texts)
+    lines = [whole[start:stop] for start, stop in zip(line_starts, line_stops, strict=True)]
 
-    assert [0x200000, 0x2D, 0x301, 0x65E5] == lines.codes.tolist()
-    assert ([0, 2, 4], [0, 0, 2]) == (lines.line_starts.tolist(), lines.text_lines.tolist())
+    expected = [textwrap.wrap(text, width) for text in texts]
+    assert expected == [lines[first:last] for first, last in pairwise(text_lines.tolist())]

@@ -16,6 +16,7 @@ from typing import Literal
 from shmtext.config.colors import contrast, parse_color
 from shmtext.config.fields import About, check, metadata, part, setting
 from shmtext.config.kinds import FilePath, Text, refusal
+from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -47,6 +48,9 @@ class BalancedText:
     ``space_freq * character_frequency`` spaces for each of the two groups that is not empty;
     all is shuffled and cut into examples of ``min_example_size`` to ``max_example_size``
     characters. With ``split_letters`` each example is followed by its characters spelled out.
+
+    A mark among them (a vowel sign, an accent) is put on a random letter of its script, and stays
+    with it: a letter with its marks counts as one character of an example.
     """
 
     letters: str = setting(
@@ -69,10 +73,16 @@ class BalancedText:
         1_000, About("How often each character occurs in all.", CORPUS, "N", at_least=1)
     )
     min_example_size: int = setting(
-        5, About("Fewest characters of an example.", CORPUS, "N", at_least=1)
+        5,
+        About(
+            "Fewest characters of an example; a letter with its marks is one.",
+            CORPUS,
+            "N",
+            at_least=1,
+        ),
     )
     max_example_size: int = setting(
-        20, About("Most characters of an example.", CORPUS, "N", at_least=1)
+        20, About("Most characters of an example, likewise.", CORPUS, "N", at_least=1)
     )
     split_letters: bool = setting(
         False, About("Follow each example by its characters spelled out.", CORPUS)
@@ -95,6 +105,13 @@ class BalancedText:
                 "letters and numbers must hold no spaces, control characters or surrogates "
                 f"(set spaces with space_freq), got {characters!r}"
             )
+        invisible = [f"U+{ord(c):04X}" for c in characters if is_invisible(c)]
+        if invisible:
+            raise ConfigError(
+                "letters and numbers must hold no joiners, variation selectors or other characters "
+                f"that leave no ink by themselves, got {', '.join(invisible)}: leave them out"
+            )
+        mark_groups(characters)  # raises where a mark has no letter to stand on
         if self.min_example_size > self.max_example_size:
             raise ConfigError(
                 f"min_example_size ({self.min_example_size}) must be at most "
@@ -117,6 +134,12 @@ class BalancedText:
         """Characters in the whole text before it is cut, spaces included."""
         letters_and_numbers = len(self.letters) + len(self.numbers)
         return letters_and_numbers * self.character_frequency + self.num_spaces
+
+    @property
+    def num_clusters(self) -> int:
+        """Characters likewise, but a letter with its marks is one: what is shuffled and cut."""
+        num_marks = sum(map(is_mark, self.letters + self.numbers))
+        return self.num_characters - num_marks * self.character_frequency
 
 
 @dataclass(frozen=True, slots=True)

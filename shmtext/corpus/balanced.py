@@ -5,14 +5,21 @@ processor's cache: how often each character stands in a block is drawn from what
 law of a shuffle of the whole, so the balance is exact), then the block alone is shuffled. That
 costs a fraction of one large shuffle, which misses the cache at every character.
 
-Three random streams, each addressed by ``(seed, purpose)``, decide all: the counts of the
-blocks, the order inside each block (a stream per block), the sizes of the pieces.
+Four random streams, each addressed by ``(seed, purpose)``, decide all: the counts of the
+blocks, the order inside each block (a stream per block), which letters carry the marks of a block
+(likewise), the sizes of the pieces.
+
+A mark can't be shuffled as letters are: it would follow spaces, or begin a text. So what is
+shuffled are clusters, one a letter. The marks of a block are as many as its share of the letters
+that may carry them, as even among themselves as can be, and are put on these letters in random
+order: no letter carries a second one before all carry one, and none carries one twice.
 
 This module makes chunks of texts; where they go is not its business.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,13 +27,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.config import BalancedText
+from shmtext.config.marks import MARKS_PER_LETTER, MarkGroup, is_mark, mark_groups
 from shmtext.corpus.ragged import TextChunk
 from shmtext.corpus.ranges import Ints, seams, spell_out
-from shmtext.corpus.wrap import wrap_texts
+from shmtext.corpus.wrap import lines_at_spaces
 from shmtext.errors import ConfigError
 
 Codes: TypeAlias = NDArray[np.unsignedinteger[Any]]
-"""Code points: uint8 where all characters are ASCII, and the values with that; else uint32."""
+"""Clusters: uint8 where all characters are ASCII, and the values with that; else uint32, a code
+point each; uint64 where there are marks: a code point, and shifted by 21 and 42 bits its marks."""
 
 BLOCK_CHARS = 65_536
 """512 KiB while it is shuffled: inside the second-level cache of any current processor."""
@@ -35,14 +44,16 @@ _CHUNK_BLOCKS = 8
 _SPELLED_CHUNK_BLOCKS = 4  # Spelling out takes a hundred bytes of working memory a character.
 _SIZES_PER_DRAW = 65_536
 
-_COUNTS_STREAM, _ORDER_STREAM, _SIZES_STREAM = range(3)
+_COUNTS_STREAM, _ORDER_STREAM, _SIZES_STREAM, _MARKS_STREAM = range(4)
 
 _MAX_HYPERGEOMETRIC = 10**9
 """numpy draws from populations below this only."""
 
-_SPACE, _HYPHEN = ord(" "), ord("-")
-_STAND_IN = 0x7F
-"""A control character: `BalancedText` lets none of them in."""
+_SPACE = ord(" ")
+
+_CODE_POINT_BITS = 21
+_CODE_POINT = np.uint64(2**_CODE_POINT_BITS - 1)
+_SHIFTS = tuple(np.uint64(_CODE_POINT_BITS * place) for place in range(1 + MARKS_PER_LETTER))
 
 
 class _Pieces(NamedTuple):
@@ -63,9 +74,11 @@ def balanced_chunks(
     least ``min_example_size`` characters.
     """
     # A TextChunk's lengths are int32, and a character has up to four bytes.
-    longest = min(text.max_example_size, text.num_characters)
-    if 4 * longest >= 2**31:
-        raise ConfigError(f"max_example_size must be less than {2**29:,}, got {longest:,}")
+    has_marks = text.num_clusters < text.num_characters
+    too_long = 2**29 // (len(_SHIFTS) if has_marks else 1)
+    longest = min(text.max_example_size, text.num_clusters)
+    if longest >= too_long:
+        raise ConfigError(f"max_example_size must be less than {too_long:,}, got {longest:,}")
     width = min(text.max_example_size, max_chars_per_line or text.max_example_size)
     for pieces in _cut(text, seed):
         codes, lengths = _strip(pieces)
@@ -78,20 +91,28 @@ def balanced_chunks(
 def shuffled_blocks(text: BalancedText, seed: int) -> Iterator[Codes]:
     """Make the whole shuffled text, block after block."""
     characters = text.letters + text.numbers
-    symbols = np.array([*map(ord, characters), _SPACE])
+    symbols = np.array([*(ord(c) for c in characters if not is_mark(c)), _SPACE])
+    dealers = [_Dealer(group, text.character_frequency) for group in mark_groups(characters)]
     dtype = np.uint8 if characters.isascii() else np.uint32
     remaining = np.full(symbols.size, text.character_frequency)
     remaining[-1] = text.num_spaces
     counts_rng = _rng(seed, _COUNTS_STREAM)
-    for block, start in enumerate(range(0, text.num_characters, BLOCK_CHARS)):
-        counts = _draw_counts(counts_rng, remaining, min(BLOCK_CHARS, text.num_characters - start))
+    for block, start in enumerate(range(0, text.num_clusters, BLOCK_CHARS)):
+        counts = _draw_counts(counts_rng, remaining, min(BLOCK_CHARS, text.num_clusters - start))
         remaining -= counts
         # numpy shuffles 8-byte elements in two thirds of the time it takes for single bytes.
         # Sorting random keys is faster still where numpy's vectorised sort is, but four times
         # slower where it is not; a shuffle costs the same everywhere and knows no ties.
         characters_of_block = np.repeat(symbols, counts)
         _rng(seed, _ORDER_STREAM, block).shuffle(characters_of_block)
-        yield characters_of_block.astype(dtype)
+        if not dealers:
+            yield characters_of_block.astype(dtype)
+            continue
+        clusters = characters_of_block.astype(np.uint64)
+        rng = _rng(seed, _MARKS_STREAM, block)
+        for dealer in dealers:
+            dealer.deal(clusters, rng)
+        yield clusters
 
 
 def piece_sizes(text: BalancedText, seed: int) -> Iterator[Ints]:
@@ -102,7 +123,44 @@ def piece_sizes(text: BalancedText, seed: int) -> Iterator[Ints]:
             text.min_example_size, text.max_example_size, _SIZES_PER_DRAW, endpoint=True
         )
         # Larger than the whole text is as good as endless, and sums must not overflow.
-        yield np.minimum(sizes, text.num_characters + 1)
+        yield np.minimum(sizes, text.num_clusters + 1)
+
+
+class _Dealer:
+    """Puts the marks of one group on letters, block after block, until all are used up."""
+
+    def __init__(self, group: MarkGroup, frequency: int) -> None:
+        def key(mark: str) -> tuple[int, str]:
+            return unicodedata.combining(mark), mark
+
+        self._letters = np.array([*map(ord, group.letters)], np.uint64)
+        # In the order in which two of them stand on a letter.
+        self._marks = np.array([*map(ord, sorted(group.marks, key=key))], np.uint64)
+        self._num_letters = frequency * len(group.letters)
+        self._num_marks = frequency * len(group.marks)
+        self._num_past = 0
+
+    def deal(self, clusters: NDArray[np.uint64], rng: np.random.Generator) -> None:
+        """Put marks on letters of a block, in place."""
+        places = np.flatnonzero(np.isin(clusters, self._letters))
+        dealt = self._dealt()
+        self._num_past += places.size
+        counts = self._dealt() - dealt
+        # All of a kind together: fewer than there are places, so none meets its like there.
+        kinds = rng.permutation(self._marks.size)
+        ranks = np.repeat(kinds, counts[kinds])
+        places = rng.permutation(places)
+        first, second = ranks[: places.size], ranks[places.size :]
+        lower = first.copy()
+        lower[: second.size] = np.minimum(first[: second.size], second)
+        higher = np.maximum(first[: second.size], second)
+        clusters[places[: lower.size]] |= self._marks[lower] << _SHIFTS[1]
+        clusters[places[: higher.size]] |= self._marks[higher] << _SHIFTS[2]
+
+    def _dealt(self) -> Ints:
+        """How many of each mark the letters past have their share of; differs by one at most."""
+        num_dealt = self._num_marks * self._num_past // self._num_letters
+        return (num_dealt + np.arange(self._marks.size)) // self._marks.size
 
 
 def _rng(seed: int, *stream: int) -> np.random.Generator:
@@ -128,7 +186,7 @@ def _joined_blocks(text: BalancedText, seed: int) -> Iterator[tuple[Codes, bool]
     """Join blocks to a chunk's size, each with whether it is the last."""
     num_joined = _SPELLED_CHUNK_BLOCKS if text.split_letters else _CHUNK_BLOCKS
     held: list[Codes] = []
-    num_left = text.num_characters
+    num_left = text.num_clusters
     for block in shuffled_blocks(text, seed):
         held.append(block)
         num_left -= block.size
@@ -197,27 +255,29 @@ def _strip(pieces: _Pieces) -> tuple[Codes, Ints]:
 def _spell_out(codes: Codes, lengths: Ints, width: int, min_size: int) -> tuple[Codes, Ints]:
     """Let each piece be followed by the lines of its characters with spaces between them."""
     starts = seams(lengths)
-    # A space follows the last character too: wrapping drops it. A hyphen between spaces breaks
-    # no word, but wrapping in a batch would be wary of it.
-    spelled = np.full(2 * codes.size, _SPACE, np.uint32)
-    spelled[::2] = np.where(codes == _HYPHEN, _STAND_IN, codes)
-    lines = wrap_texts(spelled, 2 * starts, width)
-    line_codes = np.where(lines.codes == _STAND_IN, _HYPHEN, lines.codes).astype(codes.dtype)
-    line_lengths = np.diff(lines.line_starts)
+    # A space follows the last character too: wrapping drops it.
+    spelled = np.full(2 * codes.size, _SPACE, codes.dtype)
+    spelled[::2] = codes
+    line_starts, line_stops, text_lines = lines_at_spaces(spelled == _SPACE, 2 * starts, width)
+    line_lengths = line_stops - line_starts
     kept = np.flatnonzero(line_lengths >= min_size)
-    pieces_of_lines = np.repeat(np.arange(lengths.size), np.diff(lines.text_lines))[kept]
+    pieces_of_lines = np.repeat(np.arange(lengths.size), np.diff(text_lines))[kept]
 
     # Stable: a piece comes before its own lines, and they in their order.
     order = np.argsort(np.concatenate([np.arange(lengths.size), pieces_of_lines]), kind="stable")
-    all_starts = np.concatenate([starts[:-1], codes.size + lines.line_starts[kept]])[order]
+    all_starts = np.concatenate([starts[:-1], codes.size + line_starts[kept]])[order]
     all_lengths = np.concatenate([lengths, line_lengths[kept]])[order]
-    both: Codes = np.concatenate([codes, line_codes])
+    both: Codes = np.concatenate([codes, spelled])
     return both.take(spell_out(all_starts, all_lengths)), all_lengths
 
 
 def _encode(codes: Codes, lengths: Ints) -> TextChunk:
     if codes.dtype == np.uint8:
         return TextChunk(codes.astype(np.uint8, copy=False), lengths.astype(np.int32))
+    if codes.dtype == np.uint64:
+        parts = np.stack([codes >> shift & _CODE_POINT for shift in _SHIFTS], axis=1)
+        lengths = np.diff(seams(np.count_nonzero(parts, axis=1))[seams(lengths)])
+        codes = parts[parts > 0]
     values = np.frombuffer(codes.astype("<u4").tobytes().decode("utf-32-le").encode(), np.uint8)
     widths = np.ones(codes.size, np.int8)
     for first_wider in (0x80, 0x800, 0x10000):

@@ -1,7 +1,7 @@
 """Lines filled greedily, for many texts at once, a line of each at a time.
 
-Texts are *units* end to end, each one wide: code points, or clusters of them, of which only the
-first is looked at. What a unit is, and where units may be parted, is said by ``wrap.py``.
+Texts are *units* end to end, each one wide, of which nothing is known but whether they are
+spaces. What a unit is, and where units may be parted, is said by ``wrap.py``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
 
-SPACE = ord(" ")
-
 # Texts are wrapped a line of each at a time, until a few are left that have many lines to go.
 _FEW_TEXTS, _MANY_LINES = 16, 64
 
@@ -24,8 +22,7 @@ _FEW_TEXTS, _MANY_LINES = 16, 64
 class Units:
     """What lines are filled with."""
 
-    codes: NDArray[np.uint32]
-    """Code point of each unit, or that of its first character."""
+    is_space: NDArray[np.bool_]
     starts: Ints
     """Seams between texts, shape ``(num_texts + 1,)``."""
     chunk_starts: Ints
@@ -52,17 +49,16 @@ class _Wrapper:
     """
 
     def __init__(self, units: Units, width: int) -> None:
-        codes = units.codes
         self._width = width
-        self._is_space = codes == SPACE
+        self._is_space = units.is_space
         run_starts = np.flatnonzero(self._is_space[1:] != self._is_space[:-1]) + 1
         if units.chunk_starts.size:
             run_starts = np.union1d(run_starts, units.chunk_starts)
-        run_bounds = np.concatenate([[0], run_starts, [codes.size]])
+        run_bounds = np.concatenate([[0], run_starts, [units.is_space.size]])
         lengths = np.diff(run_bounds)
         # One entry more, so that the position after the last may be asked for as well.
-        self._run_start = np.append(np.repeat(run_bounds[:-1], lengths), codes.size)
-        self._run_stop = np.append(np.repeat(run_bounds[1:], lengths), codes.size)
+        self._run_start = np.append(np.repeat(run_bounds[:-1], lengths), units.is_space.size)
+        self._run_stop = np.append(np.repeat(run_bounds[1:], lengths), units.is_space.size)
         self._is_space = np.append(self._is_space, False)
 
     def step(

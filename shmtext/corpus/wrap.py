@@ -30,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.breaks import cluster_starts, line_breaks
-from shmtext.corpus.greedy import SPACE, Found, Units, fill_lines
+from shmtext.corpus.greedy import Found, Units, fill_lines
 from shmtext.corpus.properties import complex_places, offers_breaks
 from shmtext.corpus.ranges import Ints, seams, spell_out
 
-_NEWLINE, _HYPHEN = ord("\n"), ord("-")
+_SPACE, _NEWLINE, _HYPHEN = ord(" "), ord("\n"), ord("-")
 _LETTER = ord("x")
 
 # The byte order is named, because without it a text that begins with U+FEFF would lose it.
@@ -43,7 +43,7 @@ _UTF_32 = "utf-32-le"
 # One past the last code point that `str.isspace` knows; higher ones share the table's last entry.
 _TABLE_STOP = 0x3001
 _IS_SPECIAL = np.array(
-    [chr(code).isspace() and code != SPACE for code in range(_TABLE_STOP)] + [False]
+    [chr(code).isspace() and code != _SPACE for code in range(_TABLE_STOP)] + [False]
 )
 """Whitespace that `textwrap` replaces, expands, or takes for a word that it may still drop."""
 
@@ -75,6 +75,8 @@ class _Clusters:
     texts: Ints
     """Numbers of the texts; ``units`` counts them from 0."""
     units: Units
+    stand_ins: NDArray[np.uint32]
+    """The character that stands for each cluster."""
     starts: Ints
     """First code point of each cluster, in the array that all texts lie in; likewise the next."""
     stops: Ints
@@ -113,7 +115,7 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
         and num_texts
         and int(lengths.min()) > 0
         and int(lengths.max()) <= width
-        and not (codes[starts[1:] - 1] == SPACE).any()
+        and not (codes[starts[1:] - 1] == _SPACE).any()
     ):
         return Lines(codes, starts, np.arange(num_texts + 1))
 
@@ -126,7 +128,7 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
         # What fits as it is needs no rule, unless there are tabs to expand.
         is_complex &= is_odd | (lengths > width)
     is_plain = (lengths > 0) & ~is_odd & ~is_complex
-    found = list(fill_lines(Units(codes, starts, _NONE), np.flatnonzero(is_plain), width))
+    found = list(fill_lines(Units(codes == _SPACE, starts, _NONE), np.flatnonzero(is_plain), width))
     odd = np.flatnonzero(is_odd & ~is_complex)
     wrapper = textwrap.TextWrapper(width)
     odd_lines = [wrapper.wrap(_string(codes[starts[text] : starts[text + 1]])) for text in odd]
@@ -142,23 +144,27 @@ def wrap_texts(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
         odd_codes, laid = _lay(odd, odd_lines, codes.size)
         codes = np.concatenate([codes, odd_codes])
         found.append(laid)
-    return _in_order(codes, num_texts, found)
+    line_starts, line_stops, text_lines = _in_order(num_texts, found)
+    lengths = line_stops - line_starts
+    return Lines(codes.take(spell_out(line_starts, lengths)), seams(lengths), text_lines)
 
 
-def wrap_at_spaces(codes: NDArray[np.uint32], starts: Ints, width: int) -> Lines:
-    """Wrap texts in which nothing but U+0020 parts words, and each code stands for a cluster.
+def lines_at_spaces(
+    is_space: NDArray[np.bool_], starts: Ints, width: int
+) -> tuple[Ints, Ints, Ints]:
+    """Wrap texts of which nothing is known but where spaces are; all else is a cluster each.
 
-    Codes may be any numbers: but for the space, nothing is known of them.
+    Return starts and stops of lines, and seams of texts among these.
     """
     texts = np.flatnonzero(np.diff(starts) > 0)
-    found = list(fill_lines(Units(codes, starts, _NONE), texts, width))
-    return _in_order(codes, starts.size - 1, found)
+    found = list(fill_lines(Units(is_space, starts, _NONE), texts, width))
+    return _in_order(starts.size - 1, found)
 
 
 def _specials(codes: NDArray[np.uint32], top: int) -> Ints:
     """Positions of whitespace other than the plain space; ``top`` is the highest code point."""
     # Most batches are of code points below 0x85, where the table is not needed.
-    return np.flatnonzero(codes < SPACE if top < 0x85 else _is_special(codes))
+    return np.flatnonzero(codes < _SPACE if top < 0x85 else _is_special(codes))
 
 
 def _is_special(codes: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -180,15 +186,16 @@ def _clusters_of(codes: NDArray[np.uint32], starts: Ints, texts: Ints) -> _Clust
     picked, picked_starts = codes[places], seams(lengths)
     first = np.flatnonzero(cluster_starts(picked, picked_starts))
     sizes = np.diff(np.append(first, picked.size))
-    units = picked[first]
-    parts_words = _is_special(units) | (units == SPACE) | (units == _HYPHEN)
-    units[parts_words & (sizes > 1)] = _LETTER
+    stand_ins = picked[first]
+    parts_words = _is_special(stand_ins) | (stand_ins == _SPACE) | (stand_ins == _HYPHEN)
+    stand_ins[parts_words & (sizes > 1)] = _LETTER
     offers = offers_breaks(picked[first])
     offers[1:] |= offers[:-1].copy()
     chunk_starts = np.flatnonzero(line_breaks(picked, picked_starts)[first] & offers)
     return _Clusters(
         texts,
-        Units(units, np.searchsorted(first, picked_starts), chunk_starts),
+        Units(stand_ins == _SPACE, np.searchsorted(first, picked_starts), chunk_starts),
+        stand_ins,
         places[first],
         places[first] + sizes,
     )
@@ -220,7 +227,7 @@ def _wrap_odd(codes: NDArray[np.uint32], clusters: _Clusters, number: int, width
     for place in range(stop - first):
         if place in offered_set:
             bounds.add(len(shown))
-        stand_in = chr(units.codes[first + place])
+        stand_in = chr(clusters.stand_ins[first + place])
         start, end = clusters.starts[first + place], clusters.stops[first + place]
         times = _TAB_WIDTH - column % _TAB_WIDTH if stand_in == "\t" else 1
         column = 0 if stand_in in "\r\n" else column + times
@@ -278,15 +285,14 @@ def _lay(texts: Ints, wrapped: list[list[str]], at: int) -> tuple[NDArray[np.uin
     return codes, Found(np.repeat(texts, num_lines), ordinals, bounds[:-1], bounds[1:])
 
 
-def _in_order(codes: NDArray[np.uint32], num_texts: int, found: list[Found]) -> Lines:
-    """Bring the lines of all texts into order, and their codes end to end."""
+def _in_order(num_texts: int, found: list[Found]) -> tuple[Ints, Ints, Ints]:
+    """Bring the lines of all texts into order: their starts, their stops, seams of texts."""
     if not found:
-        return Lines(codes[:0], np.zeros(1, np.int64), np.zeros(num_texts + 1, np.int64))
+        return _NONE, _NONE, np.zeros(num_texts + 1, np.int64)
     texts = np.concatenate([lines.texts for lines in found])
     text_lines = seams(np.bincount(texts, minlength=num_texts))
     places = text_lines[texts] + np.concatenate([lines.ordinals for lines in found])
     starts, stops = np.empty_like(places), np.empty_like(places)
     starts[places] = np.concatenate([lines.starts for lines in found])
     stops[places] = np.concatenate([lines.stops for lines in found])
-    lengths = stops - starts
-    return Lines(codes.take(spell_out(starts, lengths)), seams(lengths), text_lines)
+    return starts, stops, text_lines
