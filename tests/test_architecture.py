@@ -31,7 +31,10 @@ SEES = {
     "engine": {"engine", "dataset", "draw", "corpus", "bottom"},
     "front": {"front", "engine", "dataset", "bottom"},
 }
-SHARED = {"corpus/ranges.py", "corpus/ragged.py", "corpus/wrap.py"}
+SHARED = {
+    *("corpus/ranges.py", "corpus/ragged.py", "corpus/wrap.py"),
+    *("corpus/breaks.py", "corpus/greedy.py", "corpus/properties.py"),
+}
 """Pure arrays of ranges, of texts and of lines, which every room may speak of."""
 
 HOMES: dict[str, set[str]] = {
@@ -71,6 +74,7 @@ HOMES: dict[str, set[str]] = {
     "click": {"cli.py"},
     "rich": {"cli.py"},
     "tomllib": {"config/reading.py"},
+    "uniseg": {"corpus/properties.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},
     "shutil": {"dataset/folder.py"},
     "random": set(),

@@ -229,7 +229,7 @@ class Style:
         None,
         About("Wrap texts at this width.", CORPUS, "N", default_text="no wrapping", at_least=1),
     )
-    """As ``textwrap.wrap`` does; None: only where a text has newlines."""
+    """In clusters, as ``corpus/wrap.py`` has it; None: only where a text has newlines."""
 
     def __post_init__(self) -> None:
         check(self)
