@@ -49,10 +49,10 @@ def lay_out(texts: list[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
 
 
 def slow_cluster_starts(text: str) -> list[bool]:
-    """With the two exceptions that the module names."""
+    """With the three exceptions that the module names."""
     found = [bool(starts) for starts in grapheme_cluster_breakables(text)]
     for place in range(1, len(text)):
-        if text[place - 1 : place + 1] == "\r\n":
+        if text[place - 1 : place + 1] == "\r\n" or text[place] == " ":
             found[place] = True
         if unicodedata.category(text[place])[0] == "M":
             found[place] = False

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from uniseg.graphemecluster import grapheme_clusters
 from uniseg.linebreak import line_break, line_break_units
 
+from shmtext.corpus.properties import complex_places
 from shmtext.corpus.wrap import Lines, lines_at_spaces, split_lines, wrap_texts
 
 TEXTS = st.lists(st.text(alphabet="ab -\t\né", max_size=40), max_size=25)
@@ -54,6 +55,20 @@ def test_whitespace_only_unicode_knows_is_wrapped_as_by_textwrap(
     texts: list[str], width: int
 ) -> None:
     assert [textwrap.wrap(text, width) for text in texts] == wrapped(texts, width)
+
+
+@given(
+    st.lists(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6).flatmap(
+        lambda some: st.lists(st.text(alphabet=[*some, *"a -\t"], max_size=25), max_size=8)
+    ),
+    st.integers(1, 9),
+)
+def test_texts_of_simple_characters_are_wrapped_by_textwrap_to_the_letter(
+    texts: list[str], width: int
+) -> None:
+    simple = [text for text in texts if complex_places(lay_out([text])[0]).size == 0]
+
+    assert [textwrap.wrap(text, width) for text in simple] == wrapped(simple, width)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 8, 13, 30])
@@ -115,6 +130,8 @@ def clusters_of(text: str) -> list[str]:
     for cluster in grapheme_clusters(text):
         if found and unicodedata.category(cluster[0])[0] == "M":
             found[-1] += cluster
+        elif cluster[0] != " " and " " in cluster:
+            found += cluster.partition(" ")[0], cluster[cluster.index(" ") :]
         else:
             found.append(cluster)
     return found

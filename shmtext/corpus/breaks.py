@@ -4,10 +4,11 @@ For all texts of a batch at once: a rule is a few operations on arrays, so that 
 thousand marks costs no more than ten thousand letters. What is known of single characters is
 ``properties.py``'s; how lines are filled is ``wrap.py``'s.
 
-Both annexes let implementations tailor them, and clusters are tailored here in two places. A mark
+Both annexes let implementations tailor them, and clusters are tailored here in three places. A mark
 never begins a cluster unless its text does, though UAX 29 cuts before some of Myanmar's and after
 controls: drawn by itself it would get a dotted circle. CR and LF are a cluster each, as
-``textwrap`` takes them for two spaces.
+``textwrap`` takes them for two spaces. A space begins a cluster also after a sign that is prepended
+to numbers (U+0600): else there would be spaces that ``textwrap`` does not see.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def _cluster_rules(bits: Bits) -> Bools:
     present = _present(bits)
     held = _in(bits, of("Extend ZWJ SpacingMark"))
     if present & of("Prepend"):
-        held |= _in(before, of("Prepend"))
+        held |= _in(before, of("Prepend")) & ~_in(bits, of("SPACE"))
     if present & of("L V T LV LVT"):
         held |= _in(before, of("L")) & _in(bits, of("L V LV LVT"))
         held |= _in(before, of("LV V")) & _in(bits, of("V T"))

@@ -32,10 +32,10 @@ code points kept free for emoji."""
 
 CLUSTER_BIT = _numbered(
     "Other CR LF Control Extend ZWJ Regional_Indicator Prepend SpacingMark L V T LV LVT "
-    "CONSONANT LINKER IN_CONJUNCT PICTOGRAPH MARK EDGE"
+    "CONSONANT LINKER IN_CONJUNCT PICTOGRAPH MARK SPACE EDGE"
 )
 """Grapheme_Cluster_Break classes; Indic_Conjunct_Break (``IN_CONJUNCT`` is its Extend);
-Extended_Pictographic; marks of any category; before a text."""
+Extended_Pictographic; marks of any category; U+0020; before a text."""
 
 # Entries are filled in when a character is first met; an empty one is zero, which no character's
 # is. The memory of what is never met is never touched. Two threads would write the same.
@@ -129,6 +129,7 @@ def _cluster_names(character: str) -> set[str]:
         conjunct.get(indic_conjunct_break(character).value, ""): True,
         "PICTOGRAPH": extended_pictographic(character),
         "MARK": unicodedata.category(character).startswith("M"),
+        "SPACE": character == " ",
     }
     names = {name for name, holds in asked.items() if name and holds}
     return names | {grapheme_cluster_break(character).value}
