@@ -210,7 +210,7 @@ def _estimate_num_examples(config: RunConfig) -> int:
     corpus = config.corpus
     if isinstance(corpus, BalancedText):
         sizes = corpus.min_example_size + corpus.max_example_size
-        return min(2 * corpus.num_characters // sizes, config.max_images or sys.maxsize)
+        return min(2 * corpus.num_clusters // sizes, config.max_images or sys.maxsize)
     return min(_num_bytes(corpus) // BYTES_PER_EXAMPLE, config.max_images or sys.maxsize)
 
 
@@ -218,7 +218,7 @@ def _least_num_shards(config: RunConfig) -> int:
     """A number of shards that a config is hardly below: so many workers will be needed."""
     corpus = config.corpus
     if isinstance(corpus, BalancedText):
-        num_examples = corpus.num_characters // corpus.max_example_size
+        num_examples = corpus.num_clusters // corpus.max_example_size
     else:
         num_examples = _num_bytes(corpus) // MOST_BYTES_PER_EXAMPLE
     num_examples = max(1, min(num_examples, config.max_images or sys.maxsize))
