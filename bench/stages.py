@@ -77,7 +77,7 @@ STAGES: dict[str, timed.Place] = {
     "style": (pictures, "style_texts"),
     "layout": (Composer, "lay_out"),
     "raster": (Composer, "strips"),
-    "alone": (PlainDrawer, "strip_of"),
+    "alone": (PlainDrawer, "strip_of_glyphs"),
     "color": (Ink, "pictures"),
     "encode": (DatasetShard, "_encoded"),
     "write": (DatasetShard, "_write"),

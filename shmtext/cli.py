@@ -409,6 +409,8 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
             f"{summary.folder}; {summary.num_rendered:,} rendered in {summary.elapsed_s:.1f} s, "
             f"{summary.images_per_s:,.0f} images/s"
         )
+    if summary.num_alone:
+        _say(f"{summary.num_alone:,} of them drawn one at a time, as no batch is exact for them")
     if summary.num_skipped:
         _say(f"{summary.num_skipped:,} skipped: see {summary.folder / 'skipped.parquet'}")
     if summary.num_failed:

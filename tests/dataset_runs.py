@@ -42,7 +42,15 @@ def record_of(num_examples: int, container_name: str = "files") -> RunRecord:
 RECORD = record_of(400)
 """Three shards: 160, 160 and 80 examples."""
 PLAN, FINGERPRINT = RECORD.plan, RECORD.fingerprint
-ORIGIN = Origin(FINGERPRINT, worker=0, host="host", boot_id=None, seconds=0.5, finished_at=1e9)
+ORIGIN = Origin(
+    fingerprint=FINGERPRINT,
+    worker=0,
+    host="host",
+    boot_id=None,
+    num_alone=0,
+    seconds=0.5,
+    finished_at=1e9,
+)
 TEXTS = ("plain", 'a,"b"', "two\nlines", "Größe: 42 €", "日本語", " spaces ", "c\r", "😀")
 SWEPT = ("open", "write", "fsync", "rename", "close")
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
 from shmtext.config import Output, RunConfig, Style
+from shmtext.config.settings import Layout
 from shmtext.corpus.ragged import pack_texts
 from shmtext.draw.batch import Batch
 from shmtext.draw.faces import FontFile, bundled_fonts, read_fonts
@@ -30,7 +32,14 @@ from shmtext.draw.texts import ShardTexts, Skip
 BUNDLED = tuple(sorted(bundled_fonts().glob("*.ttf")))
 SANS = bundled_fonts() / "DejaVuSans.ttf"
 ITALIC = bundled_fonts() / "LiberationSerif-Italic.ttf"
-LATIN_1 = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x100))))
+LATIN_1 = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0xAD), *range(0xAE, 0x100))))
+"""Without the soft hyphen, which is never drawn."""
+
+both_layouts = pytest.mark.parametrize("layout", get_args(Layout))
+
+HAS_RAQM = bool(features.check_feature("raqm"))
+"""It is the truth of layout full, and no part of a run."""
+needs_raqm = pytest.mark.skipif(not HAS_RAQM, reason="this Pillow finds no Raqm or no FriBiDi")
 
 Pixels = NDArray[np.uint8]
 
@@ -64,7 +73,7 @@ class Drawing:
     pictures: dict[int, Pixels]
     """By position."""
     num_alone: int
-    """Pictures that came in a batch of their own, as the reference's do."""
+    """Pictures that could not be drawn together with others."""
     boxes: dict[int, dict[int, tuple[int, ...]]]
     """By position and cluster: left, top, right, bottom; nothing unless asked for."""
 
@@ -84,7 +93,8 @@ def draw(maker: PictureMaker, texts: Sequence[str], start: int = 0) -> Drawing:
     boxes: dict[int, dict[int, tuple[int, ...]]] = {}
     num_alone = 0
     for batch in maker.draw(shard, lambda _position: None):
-        num_alone += len(batch.positions) == 1
+        num_alone += batch.is_alone
+        assert len(batch.positions) == 1 or not batch.is_alone
         for position, picture in zip(batch.positions.tolist(), batch.pictures, strict=True):
             assert position not in pictures
             # Copied at once: what comes later must not be able to change it.
@@ -124,14 +134,21 @@ def random_texts(
 
 
 def plain_picture(
-    lines: Sequence[str], face: ImageFont.FreeTypeFont, colors: tuple[str, str], mode: str
+    lines: Sequence[str],
+    face: ImageFont.FreeTypeFont,
+    colors: tuple[str, str],
+    mode: str,
+    direction: str | None = None,
 ) -> Pixels:
     """Draw lines by Pillow alone; gray ``(height, width)`` or red, green, blue."""
     ascent, descent = face.getmetrics()
     line_px = ascent + descent
-    boxes = [face.getbbox(line) for line in lines]
-    left = min(0, *(int(box[0]) for box in boxes))
-    right = max(0, *(int(box[2]) for box in boxes), *(math.ceil(face.getlength(x)) for x in lines))
+    boxes = [face.getbbox(line, direction=direction) for line in lines]
+    ends = [math.ceil(face.getlength(line, direction=direction)) for line in lines]
+    # Lines of a right-to-left paragraph end where its longest does.
+    starts = [max(ends) - end if direction == "rtl" else 0 for end in ends]
+    left = min(0, *(start + int(box[0]) for start, box in zip(starts, boxes, strict=True)))
+    right = max(0, *ends, *(start + int(box[2]) for start, box in zip(starts, boxes, strict=True)))
     tops = [k * line_px + int(box[1]) for k, box in enumerate(boxes)]
     bottoms = [k * line_px + int(box[3]) for k, box in enumerate(boxes)]
     top, bottom = min(0, *tops), max(line_px * len(lines), *bottoms)
@@ -140,7 +157,8 @@ def plain_picture(
     sheet = Image.new("L" if mode == "gray" else "RGB", size, colors[1])
     pen = ImageDraw.Draw(sheet)
     for k, line in enumerate(lines):
-        pen.text((margin - left, margin - top + k * line_px), line, fill=colors[0], font=face)
+        place = margin - left + starts[k], margin - top + k * line_px
+        pen.text(place, line, fill=colors[0], font=face, direction=direction)
     blank = Image.new(sheet.mode, size, colors[1])
     crop = (margin, margin, size[0] - margin, size[1] - margin)
     picture = np.array(sheet.crop(crop))
@@ -152,7 +170,7 @@ def plain_picture(
 def plain_face(drawing: Drawing, position: int) -> ImageFont.FreeTypeFont:
     """Open anew the face that a text was drawn in."""
     font, size_px = drawing.maker.faces.font_and_size(int(drawing.shard.face_id[position]))
-    shaped = bool(drawing.shard.needs_shaping[position])
+    shaped = bool(drawing.shard.is_shaped[position])
     layout = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
     return _open(font.path, size_px, layout)
 
@@ -175,10 +193,13 @@ def check_equality(drawing: Drawing, plain_every: int = 1) -> int:
         reference = drawing.maker.draw_plainly(shard, position)
         assert not isinstance(reference, Skip), f"the reference does not draw {where}"
         assert_same(reference, picture, f"{where}, reference")
-        if position % plain_every:
+        if position % plain_every or (shard.is_shaped[position] and not HAS_RAQM):
             continue
         colors = settings.color_pairs[int(shard.styles.pair_id[position])]
-        plain = plain_picture(lines, face, colors, settings.mode)
+        direction = None
+        if shard.is_shaped[position]:
+            direction = "rtl" if shard.is_rtl[position] else "ltr"
+        plain = plain_picture(lines, face, colors, settings.mode, direction)
         assert_same(plain, picture, f"{where}, plain drawing")
     return len(drawing.pictures)
 

@@ -278,7 +278,11 @@ def assert_committed_is_whole(out: Path) -> None:
 
 # -- shims -----------------------------------------------------------------------------------------
 
-SHIM_HEAD = '''
+SHIM_HEAD = (
+    f"""
+FONTS = {str(REPOSITORY / "fonts")!r}
+"""
+    + '''
 import importlib.abc, importlib.util, os, signal, sys
 
 IS_WORKER = any("spawn_main" in argument for argument in sys.orig_argv)
@@ -319,6 +323,19 @@ def once(flag):
     return True
 
 
+def glyphs_of(module, character):
+    """The bundled fonts' glyphs of a character, by the fonts' names, as they are asked for."""
+    import uharfbuzz
+
+    for name in os.listdir(FONTS):
+        if character and name.endswith(".ttf"):
+            path = os.path.join(FONTS, name)
+            font = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(path)))
+            glyph = font.get_nominal_glyph(ord(character))
+            if glyph:
+                yield module.truetype(path, 9).getname(), chr(0xF0000 + glyph)
+
+
 def do(deed):
     if deed == "segv":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -326,6 +343,8 @@ def do(deed):
         os.abort()
     elif deed == "raise":
         raise RuntimeError("boom")
+    elif deed == "refuse":
+        raise OSError("invalid outline")
     elif deed == "exit":
         os._exit(0)
     elif deed == "loop":
@@ -335,6 +354,7 @@ def do(deed):
     else:
         os.kill(os.getpid(), getattr(signal, deed))
 '''
+)
 
 
 def write_shim(folder: Path, code: str) -> Path:
@@ -353,9 +373,12 @@ def poison_shim(folder: Path, marker: str, deed: str, *, where: str = "IS_WORKER
             @after_import("PIL.ImageFont")
             def poison(module):
                 real = module.FreeTypeFont.getmask2
+                poisoned = set()
 
                 def getmask2(self, text, *arguments, **settings):
-                    if {marker!r} in text:
+                    if not poisoned:
+                        poisoned.update(glyphs_of(module, {marker!r}))
+                    if {marker!r} in text or (self.getname(), text) in poisoned:
                         do({deed!r})
                     return real(self, text, *arguments, **settings)
 

@@ -92,7 +92,7 @@ def versions() -> dict[str, str | None]:
 
 def bytes_of(name: str, home: Path, engine: str = "serial") -> str:
     """Render one of the runs under ``home``; digest every file whose bytes the config decides."""
-    options = dict(RUNS[name])
+    options = {"layout": "basic", **RUNS[name]}
     if "texts" in options:
         path = home / str(options["texts"])
         lines = [f"{text} {number}" for number in range(20) for text in TEXTS if "\n" not in text]

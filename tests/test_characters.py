@@ -9,10 +9,9 @@ import pytest
 from drawing import BUNDLED, ITALIC, LATIN_1, SANS, font_file
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import ImageFont
 
-from shmtext.draw.characters import CharacterTable, describe, is_hidden, needs_shaping
-from shmtext.draw.faces import can_shape
+from shmtext.draw.characters import CharacterTable, describe
+from shmtext.draw.rules import Rule, continues, is_composable, needs_shaping, rule_of
 
 FONTS = (font_file(SANS), font_file(ITALIC))
 
@@ -32,8 +31,14 @@ def test_a_character_keeps_its_number_and_its_facts(texts: list[str]) -> None:
 
     assert len(set(whole)) == len(table)
     assert [needs_shaping(c) for c in whole] == table.needs_shaping[ids].tolist()
-    assert [is_hidden(c) for c in whole] == table.is_hidden[ids].tolist()
-    assert [c.isspace() or is_hidden(c) or c in "\u200c\u200d\u2800" for c in whole] == (
+    rules = [rule_of(c) for c in whole]
+    assert [rule is Rule.HIDDEN for rule in rules] == table.is_hidden[ids].tolist()
+    assert [rule is Rule.SELECTS for rule in rules] == table.is_selector[ids].tolist()
+    assert [is_composable(c) for c in whole] == table.is_composable[ids].tolist()
+    assert [continues(c) for c in whole] == table.continues[ids].tolist()
+    invisible = [rule is not Rule.VISIBLE for rule in rules]
+    blank = [c.isspace() or c == "\u2800" for c in whole]
+    assert [any(both) for both in zip(invisible, blank, strict=True)] == (
         table.is_blank[ids].tolist()
     )
     for character, row in zip(whole, table.support[ids].tolist(), strict=True):
@@ -66,40 +71,12 @@ def test_no_font_needs_a_glyph_for_a_joiner() -> None:
     assert not table.is_hidden[ids].any()
 
 
-HIDDEN = (
-    "\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180e\u200b\u200e\u200f\u202a\u202e\u2060\u2062\u2066"
-    "\u206f\u3164\ufe00\ufe0f\ufeff\uffa0\U0001d173\U000e0001\U000e0020\U000e0100"
-)
-
-
-def test_default_ignorables_are_hidden_and_all_else_is_not() -> None:
-    assert all(map(is_hidden, HIDDEN))
-    assert not any(map(is_hidden, "a \u00a0\u00ad\u0301\u0600\u1680\u200c\u200d\u2800\u3000\ufffc"))
-
-
 def test_a_table_with_a_hidden_character_is_not_plain() -> None:
     table = CharacterTable((font_file(SANS),))
     table.ids(codes("\u3164"))
 
     assert not table.all_plain
     assert table.is_hidden.tolist() == table.is_blank.tolist() == [True]
-
-
-def test_every_character_that_shaping_hides_is_hidden_or_a_joiner_or_the_soft_hyphen() -> None:
-    if not can_shape():
-        pytest.skip("needs Raqm")
-    face = ImageFont.truetype(ITALIC, 40, layout_engine=ImageFont.Layout.RAQM)
-    marks = [
-        chr(code)
-        for code in {*range(0x110000)} - {*range(0xD800, 0xE000)}
-        if unicodedata.category(chr(code)) in ("Cf", "Mn")
-        and code not in font_file(ITALIC).code_points
-    ]
-    shown = {c for c in marks if face.getmask(f"a{c}b").getbbox() != face.getmask("ab").getbbox()}
-
-    assert {c for c in marks if is_hidden(c)} | {*"\u200c\u200d"} == {
-        c for c in (*marks, *"\u200c\u200d") if c not in shown
-    }
 
 
 def test_control_characters_are_never_covered() -> None:
@@ -112,7 +89,7 @@ def test_control_characters_are_never_covered() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Aß€", "ÄÅ", "ЖΩ", "中日本語", "한국", "12,.%", "←∑√☃", "\u00ad", "😀", "  \u00a0\u3000"],
+    ["Aß€", "ÄÅ", "ЖΩ", "中日本語", "한국", "12,.%", "←∑√☃", "😀", "  \u00a0\u3000"],
 )
 def test_characters_that_stand_for_themselves_need_no_shaping(text: str) -> None:
     assert not any(map(needs_shaping, text))

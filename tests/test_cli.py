@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from drawing import ITALIC, SANS
+from drawing import BUNDLED, ITALIC, SANS
 from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
@@ -83,7 +83,7 @@ class Recorded(Renderer):
 
     def render(self, out: Any, max_images: Any = None, resume: Any = "auto") -> RunSummary:
         type(self).asked |= {"out": out, "max_images": max_images, "resume": resume}
-        return RunSummary(Path(out), 1, 0, 0, 1, 1, 1.0, "")
+        return summary_of(Path(out), 1)
 
 
 @pytest.fixture
@@ -108,6 +108,9 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "max_example_size": (["9"], 9),
     "split_letters": ([], True),
     "max_chars_per_line": (["8"], 8),
+    "layout": (["basic"], "basic"),
+    "direction": (["rtl"], "rtl"),
+    "fallback": (["text"], "text"),
     "max_images": (["5"], 5),
     "seed": (["42"], 42),
     "fonts": (["a.ttf", "b"], (Path("a.ttf"), Path("b"))),
@@ -484,11 +487,27 @@ def summary_of(folder: Path, num_images: int) -> RunSummary:
         num_images=num_images,
         num_skipped=0,
         num_failed=0,
+        num_alone=0,
         num_rendered=num_images,
         image_bytes=1,
         elapsed_s=1.0,
         digest="",
     )
+
+
+def test_a_summary_counts_pictures_that_were_drawn_one_at_a_time(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    font = BUNDLED[0].with_name("AveriaSerifGWF-BoldItalic.ttf")
+    (tmp_path / "texts.txt").write_text("plain\nwrapped at Å Å Å\nÅ Å Å Å Å Å\n")
+    options = ("--texts", tmp_path / "texts.txt", "--fonts", font, "--max-chars-per-line", 5)
+    first, again = (shmtext("render", tmp_path / "out", *options) for _ in range(2))
+    line = "2 of them drawn one at a time, as no batch is exact for them\n"
+
+    assert (ExitCode.DONE, ExitCode.DONE) == (first.code, again.code)
+    assert line in first.out
+    assert line in again.out
+    assert "one at a time" not in shmtext("render", tmp_path / "other", *TINY).out
 
 
 NAMES = ["plain", "it's", 'a "b" c', "a\nb\x1b[31m", "back\\slash {x}", "größe", "\udcff"]

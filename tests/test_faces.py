@@ -377,10 +377,10 @@ def test_a_font_that_ends_the_probe_is_named_with_the_reason(
 import os
 from shmtext.engine import probe
 real = probe.draw_probe
-def draw_probe(path, sizes_px):
-    if {ITALIC.name!r} in path:
+def draw_probe(source, sizes_px):
+    if {ITALIC.name!r} in source.path:
         {deed}
-    real(path, sizes_px)
+    real(source, sizes_px)
 probe.draw_probe = draw_probe
 probe.serve()
 """,

@@ -20,7 +20,7 @@ PYTHON = {
     *("libmpdec", "libncursesw", "libreadline", "libsqlite3", "libtinfo", "libz", "libzstd"),
 }
 OPTIONAL = {"libfribidi"}
-"""Loaded by Pillow where it is: texts that need shaping are skipped where it isn't."""
+"""Loaded by Pillow where it is; no run asks it for anything."""
 
 RENDER_AND_LIST_LIBRARIES = """
 import sys

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from drawing import BUNDLED, ITALIC, LATIN_1, SANS, font_file
@@ -11,6 +13,7 @@ from shmtext.draw import glyphs
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyphs import STRIDE_STEP, FaceMetrics, GlyphAtlas
+from shmtext.draw.sources import CharacterGlyphs
 
 
 class Drawn:
@@ -20,13 +23,21 @@ class Drawn:
         self.faces = Faces(tuple(font_file(path) for path in fonts), sizes_px)  # type: ignore[arg-type]
         self.metrics = FaceMetrics(self.faces)
         self.table = CharacterTable(self.faces.fonts)
-        self.atlas = GlyphAtlas(self.faces, self.metrics)
+        self.atlas = GlyphAtlas(self.metrics, CharacterGlyphs(self.faces, self.table))
         self.told: list[int] = []
 
-    def slots(self, text: str, face_id: int = 0) -> NDArray[np.int32]:
+    def slots(self, text: str, face_id: int = 0, y_px: Sequence[int] = ()) -> NDArray[np.int32]:
         characters = self.table.ids(np.array([ord(c) for c in text], np.uint32))
         faces = np.full(characters.size, face_id)
-        return self.atlas.slots(faces, characters, self.table, self.told.append)
+        y = np.array(y_px) if y_px else None
+        return self.atlas.slots(faces, characters, y, self.told.append)
+
+    def columns(self, slot: int) -> NDArray[np.uint8]:
+        """A glyph's frame in the first face, transposed."""
+        first, number = (
+            int(self.atlas.glyphs[name][slot]) for name in ("first_row", "num_columns")
+        )
+        return self.atlas.columns(int(self.metrics.stride[0]))[first : first + number]
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
@@ -123,12 +134,45 @@ def test_many_characters_never_take_much_more_than_the_bound(
     assert 50_000 < most < 50_000 + 20 * 60 * 56
 
 
-def test_the_table_of_slots_tells_when_it_is_at_its_bound(
+def test_a_glyph_that_stands_higher_is_the_same_some_rows_up() -> None:
+    drawn = Drawn(SANS)
+    own, *shifted = drawn.slots("xxxx", y_px=[0, 3, -2, 3]).tolist()
+    again = drawn.slots("xx", y_px=[3, 0]).tolist()
+
+    assert shifted[0] == shifted[2] == again[0]
+    assert own == again[1]
+    assert 3 == len({own, *shifted})
+    assert np.array_equal(np.roll(drawn.columns(own), -3, axis=1), drawn.columns(shifted[0]))
+    assert np.array_equal(np.roll(drawn.columns(own), 2, axis=1), drawn.columns(shifted[1]))
+    tops = drawn.atlas.glyphs["ink_top"][[own, *shifted]] - drawn.atlas.glyphs["ink_top"][own]
+    assert [0, -3, 2, -3] == tops.tolist()
+    assert [0, 1, 2] == sorted(drawn.told)
+
+
+def test_a_glyph_that_stands_too_high_for_its_frame_does_not_fit() -> None:
+    drawn = Drawn(SANS)
+    slots = drawn.slots("xxx", y_px=[0, 100, -100])
+
+    assert [True, False, False] == drawn.atlas.glyphs["fits"][slots].tolist()
+    assert [True] * 3 == drawn.atlas.glyphs["has_ink"][slots].tolist()
+
+
+def test_an_atlas_that_begins_anew_knows_no_glyph_that_stood_higher(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = Drawn(SANS)
-    drawn.slots(LATIN_1)
-    assert not drawn.atlas.is_over_wide
-    monkeypatch.setattr(glyphs, "SLOT_TABLE_ENTRIES", 100)
+    drawn.slots("xab", y_px=[3, 0, 0])
+    monkeypatch.setattr(glyphs, "ATLAS_BYTES", 0)
+    drawn.slots("c")
+    monkeypatch.undo()
+    own, shifted = drawn.slots("xx", y_px=[0, 3]).tolist()
 
-    assert drawn.atlas.is_over_wide
+    assert np.array_equal(np.roll(drawn.columns(own), -3, axis=1), drawn.columns(shifted))
+
+
+def test_characters_met_later_leave_slots_as_they_were() -> None:
+    drawn = Drawn(SANS, ITALIC)
+    first = [drawn.slots("abc", face_id).tolist() for face_id in range(2)]
+    drawn.slots("".join(map(chr, font_file(SANS).code_points[:500].tolist())))
+
+    assert first == [drawn.slots("abc", face_id).tolist() for face_id in range(2)]

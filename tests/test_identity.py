@@ -48,6 +48,9 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Style, "font_colors"): ("#010203",),
     (Style, "background_colors"): ("#fcfdfe",),
     (Style, "max_chars_per_line"): 9,
+    (Style, "layout"): "basic",
+    (Style, "direction"): "ttb",
+    (Style, "fallback"): "text",
     (Output, "image_format"): "png",
     (Output, "jpeg_quality"): 94,
     (Output, "mode"): "rgb",
@@ -173,12 +176,25 @@ def test_settings_within_settings_decide_by_what_they_change(config: RunConfig) 
 
 def test_no_setting_has_the_name_of_what_stands_beside_settings() -> None:
     assert not set(settings_of(RunConfig)) & BESIDE_SETTINGS
-    assert BESIDE_SETTINGS == set(identity(RunConfig()))
+    with_fallback = identity(RunConfig(style=Style(fallback="text")))
+    assert {*BESIDE_SETTINGS, "style"} == set(with_fallback)
+    assert BESIDE_SETTINGS - {"font_order"} == set(identity(RunConfig()))
+
+
+def test_the_order_of_fonts_counts_where_one_may_stand_in_for_another() -> None:
+    def asked(fallback: Any, *fonts: str) -> str:
+        digests = dict.fromkeys(fonts, "0123")
+        config = RunConfig(style=Style(fallback=fallback))
+        return canonical_json(identity_of(config, digests, "abcd", 100))
+
+    assert asked("none", "a.ttf", "b.ttf") == asked("none", "b.ttf", "a.ttf")
+    for fallback in ("text", "character"):
+        assert asked(fallback, "a.ttf", "b.ttf") != asked(fallback, "b.ttf", "a.ttf")
 
 
 def test_defaults_are_what_they_were_when_the_format_got_its_number() -> None:
     """An identity does not spell them out: who changes one raises ``OUTPUT_FORMAT`` with it."""
-    assert 3 == OUTPUT_FORMAT
+    assert 4 == OUTPUT_FORMAT
     assert HELD_DEFAULTS == spelled_out(RunConfig())
 
 
@@ -202,6 +218,9 @@ HELD_DEFAULTS = {
         "font_colors": ("#000000",),
         "background_colors": ("#ffffff",),
         "max_chars_per_line": None,
+        "layout": "full",
+        "direction": "auto",
+        "fallback": "none",
     },
     "output": {
         "kind": "Output",
@@ -247,7 +266,7 @@ def test_an_identity_gives_back_a_config_of_that_identity(config: RunConfig) -> 
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 3},
         {"format": None},
         {"slant": 0.5},
         {"style": {"slant": 0.5}},

@@ -17,86 +17,110 @@ from shmtext.draw import kerning
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces
 from shmtext.draw.kerning import NOT_HELD, NOT_KERNED, KerningTable
-from shmtext.draw.layout import ControlBoxes, GlyphRun, Placement, place
+from shmtext.draw.layout import ControlBoxes, Paragraphs, Placement, place
+from shmtext.draw.shape.runs import GlyphRun
 
 KERNED = tuple(path for path in BUNDLED if font_file(path).kern_pairs.size)
 
 
 @dataclass(frozen=True)
 class Glyph:
-    advance_26_6: int
+    x_26_6: int
     left: int
+    least_left: int
     right: int
-    is_hidden: bool
+    least_right: int
     top: int
     bottom: int
 
 
+@dataclass(frozen=True)
+class Line:
+    glyphs: list[Glyph]
+    furthest_26_6: int
+    end_26_6: int
+
+
+@dataclass(frozen=True)
+class Text:
+    lines: list[Line]
+    line_px: int
+    is_flush_right: bool
+
+
+def glyph_of(x_26_6: int, sides: tuple[int, int], unknown: tuple[int, int], top: int) -> Glyph:
+    (left, right), (beyond_left, beyond_right) = sides, unknown
+    return Glyph(x_26_6, left - beyond_left, left, right + beyond_right, right, top, top + 30)
+
+
+UNKNOWN = st.sampled_from([(0, 0), (0, 0), (0, 0), (3, 0), (0, 5)])
+"""How far sides may be beyond where they are at least."""
 GLYPHS = st.builds(
-    Glyph,
-    st.integers(-200, 2_000),
-    st.integers(-9, 0),
-    st.integers(0, 40),
-    st.booleans(),
+    glyph_of,
+    st.integers(-300, 6_000),
+    st.tuples(st.integers(-9, 4), st.integers(0, 40)),
+    UNKNOWN,
     st.integers(-5, 10),
-    st.integers(10, 45),
 )
-LINES = st.lists(GLYPHS, max_size=5)
-TEXTS = st.lists(LINES, min_size=1, max_size=4).filter(any)
-"""No text is empty, some of its lines may be."""
+LINES = st.builds(
+    Line, st.lists(GLYPHS, max_size=5), st.integers(0, 5_000), st.integers(-100, 5_000)
+)
+TEXTS = st.builds(Text, st.lists(LINES, min_size=1, max_size=4), st.integers(10, 40), st.booleans())
+"""Lines, and all of a text's lines, may be without a glyph."""
 
 
-def arrays(texts: list[list[list[Glyph]]], line_px: list[int]) -> tuple[GlyphRun, ControlBoxes]:
-    glyphs = [glyph for lines in texts for line in lines for glyph in line]
+def arrays(texts: list[Text]) -> tuple[GlyphRun, ControlBoxes, Paragraphs]:
+    lines = [line for text in texts for line in text.lines]
+    glyphs = [glyph for line in lines for glyph in line.glyphs]
 
     def column(name: str) -> NDArray[np.int64]:
-        return np.array([getattr(glyph, name) for glyph in glyphs])
+        return np.array([getattr(glyph, name) for glyph in glyphs], np.int64)
 
     run = GlyphRun(
-        advance_26_6=column("advance_26_6"),
-        line_starts=np.cumsum([0, *(len(line) for lines in texts for line in lines)]),
-        text_lines=np.cumsum([0, *map(len, texts)]),
-        line_px=np.array(line_px),
+        glyph=np.zeros(len(glyphs), np.int32),
+        x_26_6=column("x_26_6"),
+        y_26_6=np.zeros(len(glyphs), np.int64),
+        cluster=np.zeros(len(glyphs), np.int64),
+        line_starts=np.cumsum([0, *(len(line.glyphs) for line in lines)]),
+        furthest_26_6=np.array([line.furthest_26_6 for line in lines]),
+        end_26_6=np.array([line.end_26_6 for line in lines]),
     )
-    boxes = ControlBoxes(
-        left=column("left").astype(np.int32),
-        right=column("right").astype(np.int32),
-        right_is_hidden=column("is_hidden").astype(np.bool_),
-        top=column("top").astype(np.int32),
-        bottom=column("bottom").astype(np.int32),
+    sides = ("left", "right", "least_left", "least_right", "top", "bottom")
+    boxes = ControlBoxes(*(column(name).astype(np.int32) for name in sides))
+    paragraphs = Paragraphs(
+        text_lines=np.cumsum([0, *(len(text.lines) for text in texts)]),
+        line_px=np.array([text.line_px for text in texts]),
+        is_flush_right=np.array([text.is_flush_right for text in texts]),
     )
-    return run, boxes
+    return run, boxes, paragraphs
 
 
-def place_slowly(lines: list[list[Glyph]], line_px: int) -> tuple[list[int], list[int], bool]:
+def place_slowly(text: Text) -> tuple[list[int], list[int], bool]:
     """One text, glyph by glyph: pens, the canvas, and whether it is certain."""
-    pens, lefts, rights, boxes = [], [0], [0], [0]
-    for line in lines:
-        pen = 0
-        for number, glyph in enumerate(line):
-            pens.append(math.floor(pen / 64 + 0.5))
-            lefts.append(pens[-1] + glyph.left)
-            pen += glyph.advance_26_6
-            is_last = number == len(line) - 1
-            end = math.ceil(pen / 64) if is_last else math.floor(pen / 64 + 0.5)
-            boxes.append(pens[-1] + glyph.right)
-            rights.append(end if glyph.is_hidden else max(end, boxes[-1]))
-    tops = [glyph.top for line in lines for glyph in line]
-    bottoms = [glyph.bottom for line in lines for glyph in line]
-    top, below = min(0, *tops), max(0, max(bottoms) - line_px)
-    canvas = [min(lefts), max(rights), top, len(lines) * line_px + below]
+    ends = [math.ceil(line.end_26_6 / 64) for line in text.lines]
+    pens, lefts, rights, most_left, most_right = [], [0], [0], [0], [0]
+    for line, end in zip(text.lines, ends, strict=True):
+        shift = max(ends) - end if text.is_flush_right else 0
+        rights += [end + shift, math.floor(line.furthest_26_6 / 64 + 0.5) + shift]
+        for glyph in line.glyphs:
+            pens.append(math.floor(glyph.x_26_6 / 64 + 0.5) + shift)
+            lefts.append(pens[-1] + glyph.least_left)
+            rights.append(pens[-1] + glyph.least_right)
+            most_left.append(pens[-1] + glyph.left)
+            most_right.append(pens[-1] + glyph.right)
+    glyphs = [glyph for line in text.lines for glyph in line.glyphs]
+    top = min([0, *(glyph.top for glyph in glyphs)])
+    below = max([0, *(glyph.bottom - text.line_px for glyph in glyphs)])
+    canvas = [min(lefts), max(rights), top, len(text.lines) * text.line_px + below]
     leaves_line = top < 0 or below > 0
-    is_certain = max(boxes) <= max(rights) and not (leaves_line and len(lines) > 1)
-    return pens, canvas, is_certain
+    is_known = max(most_right) <= max(rights) and min(most_left) >= min(lefts)
+    return pens, canvas, is_known and not (leaves_line and len(text.lines) > 1)
 
 
-@given(st.lists(TEXTS, min_size=1, max_size=5), st.integers(10, 40))
-def test_texts_laid_out_together_lie_as_they_do_one_by_one(
-    texts: list[list[list[Glyph]]], line_px: int
-) -> None:
-    heights = [line_px + number for number in range(len(texts))]
-    found = place(*arrays(texts, heights))
-    slow = [place_slowly(lines, height) for lines, height in zip(texts, heights, strict=True)]
+@given(st.lists(TEXTS, min_size=1, max_size=5))
+def test_texts_laid_out_together_lie_as_they_do_one_by_one(texts: list[Text]) -> None:
+    found = place(*arrays(texts))
+    slow = list(map(place_slowly, texts))
 
     assert [pen for pens, _, _ in slow for pen in pens] == found.pen_px.tolist()
     assert [canvas for _, canvas, _ in slow] == _canvases(found)
@@ -110,13 +134,23 @@ def _canvases(found: Placement) -> list[list[int]]:
 
 def test_two_glyphs_by_hand() -> None:
     """The first is 10.5 px wide and begins a pixel to the left; the second's ink ends at 24."""
-    j = Glyph(10 * 64 + 32, -1, 11, is_hidden=True, top=2, bottom=19)
-    f = Glyph(8 * 64, -2, 13, is_hidden=False, top=0, bottom=15)
-    found = place(*arrays([[[j, f]]], [16]))
+    j = Glyph(0, left=-1, least_left=-1, right=11, least_right=9, top=2, bottom=16)
+    f = Glyph(10 * 64 + 32, left=-2, least_left=-2, right=13, least_right=13, top=0, bottom=19)
+    found = place(*arrays([Text([Line([j, f], 18 * 64 + 32, 18 * 64 + 32)], 16, False)]))
 
     assert [0, 11] == found.pen_px.tolist()
     assert [[-1, 24, 0, 19]] == _canvases(found)
     assert found.is_certain.all()
+
+
+def test_lines_of_a_paragraph_from_right_to_left_end_where_the_longest_does() -> None:
+    """Lines of 10.5 and 4 px, the second of which begins 7 px to the right."""
+    a = Glyph(0, left=-2, least_left=-2, right=4, least_right=4, top=0, bottom=10)
+    lines = [Line([a], 10 * 64 + 32, 10 * 64 + 32), Line([a], 4 * 64, 4 * 64), Line([], 0, 0)]
+    found = place(*arrays([Text(lines, 16, True), Text(lines, 16, False)]))
+
+    assert [0, 7, 0, 0] == found.pen_px.tolist()
+    assert [[-2, 11, 0, 48]] * 2 == _canvases(found)
 
 
 # -- kerning -----------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ def drawn(maker: PictureMaker) -> Drawn:
         if batch.glyphs is not None:
             boxes.append((batch.positions, batch.glyphs))
     glyphs = GlyphBoxes.join(boxes, np.arange(len(TEXTS))) if boxes else None
-    return Drawn(maker.settings, texts.styles, size_px[1], size_px[0], glyphs)
+    further = [texts.further_fonts(position) for position in range(len(TEXTS))]
+    return Drawn(maker.settings, texts.styles, size_px[1], size_px[0], glyphs, further)
 
 
 def test_every_column_says_of_each_picture_what_was_drawn() -> None:
@@ -57,6 +58,7 @@ def test_every_column_says_of_each_picture_what_was_drawn() -> None:
         assert colors == (value("font_color", row), value("background_color", row))
         size = value("width_px", row), value("height_px", row)
         assert size == (rows.width_px[row], rows.height_px[row])
+        assert value("further_fonts", row) == ""
 
 
 def test_a_column_of_boxes_is_one_entry() -> None:
@@ -108,7 +110,9 @@ def test_a_run_has_the_columns_that_its_settings_ask_for(
     monkeypatch.setattr(labels, "LABELS", (*LABELS, wanted))
     for seed, engine in ((0, "serial"), (1, "serial"), (1, "threads")):
         out = tmp_path / f"{seed}-{engine}"
-        config = RunConfig(seed=seed, max_images=200, style=Style(font_sizes=(12, 20)))
+        # Without ligatures, whose letters share a box.
+        style = Style(font_sizes=(12, 20), layout="basic")
+        config = RunConfig(seed=seed, max_images=200, style=style)
         render(config, out, 2, engine)  # type: ignore[arg-type]
         assert verify(out, checksums=True).whole
         with shmtext.open(out) as run:

@@ -166,7 +166,7 @@ def test_no_flipped_bit_and_no_cut_passes_for_another_manifest(tmp_path: Path) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"version": 2},
+        {"version": 1},
         {"num_rows": 1},
         {"num_rows": True},
         {"fingerprint": None},
@@ -174,6 +174,9 @@ def test_no_flipped_bit_and_no_cut_passes_for_another_manifest(tmp_path: Path) -
         {"skipped_bytes": None},
         {"path": "../../etc/passwd"},
         {"num_skipped": -1, "num_failed": 6},
+        {"num_alone": -1},
+        {"num_alone": 1_000_000},
+        {"num_alone": None},
     ],
 )
 def test_a_manifest_that_is_not_exactly_one_is_damage(

@@ -22,7 +22,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from drawing import BUNDLED, ITALIC, SANS, plain_picture
+from drawing import BUNDLED, ITALIC, SANS, needs_raqm, plain_picture
 from fault_runs import HANG_S, SHM, environment, tree
 from PIL import Image, ImageFont
 
@@ -36,7 +36,11 @@ TINY = RunConfig(
     output=Output(image_format="png"),
 )
 """Some 280 examples in 3 shards."""
-GOLDEN_DIGEST = "0879c8bef4549f19956723e2c72336e110de2b90fd07ad269c235c8baa0d7af6"
+GOLDEN_DIGESTS = {
+    "basic": "0879c8bef4549f19956723e2c72336e110de2b90fd07ad269c235c8baa0d7af6",
+    "full": "a4e7b53980af435d952ac34d1c3799b50132c7d5e199a02198a9c817491ad5b8",
+}
+"""By layout. That of layout basic is from before there was another."""
 ENGINES = [("serial", 1), ("threads", 2), ("processes", 1), ("processes", 2), ("processes", 3)]
 
 
@@ -78,9 +82,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # -- the same bytes, whoever renders -----------------------------------------------------------
 
 
-def test_the_pictures_and_labels_of_the_tiny_run_are_these(tiny: Path) -> None:
+@pytest.mark.parametrize("layout", GOLDEN_DIGESTS)
+def test_the_pictures_and_labels_of_the_tiny_run_are_these(tmp_path: Path, layout: Any) -> None:
     """Another digest is another dataset under the same settings, unless FreeType changed."""
-    assert GOLDEN_DIGEST == pixels_digest(tiny)
+    render(replace(TINY, style=replace(TINY.style, layout=layout)), tmp_path / "out")
+
+    assert GOLDEN_DIGESTS[layout] == pixels_digest(tmp_path / "out")
 
 
 @pytest.mark.parametrize(("engine", "workers"), ENGINES)
@@ -298,13 +305,15 @@ def test_label_rows_are_true(tmp_path: Path) -> None:
     assert {"#ffffff", "#010203"} == {row["background_color"] for row in rows}
 
 
-def test_a_picture_is_drawn_in_the_style_of_its_row(tmp_path: Path) -> None:
-    config = text_run(tmp_path, lines(80), output=Output(image_format="png"), **VARIED)
+@pytest.mark.parametrize("layout", ["basic", pytest.param("full", marks=needs_raqm)])
+def test_a_picture_is_drawn_in_the_style_of_its_row(tmp_path: Path, layout: Any) -> None:
+    varied = VARIED | {"style": replace(VARIED["style"], layout=layout)}
+    config = text_run(tmp_path, lines(80), output=Output(image_format="png"), **varied)
     render(config, tmp_path / "out")
+    engine = ImageFont.Layout.RAQM if layout == "full" else ImageFont.Layout.BASIC
     for row in rows_of(tmp_path / "out"):
         path = {SANS.name: SANS, ITALIC.name: ITALIC}[row["font"]]
-        basic = ImageFont.Layout.BASIC
-        face = ImageFont.truetype(path, row["font_size_px"], layout_engine=basic)
+        face = ImageFont.truetype(path, row["font_size_px"], layout_engine=engine)
         colors = row["font_color"], row["background_color"]
         with Image.open(tmp_path / "out" / row["file_name"]) as picture:
             drawn = np.array(picture)

@@ -14,25 +14,28 @@ from dataclasses import dataclass
 from shmtext.errors import ConfigError
 
 INVISIBLE_RANGES = (
-    (0x00AD, 0x00AD),  # soft hyphen
+    (0x00AD, 0x00AD),  # soft hyphen, which shaping hides wherever it stands
     (0x034F, 0x034F),  # combining grapheme joiner
     (0x061C, 0x061C),  # Arabic letter mark
     (0x115F, 0x1160),  # fillers of Hangul
     (0x17B4, 0x17B5),  # inherent vowels of Khmer
     (0x180B, 0x180F),  # selectors of Mongolian
-    (0x200B, 0x200F),  # zero-width space, joiners, direction marks
+    (0x200B, 0x200B),  # zero-width space
+    (0x200C, 0x200D),  # zero-width non-joiner and joiner
+    (0x200E, 0x200F),  # direction marks
     (0x202A, 0x202E),  # embeddings and overrides
     (0x2060, 0x206F),  # word joiner, invisible operators, isolates
     (0x3164, 0x3164),  # filler of Hangul
     (0xFE00, 0xFE0F),  # variation selectors
-    (0xFEFF, 0xFEFF),  # zero-width no-break space
+    (0xFEFF, 0xFEFF),  # zero-width no-break space, a byte order mark
     (0xFFA0, 0xFFA0),  # filler of Hangul, half as wide
-    (0xFFF0, 0xFFF8),  # reserved for more of their kind
-    (0x1BCA0, 0x1BCA3),  # controls of shorthand
     (0x1D173, 0x1D17A),  # musical beams and slurs
-    (0xE0000, 0xE0FFF),  # tags, further variation selectors
+    (0xE0000, 0xE00FF),  # tags
+    (0xE0100, 0xE01EF),  # further variation selectors
+    (0xE01F0, 0xE0FFF),  # not assigned so far
 )
-"""Unicode's default ignorables: they leave no ink by themselves."""
+"""Unicode's default ignorables that shaping hides (or fonts do, for Hangul's). Controls (tabs
+without wrapping, U+0085) and U+2028 and U+2029 are not among them: no font covers those."""
 
 MARKS_PER_LETTER = 2
 """At most, and only where there are more marks than letters to stand on."""

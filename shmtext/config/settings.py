@@ -24,6 +24,9 @@ Mode = Literal["auto", "gray", "rgb"]
 Engine = Literal["auto", "processes", "threads", "serial"]
 Resume = Literal["auto", "never", "must"]
 Container = Literal["files"]
+Layout = Literal["full", "basic"]
+Direction = Literal["auto", "ltr", "rtl", "ttb"]
+Fallback = Literal["none", "text", "character"]
 
 CORPUS, STYLE, OUTPUT, RUN = "Corpus", "Style", "Output", "Run"
 """Headings of ``--help``, of the README's table and of what ``shmtext config`` prints."""
@@ -195,7 +198,8 @@ class Style:
     fonts: tuple[Path, ...] = setting(
         (),
         About(
-            "Font file or folder of them.",
+            "Font file or folder of them; of a variable font what stands behind its file: @Bold, "
+            "@wght=300, @wght=300..700 or @*, all its instances.",
             *(STYLE, "PATH"),
             default_text="ten fonts that come along",
         ),
@@ -230,9 +234,37 @@ class Style:
         About("Wrap texts at this width.", CORPUS, "N", default_text="no wrapping", at_least=1),
     )
     """In clusters, as ``corpus/wrap.py`` has it; None: only where a text has newlines."""
+    layout: Layout = setting(
+        "full",
+        About(
+            "full: kerning, ligatures, marks and every script, as HarfBuzz shapes them; basic: a "
+            "glyph a character, but for texts that this would draw wrong.",
+            STYLE,
+        ),
+    )
+    direction: Direction = setting(
+        "auto",
+        About(
+            "Whether texts read from left to right, from right to left or from top to bottom; "
+            "auto: from left or right, as the first character says that has a direction.",
+            STYLE,
+        ),
+    )
+
+    fallback: Fallback = setting(
+        "none",
+        About(
+            "Of texts that no font covers whole; text: one font draws what it has, others the "
+            "rest; character: each is drawn by the first font that has it. Fonts are asked in the "
+            "order given.",
+            STYLE,
+        ),
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        if self.direction == "ttb" and self.layout == "basic":
+            raise ConfigError("lines go from top to bottom (direction ttb) in layout full alone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

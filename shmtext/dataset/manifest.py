@@ -33,20 +33,22 @@ from shmtext.errors import DamageError
 FRAGMENTS = "fragments"
 _END_OF_TIME_S = 1e12
 """No time is so late; infinity, NaN and integers that no float holds fail the comparison, too."""
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 OTHER_SETTINGS = "is of a run with other settings"
 NOBODYS = "is the manifest of no shard of this run: remove it"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who rendered a shard of which run; ``seconds`` and ``finished_at`` change with each shard."""
+    """Who rendered a shard of which run, and how; its last three change with each shard."""
 
     fingerprint: str
     worker: int
     host: str
     boot_id: str | None
     """See ``current_boot_id``."""
+    num_alone: int
+    """Pictures that were drawn one at a time, as no batch could be sure of them."""
     seconds: float
     """From the shard's first example to its commit."""
     finished_at: float
@@ -75,6 +77,7 @@ class Manifest:
     worker: int
     host: str
     boot_id: str | None
+    num_alone: int
     seconds: float
     finished_at: float
 
@@ -82,7 +85,8 @@ class Manifest:
         num_examples = self.stop - self.start
         if (
             self.num_rows + self.num_skipped + self.num_failed != num_examples
-            or min(self.num_rows, self.num_skipped, self.num_failed) < 0
+            or min(self.num_rows, self.num_skipped, self.num_failed, self.num_alone) < 0
+            or self.num_alone > num_examples
             or (self.num_rows == num_examples) != (self.skipped_bytes is None)
             or (self.skipped_bytes is None) != (self.skipped_crc32 is None)
             or not (abs(self.seconds) < _END_OF_TIME_S and abs(self.finished_at) < _END_OF_TIME_S)
@@ -94,7 +98,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("version", "shard", "start", "stop"), int),
     **dict.fromkeys(("num_rows", "num_skipped", "num_failed", "image_bytes"), int),
     **dict.fromkeys(("fingerprint", "images_digest", "host"), str),
-    **dict.fromkeys(("fragment_bytes", "fragment_crc32", "worker"), int),
+    **dict.fromkeys(("fragment_bytes", "fragment_crc32", "worker", "num_alone"), int),
     **dict.fromkeys(("skipped_bytes", "skipped_crc32"), (int, type(None))),
     "boot_id": (str, type(None)),
     **dict.fromkeys(("seconds", "finished_at"), (int, float)),

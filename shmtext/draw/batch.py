@@ -69,3 +69,5 @@ class Batch:
     contiguous; pictures may be views of one array."""
     glyphs: GlyphBoxes | None = None
     """None unless asked for."""
+    is_alone: bool = False
+    """Of one text, which could not be drawn together with others."""

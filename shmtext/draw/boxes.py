@@ -1,6 +1,6 @@
-"""Boxes around characters' ink: their corners, and those of texts that Pillow draws alone.
+"""Boxes around the ink of clusters: from boxes of glyphs, or asked of Pillow's basic layout.
 
-Boxes of texts drawn out of the atlas come from pen positions, see ``compose.py``.
+Where glyphs are in a picture is known to ``compose.py`` and ``placed.py``.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageFont
 
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
-from shmtext.draw.reference import Mask, Trace
+from shmtext.draw.reference import Trace
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; it ends before the last two."""
@@ -32,41 +33,45 @@ def corners(left: Ints, top: Ints, right: Ints, bottom: Ints) -> NDArray[np.floa
     return result
 
 
-def of_characters(trace: Trace) -> GlyphBoxes:
+def boxes_of_clusters(text_seams: Ints, cluster: Ints, sides: NDArray[np.integer]) -> GlyphBoxes:
+    """Box clusters, given the boxes of their glyphs, those of all texts between ``text_seams``.
+
+    ``sides`` are left, top, right and bottom of each glyph's ink, ``(4, num_glyphs)``. In the
+    result clusters are in ascending order within their text, each once.
+    """
+    text = np.repeat(np.arange(text_seams.size - 1), np.diff(text_seams))
+    key = (text << 32) + cluster
+    if (key[1:] <= key[:-1]).any():
+        # Glyphs stand in the order in which they are seen, and several may share a cluster.
+        order = np.argsort(key, kind="stable")
+        key, sides = key[order], sides[:, order]
+        first = np.flatnonzero(np.diff(key, prepend=-1))
+        lower = np.minimum.reduceat(sides[:2], first, axis=1)
+        upper = np.maximum.reduceat(sides[2:], first, axis=1)
+        key, sides = key[first], np.concatenate([lower, upper])
+        text_seams = np.searchsorted(key >> 32, np.arange(text_seams.size))
+    return GlyphBoxes(text_seams, key & 0xFFFFFFFF, corners(*sides))
+
+
+def of_characters(trace: Trace, lines: Sequence[str], face: ImageFont.FreeTypeFont) -> GlyphBoxes:
     """Box each character with ink of a text in Pillow's basic layout, asking for it by prefix."""
     found: list[tuple[int, Box]] = []
     cluster = 0
-    for number, line in enumerate(trace.lines):
+    for number, line in enumerate(lines):
         for at, character in enumerate(line):
             # The way from the line's start to behind the character, less the character's own:
             # kerning with the character before it is part of the way.
-            way = trace.face.getlength(line[: at + 1]) - trace.face.getlength(character)
+            way = face.getlength(line[: at + 1]) - face.getlength(character)
             pen_px = (round(way * 64) + 32) >> 6
-            core, (x, y) = trace.face.getmask2(character, mode="L", anchor="la")
+            core, (x, y) = face.getmask2(character, mode="L", anchor="la")
             ink = core.getbbox()
             if ink:
                 found.append((cluster + at, _moved(ink, *trace.origin(number, pen_px + x, y))))
         cluster += len(line) + 1
-    return _of_one_text(found)
-
-
-def of_lines(trace: Trace, line_masks: Sequence[Mask]) -> GlyphBoxes:
-    """Box each line with ink: what there is to know of shaped ones."""
-    found: list[tuple[int, Box]] = []
-    cluster = 0
-    for number, (line, mask) in enumerate(zip(trace.traces, line_masks, strict=True)):
-        ink = mask.getbbox()
-        if ink:
-            found.append((cluster, _moved(ink, *trace.origin(number, line.left, line.top))))
-        cluster += len(trace.lines[number]) + 1
-    return _of_one_text(found)
+    sides = np.array([box for _, box in found], np.int64).reshape(-1, 4).T
+    clusters = np.array([cluster for cluster, _ in found], np.int64)
+    return GlyphBoxes(np.array([0, len(found)]), clusters, corners(*sides))
 
 
 def _moved(box: Box, x: int, y: int) -> Box:
     return box[0] + x, box[1] + y, box[2] + x, box[3] + y
-
-
-def _of_one_text(found: Sequence[tuple[int, Box]]) -> GlyphBoxes:
-    sides = np.array([box for _, box in found], np.int64).reshape(-1, 4).T
-    cluster = np.array([cluster for cluster, _ in found], np.int64)
-    return GlyphBoxes(np.array([0, len(found)]), cluster, corners(*sides))

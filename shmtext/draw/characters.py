@@ -6,52 +6,24 @@ are met. Which ids a character gets never reaches a picture: two workers may num
 
 from __future__ import annotations
 
-import unicodedata
+from collections.abc import Callable
+from unicodedata import bidirectional
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.config.marks import is_mark
 from shmtext.draw.coverage import BRAILLE_BLANK
+from shmtext.draw.equivalents import Equivalents
 from shmtext.draw.faces import FontFile
+from shmtext.draw.rules import Rule, continues, is_composable, needs_shaping, parts_to_have, rule_of
 
 NUM_CODE_POINTS = 0x110000
 
-SHAPED_RANGES = (
-    (0x1100, 0x11FF),  # Hangul Jamo, which combine to syllables
-    (0x1800, 0x18AF),  # Mongolian, which joins
-    (0xA840, 0xA87F),  # Phags-pa, which joins
-    (0xA960, 0xA97F),  # Hangul Jamo Extended-A
-    (0xD7B0, 0xD7FF),  # Hangul Jamo Extended-B
-    (0x1F1E6, 0x1F1FF),  # regional indicators, which pair up to flags
-    (0x1F3FB, 0x1F3FF),  # skin tones, which change the emoji before them
-)
-"""Characters that need shaping though neither their category nor their direction says so."""
+RIGHTWARDS, LEFTWARDS = 1, -1
 
-HIDDEN_RANGES = (
-    (0x034F, 0x034F),  # combining grapheme joiner
-    (0x061C, 0x061C),  # Arabic letter mark
-    (0x115F, 0x1160),  # fillers of Hangul
-    (0x17B4, 0x17B5),  # inherent vowels of Khmer
-    (0x180B, 0x180F),  # selectors of Mongolian
-    (0x200B, 0x200F),  # zero-width space, joiners, direction marks
-    (0x202A, 0x202E),  # embeddings and overrides
-    (0x2060, 0x206F),  # word joiner, invisible operators, isolates
-    (0x3164, 0x3164),  # filler of Hangul
-    (0xFE00, 0xFE0F),  # variation selectors
-    (0xFEFF, 0xFEFF),  # zero-width no-break space
-    (0xFFA0, 0xFFA0),  # filler of Hangul, half as wide
-    (0x1D173, 0x1D17A),  # musical beams and slurs
-    (0xE0000, 0xE0FFF),  # tags, further variation selectors
-)
-"""Characters that leave no ink, whatever a font maps them to: Unicode's default ignorables but
-the soft hyphen. A label that holds one says what its picture can't show."""
-
-JOINERS = (0x200C, 0x200D)
-"""Invisible, too, but they decide the shapes of their neighbours: drawn by shaping, which takes
-them up, so that no font needs a glyph for them."""
-
-SOFT_HYPHEN = 0xAD
-"""Visible in a text drawn character by character; shaping hides it."""
+DIRECTIONS = {"L": RIGHTWARDS, "R": LEFTWARDS, "AL": LEFTWARDS}
+"""By bidirectional class (UAX 9)."""
 
 
 class CharacterTable:
@@ -65,10 +37,28 @@ class CharacterTable:
         self.support = np.empty((0, len(fonts)), np.bool_)
         """Which fonts draw each character, shape ``(num_characters, num_fonts)``."""
         self.needs_shaping = np.empty(0, np.bool_)
+        self.reads = np.empty(0, np.int8)
+        """``RIGHTWARDS`` or ``LEFTWARDS`` of those with a direction of their own, 0 of others."""
         self.is_blank = np.empty(0, np.bool_)
         """Which characters leave no ink, by their nature."""
         self.is_hidden = np.empty(0, np.bool_)
-        """Which of these no drawn text may hold: see ``is_hidden``."""
+        """Which of these no drawn text may hold: ``Rule.HIDDEN``."""
+        self.is_selector = np.empty(0, np.bool_)
+        """Which of these are drawn in some sequences: ``Rule.SELECTS``. No font supports them."""
+        self.is_joiner = np.empty(0, np.bool_)
+        """Which of these shape their neighbours: ``Rule.JOINS``."""
+        self.is_composable = np.empty(0, np.bool_)
+        """Which characters a font may draw though it lacks them: see ``is_composable``."""
+        self.within_reach = np.empty((0, len(fonts)), np.bool_)
+        """Which fonts may draw each character without a mark after it: those that have it, or a
+        part of it without which it can't be decomposed. Shape as ``support``."""
+        self.is_mark = np.empty(0, np.bool_)
+        """Which characters need a letter to stand on."""
+        self.continues = np.empty(0, np.bool_)
+        """Which characters belong to the cluster of the one before them."""
+        self._drawn_alone = np.empty((0, len(fonts)), np.bool_)
+        self.equivalents = Equivalents(fonts)
+        """Which fonts draw clusters though they lack characters of them."""
         self.all_plain = True
         """Every character met is drawn by every font, unshaped: nothing to check per text."""
 
@@ -83,57 +73,52 @@ class CharacterTable:
             ids = self._id_of.take(codes)
         return ids
 
+    def drawn_alone(self) -> NDArray[np.bool_]:
+        """Which fonts draw each character by itself, composed or decomposed. Shape as ``support``.
+
+        Of characters that continue a cluster this says nothing.
+        """
+        first = self._drawn_alone.shape[0]
+        if first < len(self):
+            new = self.support[first:].copy()
+            is_open = (self.within_reach[first:] & ~new).any(axis=1) & ~self.continues[first:]
+            for place in np.flatnonzero(is_open).tolist():
+                new[place] |= self.equivalents.row(chr(self.code_points[first + place]))
+            self._drawn_alone = np.concatenate([self._drawn_alone, new])
+        return self._drawn_alone
+
     def _add(self, new: NDArray[np.uint32]) -> None:
         self._id_of[new] = np.arange(len(self), len(self) + new.size)
         characters = [chr(code_point) for code_point in new.tolist()]
-        shaping = np.array([needs_shaping(character) for character in characters], np.bool_)
-        hidden = np.array([is_hidden(character) for character in characters], np.bool_)
+        rules = [rule_of(character) for character in characters]
+        hidden = np.array([rule is Rule.HIDDEN for rule in rules], np.bool_)
+        selector = np.array([rule is Rule.SELECTS for rule in rules], np.bool_)
+        joiner = np.array([rule is Rule.JOINS for rule in rules], np.bool_)
         blank = np.array([character.isspace() for character in characters], np.bool_)
-        blank |= hidden | np.isin(new, (*JOINERS, BRAILLE_BLANK))
+        blank |= hidden | selector | joiner | (new == BRAILLE_BLANK)
         # What has no ink lacks none: why a hidden character is not drawn is said for itself.
-        needs_no_glyph = hidden | np.isin(new, JOINERS)
         support = np.column_stack(
-            [_contains(font.code_points, new) | needs_no_glyph for font in self._fonts]
+            [_contains(font.code_points, new) & ~selector | hidden | joiner for font in self._fonts]
         )
+        parts = _padded([parts_to_have(character) for character in characters])
+        has_part = [_contains(font.code_points, parts).any(axis=1) for font in self._fonts]
+        within_reach = support | np.column_stack(has_part) | selector[:, None]
+        self.within_reach = np.concatenate([self.within_reach, within_reach])
         self.code_points = np.concatenate([self.code_points, new])
         self.support = np.concatenate([self.support, support])
-        self.needs_shaping = np.concatenate([self.needs_shaping, shaping])
+        reads = np.array([DIRECTIONS.get(bidirectional(each), 0) for each in characters], np.int8)
+        self.reads = np.concatenate([self.reads, reads])
         self.is_blank = np.concatenate([self.is_blank, blank])
         self.is_hidden = np.concatenate([self.is_hidden, hidden])
+        self.is_selector = np.concatenate([self.is_selector, selector])
+        self.is_joiner = np.concatenate([self.is_joiner, joiner])
+        self.needs_shaping = _extended(self.needs_shaping, needs_shaping, characters)
+        self.is_composable = _extended(self.is_composable, is_composable, characters)
+        self.is_mark = _extended(self.is_mark, is_mark, characters)
+        self.continues = _extended(self.continues, continues, characters)
         self.all_plain = bool(
             self.support.all() and not self.needs_shaping.any() and not self.is_hidden.any()
         )
-
-
-def needs_shaping(character: str) -> bool:
-    """Whether a character is drawn wrong one by one, from left to right.
-
-    >>> [needs_shaping(c) for c in "aß中\u0301ش"]
-    [False, False, False, True, True]
-    """
-    code_point = ord(character)
-    if code_point == SOFT_HYPHEN:
-        return False  # a soft hyphen that is written out in a text is meant to be seen
-    return (
-        unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf")
-        or unicodedata.bidirectional(character) in ("R", "AL", "AN")
-        or any(first <= code_point <= last for first, last in SHAPED_RANGES)
-    )
-
-
-def is_hidden(character: str) -> bool:
-    """Whether a character leaves no ink of its own and is no joiner: no text with it is drawn.
-
-    >>> [is_hidden(c) for c in "a\u200d\ufe0f\u0600"]
-    [False, False, True, False]
-    """
-    code_point = ord(character)
-    return (
-        code_point not in JOINERS
-        # Unassigned ones are left out: a later version of Unicode may make them visible.
-        and unicodedata.category(character) != "Cn"
-        and any(first <= code_point <= last for first, last in HIDDEN_RANGES)
-    )
 
 
 def describe(code_point: int) -> str:
@@ -143,9 +128,22 @@ def describe(code_point: int) -> str:
     ('U+4E2D 中', 'U+0007')
     """
     character = chr(code_point)
-    is_visible = character.isprintable() and not is_hidden(character)
+    is_visible = character.isprintable() and rule_of(character) is Rule.VISIBLE
     return f"U+{code_point:04X} {character}" if is_visible else f"U+{code_point:04X}"
 
 
 def _contains(ascending: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    return np.isin(wanted, ascending, assume_unique=True)
+    return np.isin(wanted, ascending)
+
+
+def _extended(
+    known: NDArray[np.bool_], judge: Callable[[str], bool], characters: list[str]
+) -> NDArray[np.bool_]:
+    """What is known of characters, and of new ones after them."""
+    return np.concatenate([known, np.array([judge(each) for each in characters], np.bool_)])
+
+
+def _padded(lists: list[list[str]]) -> NDArray[np.uint32]:
+    """Code points of lists of characters, a row each, filled up with a control."""
+    width = max(map(len, lists))
+    return np.array([[*map(ord, each), *[0] * (width - len(each))] for each in lists], np.uint32)

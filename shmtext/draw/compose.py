@@ -13,17 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
+from shmtext.corpus.ranges import Ints, all_in_ranges
 from shmtext.draw.batch import GlyphBoxes
-from shmtext.draw.boxes import corners
+from shmtext.draw.boxes import boxes_of_clusters
 from shmtext.draw.characters import CharacterTable
-from shmtext.draw.faces import Faces
-from shmtext.draw.glyphs import FaceMetrics, GlyphAtlas
-from shmtext.draw.kerning import NOT_HELD, OUT_OF_BOUNDS, KerningTable
-from shmtext.draw.layout import ControlBoxes, GlyphRun, Placement, place
+from shmtext.draw.glyphs import FaceMetrics
+from shmtext.draw.laid import Group, LaidLines, Layout
+from shmtext.draw.layout import ControlBoxes, Paragraphs, Placement, place
 from shmtext.draw.raster import PlacedGlyphs, rasterise
+from shmtext.draw.seen import is_seen
 from shmtext.draw.strip import Cells, Strip
-from shmtext.draw.texts import ShardTexts
 
 STRIP_ROWS = 32_768
 """Columns of pictures drawn by one set of numpy calls: some 128 pictures."""
@@ -35,54 +34,13 @@ takes no memory. New room for each strip costs 2 us a picture, as the system han
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
-    """Texts that are composed together, their characters end to end."""
-
-    positions: Ints
-    """In the shard, ``(num_texts,)``."""
-    face_id: Ints
-    """Of each text; all of one stride."""
-    characters: NDArray[np.int32]
-    line_starts: Ints
-    """Seams of lines among the characters, ``(num_lines + 1,)``."""
-    text_lines: Ints
-    """Seams of texts among the lines, ``(num_texts + 1,)``."""
-
-    @classmethod
-    def gather(cls, shard: ShardTexts, positions: Ints) -> Group:
-        """Take some of a shard's texts, none of them empty; all of them without a copy."""
-        lines, face_id = shard.lines, shard.face_id[positions]
-        if positions.size == len(shard.texts):
-            return cls(positions, face_id, shard.characters, lines.line_starts, lines.text_lines)
-        num_lines = np.diff(lines.text_lines)[positions]
-        line_ids = spell_out(lines.text_lines[positions], num_lines)
-        num_glyphs = np.diff(lines.line_starts)[line_ids]
-        characters = shard.characters[spell_out(lines.line_starts[line_ids], num_glyphs)]
-        return cls(positions, face_id, characters, seams(num_glyphs), seams(num_lines))
-
-    @property
-    def text_starts(self) -> Ints:
-        """Seams of texts among the characters, ``(num_texts + 1,)``."""
-        return self.line_starts[self.text_lines]
-
-    @property
-    def line_of_glyph(self) -> Ints:
-        """Number within the group of each glyph's line."""
-        return np.repeat(np.arange(self.line_starts.size - 1), np.diff(self.line_starts))
-
-    @property
-    def text_of_glyph(self) -> Ints:
-        """Number within the group of each glyph's text."""
-        return np.repeat(np.arange(self.positions.size), np.diff(self.text_starts))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Composition:
     """A group laid out: everything that raster needs, and which texts it may draw."""
 
     group: Group
+    laid: LaidLines
     glyphs: NDArray[np.void]
-    """Of each character, dtype ``GLYPH``."""
+    """Of each glyph of the run, dtype ``GLYPH``."""
     line_px: Ints
     """From one line's top to the next one's, of each text."""
     placement: Placement
@@ -101,22 +59,16 @@ class Composition:
 
 
 class Composer:
-    """Glyphs and kerning of all faces, kept between shards."""
+    """Draws texts of one layout; its glyphs are kept between shards."""
 
     def __init__(
-        self, faces: Faces, metrics: FaceMetrics, table: CharacterTable, *, with_boxes: bool
+        self, metrics: FaceMetrics, table: CharacterTable, layout: Layout, *, with_boxes: bool
     ) -> None:
         self.metrics = metrics
+        self._table = table
+        self._layout = layout
         self._with_boxes = with_boxes
         self._kept = np.empty(KEPT_BYTES, np.uint8)
-        self._table = table
-        self._atlas = GlyphAtlas(faces, metrics)
-        self._kerning = KerningTable(faces)
-
-    @property
-    def is_over_wide(self) -> bool:
-        """So many characters have been met that it is time for a new composer and table."""
-        return self._atlas.is_over_wide
 
     def lay_out(self, group: Group, about_to_draw: Callable[[int], None]) -> Composition:
         """Look up every glyph of a group, drawing new ones, and place them.
@@ -124,43 +76,35 @@ class Composer:
         ``about_to_draw`` is told the position of a text before a glyph is drawn for it. Raises
         ``OSError`` where FreeType refuses one.
         """
-        text_of_glyph = group.text_of_glyph
-        face_of_glyph = group.face_id[text_of_glyph]
-        slots = self._atlas.slots(
-            face_of_glyph,
-            group.characters,
-            self._table,
-            lambda glyph: about_to_draw(int(group.positions[text_of_glyph[glyph]])),
-        )
-        # ``take``: indexing an array of records takes thirty times as long.
-        glyphs = self._atlas.glyphs.take(slots)
-        kerning, is_kerning_known = self._kerning_of(group, face_of_glyph)
+        laid = self._layout.lay(group, about_to_draw)
         line_px = self.metrics.line_px[group.face_id]
-        placement = place(
-            GlyphRun(
-                advance_26_6=glyphs["advance_26_6"] + kerning,
-                line_starts=group.line_starts,
-                text_lines=group.text_lines,
-                line_px=line_px,
-            ),
-            ControlBoxes(
-                left=glyphs["box_left"],
-                right=glyphs["box_right"],
-                right_is_hidden=glyphs["box_is_hidden"],
-                top=glyphs["box_top"],
-                bottom=glyphs["box_bottom"],
-            ),
-        )
-        fits = all_in_ranges(glyphs["fits"], group.text_starts)
-        is_exact = placement.is_certain & fits & is_kerning_known
-        return Composition(group, glyphs, line_px, placement, is_exact)
+        paragraphs = Paragraphs(group.text_lines, line_px, group.is_rtl)
+        glyphs, placement = self._place(laid, paragraphs)
+        text_of_glyph = group.text_of_line[laid.line_of_glyph]
+        is_open = placement.pen_px + glyphs["box_left"] < placement.left[text_of_glyph]
+        if is_open.any():
+            for at in np.flatnonzero(is_open).tolist():
+                face_id = int(group.face_id[text_of_glyph[at]])
+                about_to_draw(int(group.positions[text_of_glyph[at]]))
+                self._layout.atlas.sharpen(int(laid.slots[at]), face_id, int(laid.run.glyph[at]))
+            glyphs, placement = self._place(laid, paragraphs)
+        fits = all_in_ranges(glyphs["fits"], laid.run.line_starts[group.text_lines])
+        seen = is_seen(group, laid, glyphs["has_ink"], self._table.is_blank)
+        is_exact = placement.is_certain & fits & laid.is_known & seen
+        return Composition(group, laid, glyphs, line_px, placement, is_exact)
 
-    def inkless(self, face_id: int, characters: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Those of some characters that should leave ink in a face, and leave none."""
-        characters = np.unique(characters)
-        face_ids = np.full(characters.size, face_id)
-        slots = self._atlas.slots(face_ids, characters, self._table, lambda _glyph: None)
-        return characters[~self._atlas.glyphs["has_ink"][slots] & ~self._table.is_blank[characters]]
+    def _place(self, laid: LaidLines, paragraphs: Paragraphs) -> tuple[NDArray[np.void], Placement]:
+        # ``take``: indexing an array of records takes thirty times as long.
+        glyphs = self._layout.atlas.glyphs.take(laid.slots)
+        boxes = ControlBoxes(
+            left=glyphs["box_left"],
+            right=glyphs["box_right"],
+            least_left=glyphs["least_left"],
+            least_right=glyphs["least_right"],
+            top=glyphs["box_top"],
+            bottom=glyphs["box_bottom"],
+        )
+        return glyphs, place(laid.run, boxes, paragraphs)
 
     def strips(self, composed: Composition, is_wanted: NDArray[np.bool_]) -> Iterator[Strip]:
         """Draw the masks of the wanted ones of the exact texts, a batch at a time."""
@@ -183,7 +127,7 @@ class Composer:
         placed = PlacedGlyphs(
             ink.start[batch] - begin, ink.num_columns[batch], ink.first_row[batch]
         )
-        columns = self._atlas.columns(int(self.metrics.stride[composed.group.face_id[0]]))
+        columns = self._layout.atlas.columns(int(self.metrics.stride[composed.group.face_id[0]]))
         transposed = self._room(int(ink.text_stops[last - 1]) - begin, columns.shape[1])
         rasterise(columns, placed, transposed)
         return cv2.transpose(transposed)  # type: ignore[return-value]
@@ -204,29 +148,6 @@ class Composer:
         bottom = top + composed.height_px[texts] // num_lines
         return Cells(top, bottom, right - columns, right, num_lines)
 
-    def _kerning_of(
-        self, group: Group, face_of_glyph: Ints
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Kerning after each glyph, in 64ths of a pixel, and for which texts it is known."""
-        kerning = np.zeros(face_of_glyph.size, np.int64)
-        is_known = np.ones(group.positions.size, np.bool_)
-        is_kerned = self._kerning.kerned[face_of_glyph]
-        if not is_kerned.any():
-            return kerning, is_known
-        kern_ids = self._kerning.kern_ids(group.characters, self._table)
-        self._kerning.measure(np.unique(group.face_id), self._table)
-        is_followed = is_kerned.copy()
-        is_followed[group.line_starts[1:][np.diff(group.line_starts) > 0] - 1] = False
-        left = np.flatnonzero(is_followed)
-        kerning[left] = self._kerning.values(
-            face_of_glyph[left], kern_ids[left], kern_ids[left + 1]
-        )
-        if int(kern_ids.min()) == NOT_HELD:
-            is_known = all_in_ranges((kern_ids != NOT_HELD) | ~is_kerned, group.text_starts)
-        if int(kerning.min()) == OUT_OF_BOUNDS:
-            is_known &= all_in_ranges(kerning != OUT_OF_BOUNDS, group.text_starts)
-        return kerning, is_known
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedInk:
@@ -236,7 +157,7 @@ class PlacedInk:
     """
 
     index: Ints
-    """Of each glyph among the group's characters."""
+    """Of each glyph among the run's."""
     glyphs: NDArray[np.void]
     """Dtype ``GLYPH``."""
     start: Ints
@@ -259,8 +180,9 @@ class PlacedInk:
         width = np.where(is_wanted, composed.width_px, 0)
         line_width = np.repeat(width, num_lines)
         line_starts = np.cumsum(line_width) - line_width
-        text_of_glyph = group.text_of_glyph
-        origin = line_starts[group.line_of_glyph] - placement.left[text_of_glyph]
+        line_of_glyph = composed.laid.line_of_glyph
+        text_of_glyph = group.text_of_line[line_of_glyph]
+        origin = line_starts[line_of_glyph] - placement.left[text_of_glyph]
         index = np.flatnonzero((composed.glyphs["num_columns"] > 0) & is_wanted[text_of_glyph])
         glyphs = composed.glyphs.take(index)
         return cls(
@@ -280,22 +202,20 @@ class PlacedInk:
 
 
 def _boxes(composed: Composition, ink: PlacedInk) -> GlyphBoxes:
-    """Box the ink of each glyph that has any; texts are all of the group's."""
+    """Box the ink of each cluster that has any; texts are all of the group's."""
     group, top = composed.group, composed.placement.top
-    text_of_line = np.repeat(np.arange(top.size), np.diff(group.text_lines))
+    text_of_line = group.text_of_line
     number_in_text = np.arange(text_of_line.size) - group.text_lines[text_of_line]
     line_top = number_in_text * composed.line_px[text_of_line] - top[text_of_line]
     # A newline stands before every line but the first.
     label_start = group.text_starts[text_of_line] - number_in_text
-    line = group.line_of_glyph[ink.index]
+    line = composed.laid.line_of_glyph[ink.index]
     glyph_top = line_top[line] + ink.glyphs["ink_top"]
     left = ink.start - ink.line_starts[line]
     height = ink.glyphs["ink_bottom"] - ink.glyphs["ink_top"]
-    return GlyphBoxes(
-        seams=ink.text_seams,
-        cluster=ink.index - label_start[line],
-        corners=corners(left, glyph_top, left + ink.num_columns, glyph_top + height),
-    )
+    cluster = group.line_starts[line] + composed.laid.run.cluster[ink.index] - label_start[line]
+    sides = np.stack([left, glyph_top, left + ink.num_columns, glyph_top + height])
+    return boxes_of_clusters(ink.text_seams, cluster, sides)
 
 
 def _batches(text_stops: Ints) -> Iterator[tuple[int, int]]:

@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 BRAILLE_BLANK = 0x2800
 """A pattern without dots: blank by nature, though Unicode counts it among the symbols."""
 
-FEW_POINTS = 8
-"""A TrueType glyph of no more points is doubtful: many a placeholder has one point or two. Some
-tens of a font's characters have so few, most of them dashes and boxes."""
+NEVER_COVERED = {"Cc", "Cs", "Zl", "Zp"}
+"""Categories of characters that lay text out, or are none: whatever a font maps them to."""
 
-FEW_BYTES = 20
+FEW_POINTS = 16
+"""A TrueType glyph of no more points is doubtful: many a placeholder has one point or two, and
+points on a line or back along it are soon more. Few characters of a font have so few."""
+
+FEW_BYTES = 32
 """Likewise the bytes of a CFF glyph: an outline without area has few, so has a call of a
 subroutine, and a rectangle."""
 
@@ -54,7 +57,7 @@ def mapped_characters(
     for code_point, glyph in cmap.items():
         index = order[glyph]
         category = unicodedata.category(chr(code_point))
-        if index == 0 or category in ("Cc", "Cs"):
+        if index == 0 or category in NEVER_COVERED:
             continue
         if category == "Zs" or code_point == BRAILLE_BLANK:
             covered.append(code_point)

@@ -12,7 +12,9 @@ import hashlib
 import logging
 import os
 import stat
+import struct
 import unicodedata
+import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,25 +24,36 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFont, features
+from PIL import Image, ImageFont
 
+from shmtext.draw.cmaps import agreed_map, maps_of
 from shmtext.draw.coverage import is_space, mapped_characters
+from shmtext.draw.glyph_font import finer_font, glyph_font
+from shmtext.draw.instances import Design, as_path, chosen_axes, name_of, spelled, split_choice
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
-from shmtext.errors import FontError
+from shmtext.draw.tables import open_tables
+from shmtext.draw.variations import Axes, parts_of
+from shmtext.errors import FontError, StorageError
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 
 OPEN_FACES = 512
 """Faces kept open; each holds up to 0.4 MB and one of the 65,530 mappings a process may have."""
 
-BITMAP_TABLES = {"EBDT", "CBDT", "bdat", "sbix"}
+MADE_FONTS = 64
+"""Fonts by number whose files are kept for faces to come: each is a descriptor, of which a process
+may have 1,024."""
+
+BITMAP_TABLES = {"EBDT", "bdat"}
+COLOR_TABLES = {"CBDT", "sbix", "COLR", "SVG "}
 
 PROBE_PIXELS = 1 << 26
 """About the largest mask that a probe draws, like the largest picture."""
 
-TRIAL_SIZES_PX = 100, 500
-"""A character without ink at the first is drawn at the second, too: FreeType's own hinting drops
-lines of a 100th of an em at sizes below 150. Nothing makes ink of an outline without area."""
+TRIAL_SIZES_PX = 32, 100, 500
+"""A character without ink at one is drawn at the next, too: FreeType's own hinting drops lines of a
+100th of an em at sizes below 150. Nothing makes ink of an outline without area; the first is quick.
+"""
 
 FAINT = 10
 """Coverage, of 255, that is no ink yet: rounding leaves up to 4 along an outline without area. A
@@ -52,11 +65,15 @@ MAX_NAMED = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FontFile:
-    """What a worker needs to know of one font file; small, and holds no handle."""
+    """What a worker needs to know of one font: a file, at a place on its axes if it has some.
+
+    Small, and holds no handle.
+    """
 
     path: str
     name: str
-    """What labels call the font: its file name, made unique by its digest where two share one."""
+    """What labels call the font: its file name and what differs from its default on its axes, as in
+    ``Inter.ttf@wght=300``; made unique by its digest where two share one."""
     sha256: str
     """Of the file's content, hexadecimal."""
     code_points: NDArray[np.uint32]
@@ -70,10 +87,25 @@ class FontFile:
     kerned alike, at any size."""
     has_unread_kerning: bool
     """A kern subtable of a form fontTools does not read: advances then can't be predicted."""
+    rank: int
+    """Place among the fonts given: where no font covers a text, they are asked in this order."""
+    num_glyphs: int
     ascent_em: float
     """Highest point of any glyph above the baseline, in em."""
     descent_em: float
     """Lowest point of any glyph below the baseline, in em; positive downwards."""
+    axes: Axes = ()
+    """All axes of a variable font, where it does not stand as it does by default."""
+
+    @property
+    def digest(self) -> str:
+        """What tells its pictures from any other font's: of its content, and where it stands."""
+        return f"{self.sha256}@{spelled(self.axes)}" if self.axes else self.sha256
+
+    @property
+    def asked_as(self) -> str:
+        """What to ask for to have it again: its path, and where it stands."""
+        return str(as_path(self.path, self.axes))
 
 
 class Faces:
@@ -82,7 +114,10 @@ class Faces:
     def __init__(self, fonts: tuple[FontFile, ...], sizes_px: tuple[int, ...]) -> None:
         self.fonts = fonts
         self.sizes_px = sizes_px
-        self._open: OrderedDict[tuple[int, bool], ImageFont.FreeTypeFont] = OrderedDict()
+        self._open: OrderedDict[tuple[int, int | None], ImageFont.FreeTypeFont] = OrderedDict()
+        self._made: OrderedDict[tuple[str, bool, int | None], _MadeFont] = OrderedDict()
+        """Fonts in memory by content, whether their axes are finer, and shift of glyphs by number.
+        """
 
     def __len__(self) -> int:
         return len(self.fonts) * len(self.sizes_px)
@@ -92,16 +127,66 @@ class Faces:
         font_id, size_id = divmod(face_id, len(self.sizes_px))
         return self.fonts[font_id], self.sizes_px[size_id]
 
-    def get(self, face_id: int, *, shaping: bool = False) -> ImageFont.FreeTypeFont:
-        """Return the open face, with Pillow's basic layout or, for shaping, Raqm's."""
-        key = face_id, shaping
+    def get(self, face_id: int) -> ImageFont.FreeTypeFont:
+        """Return the open face, in Pillow's basic layout.
+
+        Raises ``OSError`` where the font can't be opened.
+        """
+        return self._opened(face_id, None)
+
+    def by_number(self, face_id: int, shift_em: int = 0) -> ImageFont.FreeTypeFont:
+        """Likewise, of the font that ``glyph_font`` makes."""
+        return self._opened(face_id, shift_em)
+
+    def _opened(self, face_id: int, shift_em: int | None) -> ImageFont.FreeTypeFont:
+        key = face_id, shift_em
         face = self._open.pop(key, None)
         if face is None:
-            face = open_face(*self.font_and_size(face_id), shaping=shaping)
+            font, size_px = self.font_and_size(face_id)
+            path = (
+                font.path if shift_em is None and not font.axes else self._made_of(font, shift_em)
+            )
+            face = open_face(path, size_px, font.axes)
         self._open[key] = face
         if len(self._open) > OPEN_FACES:
             self._open.popitem(last=False)
         return face
+
+    def _made_of(self, font: FontFile, shift_em: int | None) -> str:
+        """Path of a file in memory, which faces of all sizes and places share while one is open."""
+        key = font.sha256, bool(font.axes), shift_em
+        made = self._made.pop(key, None) or _MadeFont(font.path, font.axes, shift_em)
+        self._made[key] = made
+        if len(self._made) > MADE_FONTS:
+            self._made.popitem(last=False)
+        return made.path
+
+
+class _MadeFont:
+    """A font as a file in memory, as long as this is referred to: see ``glyph_font.py``.
+
+    Its axes are finer if some are given, its glyphs have numbers if ``shift_em`` is. Raises
+    ``OSError`` where the font's file is gone, or its tables can't be read.
+    """
+
+    def __init__(self, path: str, axes: Axes, shift_em: int | None) -> None:
+        data = Path(path).read_bytes()
+        try:
+            if axes:
+                data = bytes(finer_font(data))
+            if shift_em is not None:
+                data = bytes(glyph_font(data, shift_em))
+        except (KeyError, ValueError, struct.error) as error:
+            raise OSError(f"the tables of {path} can't be read ({error!r})") from error
+        try:
+            descriptor = os.memfd_create("shmtext-font")
+            weakref.finalize(self, os.close, descriptor)
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+        except OSError as error:
+            # No text's fault: limits count files in memory, too.
+            raise StorageError(f"cannot hold {path} in memory: {error.strerror}") from error
+        self.path = f"/proc/self/fd/{descriptor}"
 
 
 def bundled_fonts() -> Path:
@@ -131,6 +216,8 @@ Report = Callable[[str], None]
 def find_font_files(fonts: Sequence[Path], report: Report | None = None) -> list[Path]:
     """List the font files that ``fonts`` (files and folders, searched whole) come to.
 
+    Behind a file may stand what is asked of its axes, see ``instances.py``: it stays there.
+
     Folders, and links to folders, contribute their ``.ttf``, ``.otf`` and ``.ttc`` files in the
     order of their names. What can't be found or searched is told to ``report``; without it that
     raises ``FontError``.
@@ -138,13 +225,17 @@ def find_font_files(fonts: Sequence[Path], report: Report | None = None) -> list
     report = report or _refuse
     found: list[Path] = []
     for font in fonts:
+        path, choice = split_choice(font)
         try:
-            mode = os.stat(font).st_mode
+            mode = os.stat(path).st_mode
         except OSError as error:
-            report(_why_unfound(font, error))
+            report(_why_unfound(path, error))
             continue
         if not stat.S_ISDIR(mode):
             found.append(font)
+            continue
+        if choice or path != font:
+            report(f"{path} is a folder: '@{choice}' may stand behind a font file alone")
             continue
         faults: list[str] = []
         inside = _search(font, faults.append)
@@ -158,6 +249,8 @@ def find_font_files(fonts: Sequence[Path], report: Report | None = None) -> list
 
 def read_fonts(paths: Iterable[Path], try_out: TryOut | None = None) -> tuple[FontFile, ...]:
     """Read every font's tables; name all fonts that can't be used in one ``FontError``.
+
+    A path may go on as ``instances.py`` tells, and then comes to a font for each place on its axes.
 
     ``try_out`` draws with the fonts that can be read; without it only doubtful characters are
     drawn, in this process. Files of equal content count once. The order, and with it every draw of
@@ -197,9 +290,10 @@ def trust(fonts: Sequence[FontFile]) -> Sequence[Trial]:
 def _try_out_here(fonts: Sequence[FontFile]) -> Sequence[Trial]:
     def try_out(font: FontFile) -> Trial:
         try:
-            return Trial(blank=blank_characters(font.path, font.doubtful.tolist()))
+            source = FaceSource(font.path, font.axes)
+            return Trial(blank=blank_characters(source, font.doubtful.tolist()))
         except OSError as error:
-            return Trial(f"{font.path} cannot be drawn ({error})")
+            return Trial(f"{font.asked_as} cannot be drawn ({error})")
 
     return [try_out(font) for font in fonts]
 
@@ -208,11 +302,12 @@ def _read_usable(paths: Iterable[Path], try_out: TryOut, report: Report) -> tupl
     fonts: dict[str, FontFile] = {}
     for path in paths:
         try:
-            font = _read_font(path)
+            read = _read_font(path)
         except FontError as error:
             report(str(error))
         else:
-            fonts.setdefault(font.sha256, font)
+            for font in read:
+                fonts.setdefault(font.digest, replace(font, rank=len(fonts)))
     usable: list[FontFile] = []
     for font, trial in zip(fonts.values(), try_out(tuple(fonts.values())), strict=True):
         inked = font.code_points
@@ -221,7 +316,7 @@ def _read_usable(paths: Iterable[Path], try_out: TryOut, report: Report) -> tupl
         if trial.fault:
             report(trial.fault)
         elif all(map(is_space, inked.tolist())):
-            report(f"{font.path} draws nothing: none of its outlines has an area")
+            report(f"{font.asked_as} draws nothing: none of its outlines has an area")
         else:
             usable.append(replace(font, code_points=inked, doubtful=inked[:0]))
     return tell_apart(usable)
@@ -229,7 +324,7 @@ def _read_usable(paths: Iterable[Path], try_out: TryOut, report: Report) -> tupl
 
 def tell_apart(fonts: Iterable[FontFile]) -> tuple[FontFile, ...]:
     """Fonts in a run's order, by name and content; those of one name get a part of their digest."""
-    in_order = sorted(fonts, key=lambda font: (font.name, font.sha256))
+    in_order = sorted(fonts, key=lambda font: (font.name, font.digest))
     names = Counter(font.name for font in in_order)
     return tuple(
         replace(font, name=f"{font.name}{_digest_part(font.sha256)}")
@@ -305,54 +400,87 @@ def _why_unfound(path: Path, error: OSError) -> str:
     return f"cannot open the font {path}: {error.strerror or error}{advice}"
 
 
-def open_face(font: FontFile, size_px: int, *, shaping: bool = False) -> ImageFont.FreeTypeFont:
-    """Open a font at a size. The layout engine is named: Pillow's default depends on the host."""
-    engine = ImageFont.Layout.RAQM if shaping else ImageFont.Layout.BASIC
-    return ImageFont.truetype(font.path, size_px, layout_engine=engine)
+def open_face(path: str, size_px: int, axes: Axes = ()) -> ImageFont.FreeTypeFont:
+    """Open a font at a size. The layout engine is named: Pillow's default depends on the host.
+
+    With ``axes`` it must be a font that ``finer_font`` has made.
+    """
+    face = ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
+    if axes:
+        # Not by an instance's name: FreeType then has other advances, of fractions of a unit.
+        face.set_variation_by_axes(list(parts_of(axes)))
+    return face
 
 
-def can_shape() -> bool:
-    """Whether this host has what complex scripts need (Raqm, and FriBiDi for it to load)."""
-    return bool(features.check_feature("raqm"))
+class FaceSource:
+    """What opens faces of a font; keeps it in memory if it stands elsewhere on its axes.
+
+    Raises ``OSError`` where the font can't be read.
+    """
+
+    def __init__(self, path: str, axes: Axes) -> None:
+        self.path = path
+        self._axes = axes
+        self._made = _MadeFont(path, axes, None) if axes else None
+
+    def open(self, size_px: int) -> ImageFont.FreeTypeFont:
+        """Open a face in Pillow's basic layout. Raises ``OSError`` where it can't be opened."""
+        return open_face(self._made.path if self._made else self.path, size_px, self._axes)
 
 
-def draw_probe(path: str, sizes_px: Sequence[int]) -> None:
+def draw_probe(source: FaceSource, sizes_px: Sequence[int]) -> None:
     """Draw some characters at each size, to find out whether a font can be drawn at all.
 
     Meant for a process that may die of it. Raises ``OSError`` or ``ValueError`` as Pillow does.
     """
     text = "".join(map(chr, (*range(0x21, 0x7F), *range(0xA1, 0x100))))
     for size_px in sizes_px:
-        face = ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
+        face = source.open(size_px)
         length = max(PROBE_PIXELS // size_px**2, 1)
         for first in range(0, len(text), length):
             face.getmask2(text[first : first + length], mode="L")
 
 
-def blank_characters(path: str, code_points: list[int]) -> list[int]:
+def blank_characters(source: FaceSource, code_points: list[int]) -> list[int]:
     """Return those of a font's characters that leave no ink, or that FreeType refuses to draw.
 
     Raises ``OSError`` where the font can't be opened.
     """
     blank = code_points
-    layouts = [ImageFont.Layout.BASIC] + [ImageFont.Layout.RAQM] * can_shape()
-    for layout in layouts:
-        for size_px in TRIAL_SIZES_PX:
-            # Shaping may have another glyph for a letter: some fonts' tatweel is blank until then.
-            # A mark alone says nothing, as shaping gives it a dotted circle to stand on.
-            tried = [code for code in blank if layout == layouts[0] or _is_shaped_letter(code)]
-            if tried:
-                face = ImageFont.truetype(path, size_px, layout_engine=layout)
-                inked = {code for code in tried if _is_drawn(face, chr(code))}
-                blank = [code for code in blank if code not in inked]
-    return blank
+    for size_px in TRIAL_SIZES_PX:
+        if blank:
+            face = source.open(size_px)
+            blank = [code for code in blank if not _is_drawn(face, chr(code))]
+    # Shaping may have another glyph for a letter: some fonts' tatweel is blank until then.
+    letters = [code for code in blank if _is_shaped_letter(code)]
+    shaped = _inked_by_shaping(source.path, letters) if letters else set()
+    return [code for code in blank if code not in shaped]
 
 
 def _is_shaped_letter(code_point: int) -> bool:
-    """Whether a letter is always drawn by shaping, which may choose another glyph for it."""
+    """Whether a letter is shaped in every layout, which may choose another glyph for it."""
     character = chr(code_point)
     turns = unicodedata.bidirectional(character) in ("R", "AL", "AN")
     return turns and unicodedata.category(character)[0] != "M"
+
+
+def _inked_by_shaping(path: str, code_points: list[int]) -> set[int]:
+    """Those of some characters that shaping has an outline for which the font maps none to."""
+    import uharfbuzz  # noqa: PLC0415 - 20 ms, and few fonts have such letters
+
+    font = uharfbuzz.Font(open_tables(path))
+    inked = set()
+    for code_point in code_points:
+        buffer = uharfbuzz.Buffer()
+        buffer.add_codepoints([code_point])
+        buffer.guess_segment_properties()
+        uharfbuzz.shape(font, buffer)
+        others = {info.codepoint for info in buffer.glyph_infos}
+        others -= {0, font.get_nominal_glyph(code_point)}
+        extents = [font.get_glyph_extents(glyph) for glyph in others]
+        if any(each is not None and each.width and each.height for each in extents):
+            inked.add(code_point)
+    return inked
 
 
 def _is_drawn(face: ImageFont.FreeTypeFont, character: str) -> bool:
@@ -367,7 +495,9 @@ def has_ink(mask: Any) -> bool:
     return mask.getbbox() is not None and max(mask.getextrema()) > FAINT
 
 
-def _read_font(path: Path) -> FontFile:
+def _read_font(asked: Path) -> list[FontFile]:
+    """Read a font once; one for each place on its axes that is asked for."""
+    path, choice = split_choice(asked)
     from fontTools.ttLib import TTFont, TTLibError  # noqa: PLC0415 - 60 ms, and workers need none
 
     # A field of a table that is out of range is for font makers; drawing decides here.
@@ -382,7 +512,8 @@ def _read_font(path: Path) -> FontFile:
                 raise FontError(f"{path} is {kind}")
             file.seek(0)
             with TTFont(file, lazy=True, fontNumber=0) as font:
-                return _read_tables(path, file, font)
+                read = _read_tables(path, file, font)
+                return _varied(read, font, choice, path) if path != asked else [read]
     except FontError:
         raise
     except OSError as error:
@@ -395,21 +526,47 @@ def _read_font(path: Path) -> FontFile:
         raise FontError(f"{path} is a damaged font ({type(error).__name__}: {error})") from error
 
 
+def _varied(read: FontFile, font: Any, choice: str, path: Path) -> list[FontFile]:
+    """The font at each place that ``choice`` comes to."""
+    design = Design.of(font)
+    places = chosen_axes(design, choice, path)
+    if any(places):
+        if "glyf" in font and "HVAR" not in font:
+            raise FontError(
+                f"{path} does not tell how wide its glyphs are at other places on its axes (it has "
+                "no HVAR table): let `fonttools varLib.hvar` add that, or leave out "
+                f"'@{choice}'"
+            )
+        if "avar" in font and font["avar"].majorVersion != 1:
+            raise FontError(
+                f"{path} has axes that depend on each other (avar 2), which can't be set: leave "
+                f"out '@{choice}'"
+            )
+    return [replace(read, name=f"{read.name}{name_of(design, axes)}", axes=axes) for axes in places]
+
+
 def _read_tables(path: Path, file: BufferedReader, font: Any) -> FontFile:
     tables = set(font.keys())
     outlines = next((tag for tag in ("glyf", "CFF ", "CFF2") if tag in tables), "")
-    is_bitmap = bool(tables & BITMAP_TABLES)
-    without_outlines = f"{path} has no outlines" + " (a bitmap-only font)" * is_bitmap
+    without_outlines = f"{path} has no outlines"
+    if colors := sorted(tag.strip() for tag in tables & COLOR_TABLES):
+        kind = ", ".join(colors)
+        without_outlines += f" of one colour (a colour font, {kind}): colour glyphs are not drawn"
+    elif tables & BITMAP_TABLES:
+        without_outlines += " (a bitmap-only font)"
     if not outlines or not font.reader.tables[outlines].length:
         raise FontError(without_outlines)
-    cmap = font.getBestCmap()
+    cmap = agreed_map(font)
     if not cmap:
-        raise FontError(f"{path} has no Unicode character map")
+        raise FontError(
+            f"{path} has no Unicode character map that can be relied on (it has {maps_of(font)})"
+        )
     code_points, doubtful = mapped_characters(font, cmap)
     if all(map(is_space, code_points.tolist())):
         raise FontError(without_outlines)
     kern_pairs, kern_entries, has_unread_kerning = _kern_pairs(font, cmap)
     em = font["head"].unitsPerEm
+    font["hhea"]  # which shaping reads as bytes: a damaged one is found here
     file.seek(0)
     return FontFile(
         path=str(path.resolve()),
@@ -422,6 +579,8 @@ def _read_tables(path: Path, file: BufferedReader, font: Any) -> FontFile:
         kern_pairs=kern_pairs,
         kern_entries=kern_entries,
         has_unread_kerning=has_unread_kerning,
+        rank=0,
+        num_glyphs=font["maxp"].numGlyphs,
         ascent_em=font["head"].yMax / em,
         descent_em=-font["head"].yMin / em,
     )

@@ -9,34 +9,34 @@ that a line of text is a sequence of row numbers, and a whole batch one ``take``
     . # .                       19   0 0 0 0 0 0 0 0
     . # .                       ^    ^ top of the frame of the face
 
-Faces of like height share a stride, so that one ``take`` serves all of them. Row 0 is blank.
-Glyphs are drawn by Pillow, one character at a time, the first time a text needs them. Where they
-go in a picture is decided in ``layout.py``.
+Faces of like height share a stride, so that one ``take`` serves all of them. Row 0 is blank. A
+glyph that stands higher or lower than its own place (a mark on a tall letter) is another entry, as
+columns move sideways alone. What a key stands for, and how Pillow is asked to draw it, is
+``sources.py``'s; where glyphs go in a picture is decided in ``layout.py``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from shmtext.draw.characters import CharacterTable
-from shmtext.draw.faces import Faces, has_ink
+from shmtext.corpus.ranges import Ints, spell_out
+from shmtext.draw.faces import Faces
+from shmtext.draw.sources import GlyphSource
 
 ATLAS_BYTES = 128 << 20
 """Bound of a worker's atlas. At the bound it is emptied, and filled again by what texts need:
 a working set larger than this (over 100,000 glyphs at 32 px) costs about what Pillow alone does."""
 
-SLOT_TABLE_ENTRIES = 16 << 20
-"""Bound of faces x characters, 4 bytes each. At the bound the characters are forgotten, too."""
-
 STRIDE_STEP = 8
 """Strides are multiples of this: few enough of them to fill batches, each little too large."""
 
-NOT_DRAWN = -1
+NOT_DRAWN = 0
+
+AboutToDraw = Callable[[int], None]
 
 
 class FaceMetrics:
@@ -79,7 +79,8 @@ GLYPH = np.dtype(
         ("box_right", np.int32),
         ("box_top", np.int32),
         ("box_bottom", np.int32),
-        ("box_is_hidden", np.bool_),
+        ("least_left", np.int32),
+        ("least_right", np.int32),
         ("has_ink", np.bool_),
         ("fits", np.bool_),
     ]
@@ -89,113 +90,135 @@ GLYPH = np.dtype(
 ``advance_26_6`` in 64ths of a pixel; ``ink_left`` its first column with ink, ``num_columns`` from
 there to the last, ``first_row`` where they begin in the atlas; ``ink_top`` its first row with ink,
 ``ink_bottom`` behind the last; ``box_*`` its control box together
-with the pen's way, as Pillow's ``getbbox`` has it; ``box_is_hidden`` where the control box ends
-within the advance, which ``box_right`` then is; ``fits`` unless the box leaves the face's frame, or
-there is no ink where ink is due: texts with such glyphs are drawn, or refused, one by one.
+with the pen's way, as Pillow's ``getbbox`` has it; ``least_*`` sides that the control box has at
+least, where more is not known; ``fits`` unless the box leaves the face's frame:
+texts with such glyphs are drawn one by one.
 """
 
 
 class GlyphAtlas:
     """Glyphs of all faces, by slot."""
 
-    def __init__(self, faces: Faces, metrics: FaceMetrics) -> None:
-        self._faces = faces
+    def __init__(self, metrics: FaceMetrics, source: GlyphSource) -> None:
         self._metrics = metrics
-        self._slot_of = np.full((len(faces), 64), NOT_DRAWN, np.int32)
+        self._source = source
         self._empty()
 
     def _empty(self) -> None:
-        self._slot_of.fill(NOT_DRAWN)
-        self._num_slots = 0
+        num_keys = self._source.num_keys
+        self._first_key = np.cumsum(num_keys) - num_keys
+        # Zeros, which take memory where they are written to alone: few of a font's glyphs are met.
+        self._slot_of = np.zeros(int(num_keys.sum()), np.int32)
+        self._shifted: dict[tuple[int, int], int] = {}
+        """Slots of glyphs that stand higher or lower, by key and shift."""
+        self._num_slots = 1
         self.glyphs = np.zeros(256, GLYPH)
-        """Of each slot."""
+        """Of each slot; the first is none's."""
         self._columns: dict[int, NDArray[np.uint8]] = {}
         self._num_rows: dict[int, int] = {}
 
     def slots(
-        self,
-        face_ids: NDArray[np.int64],
-        characters: NDArray[np.int32],
-        table: CharacterTable,
-        about_to_draw: Callable[[int], None],
+        self, face_ids: Ints, keys: NDArray[np.int32], y_px: Ints | None, about_to_draw: AboutToDraw
     ) -> NDArray[np.int32]:
-        """Return the slot of each ``(face, character)``, drawing those not met before.
+        """Return the slot of each glyph, drawing those not met before.
 
-        ``about_to_draw`` is called with the position in ``characters`` of a glyph's first use:
-        FreeType may crash on a damaged one, and whoever cleans up must know the example.
+        ``y_px`` is how far each stands above its own place, None for all 0. ``about_to_draw`` is
+        called with the position in ``keys`` of a glyph's first use: FreeType may crash on a damaged
+        one, and whoever cleans up must know the example.
         """
-        if len(table) > self._slot_of.shape[1]:
-            wider = np.full((len(self._faces), 2 * len(table)), NOT_DRAWN, np.int32)
-            wider[:, : self._slot_of.shape[1]] = self._slot_of
-            self._slot_of = wider
-        slots: NDArray[np.int32] = self._slot_of[face_ids, characters]
-        missing = np.flatnonzero(slots == NOT_DRAWN)
-        if missing.size:
-            if self.num_bytes > ATLAS_BYTES:
-                self._empty()
-                missing = np.arange(characters.size)
-            keys = face_ids[missing] * len(table) + characters[missing]
-            for first_use in missing[np.unique(keys, return_index=True)[1]].tolist():
+        if self._source.num_keys.sum() != self._slot_of.size:
+            self._widen()
+        places = self._first_key[face_ids] + keys
+        is_shifted = None if y_px is None or not y_px.any() else y_px != 0
+        if self.num_bytes > ATLAS_BYTES and not self._has_all(places, is_shifted, y_px):
+            self._empty()
+        slots: NDArray[np.int32] = self._slot_of.take(places)
+        missing = slots == NOT_DRAWN
+        if is_shifted is not None:
+            missing &= ~is_shifted
+        if missing.any():
+            found = np.flatnonzero(missing)
+            for first_use in found[np.unique(places[found], return_index=True)[1]].tolist():
                 about_to_draw(first_use)
-                face_id, character = int(face_ids[first_use]), int(characters[first_use])
-                is_blank = bool(table.is_blank[character])
-                slot = self._add(face_id, chr(table.code_points[character]), is_blank=is_blank)
-                self._slot_of[face_id, character] = slot
-            slots = self._slot_of[face_ids, characters]
+                slot = self._add(int(face_ids[first_use]), int(keys[first_use]), 0)
+                self._slot_of[places[first_use]] = slot
+            slots = self._slot_of.take(places)
+        if is_shifted is not None and y_px is not None:
+            for first_use, uses in _alike(places, y_px, np.flatnonzero(is_shifted)):
+                key = int(places[first_use]), int(y_px[first_use])
+                if key not in self._shifted:
+                    about_to_draw(first_use)
+                    face_id, glyph = int(face_ids[first_use]), int(keys[first_use])
+                    self._shifted[key] = self._add(face_id, glyph, key[1])
+                slots[uses] = self._shifted[key]
         return slots
+
+    def _has_all(
+        self, places: Ints, is_shifted: NDArray[np.bool_] | None, y_px: Ints | None
+    ) -> bool:
+        """Whether all of some glyphs are here already."""
+        if is_shifted is None or y_px is None:
+            return bool((self._slot_of.take(places) != NOT_DRAWN).all())
+        alike = _alike(places, y_px, np.flatnonzero(is_shifted))
+        return bool((self._slot_of.take(places[~is_shifted]) != NOT_DRAWN).all()) and all(
+            (int(places[at]), int(y_px[at])) in self._shifted for at, _ in alike
+        )
+
+    def sharpen(self, slot: int, face_id: int, key: int) -> None:
+        """Find out what ``least_left`` leaves open of a glyph's box."""
+        left = self._source.exact_left(face_id, key)
+        self.glyphs["box_left"][slot] = self.glyphs["least_left"][slot] = left
+
+    def _widen(self) -> None:
+        """Make room for keys that the source has come to know since."""
+        num_keys = self._source.num_keys
+        old_starts = self._first_key
+        old_counts = np.diff(np.append(old_starts, self._slot_of.size))
+        self._first_key = np.cumsum(num_keys) - num_keys
+        wider = np.zeros(int(num_keys.sum()), np.int32)
+        wider[spell_out(self._first_key, old_counts)] = self._slot_of
+        self._slot_of = wider
 
     @property
     def num_bytes(self) -> int:
         """Bytes of glyph columns held, over all strides."""
         return sum(rows * stride for stride, rows in self._num_rows.items())
 
-    @property
-    def is_over_wide(self) -> bool:
-        """The table of slots is at its bound: start over, with a new character table."""
-        return self._slot_of.size > SLOT_TABLE_ENTRIES
-
     def columns(self, stride: int) -> NDArray[np.uint8]:
         """Glyph columns of a stride, shape ``(num_rows, stride)``; row 0 is blank."""
         return self._columns[stride]
 
-    def _add(self, face_id: int, character: str, *, is_blank: bool) -> int:
-        """Draw a glyph; return its slot. ``is_blank``: it may come out without ink."""
-        face = self._faces.get(face_id)
-        ascent = int(self._metrics.ascent_px[face_id])
+    def _add(self, face_id: int, key: int, y_px: int) -> int:
+        """Draw a glyph, so far above its place; return its slot."""
+        drawn = self._source.draw(face_id, key)
+        ascent = int(self._metrics.ascent_px[face_id]) - y_px
         stride = int(self._metrics.stride[face_id])
-        advance_26_6 = round(face.getlength(character) * 64)
-        # Size and offset of the mask are those of Pillow's bounding box.
-        core, (left, top) = face.getmask2(character, mode="L", anchor="ls")
-        width, height = core.size
-        ink = core.getbbox() or (0, 0, 0, 0)
-        is_inked = has_ink(core)
+        box_left, box_top, box_right, box_bottom = drawn.box
+        ink_left, ink_top, ink_right, ink_bottom = drawn.ink
         # The box, not the ink alone, must lie in the frame: canvases are cut to boxes.
-        box_first = top + ascent + int(self._metrics.above_px[face_id])
-        fits = box_first >= 0 and box_first + height <= stride and (is_inked or is_blank)
-        first, last = box_first + ink[1], box_first + ink[3]
-        num_columns = ink[2] - ink[0] if fits else 0
+        to_frame = ascent + int(self._metrics.above_px[face_id])
+        fits = box_top + to_frame >= 0 and box_bottom + to_frame <= stride
+        num_columns = ink_right - ink_left if fits else 0
         first_row = self._new_rows(stride, num_columns)
         if num_columns:
-            # Wrapped as an image it is copied at once; ``bytes`` would ask for pixel after pixel.
-            mask = np.asarray(Image.Image()._new(core))
             rows = self._columns[stride][first_row : first_row + num_columns]
-            rows[:, first:last] = mask[ink[1] : ink[3], ink[0] : ink[2]].T
+            rows[:, ink_top + to_frame : ink_bottom + to_frame] = drawn.mask.T
         slot = self._num_slots
         if slot == self.glyphs.size:
             self.glyphs = np.concatenate([self.glyphs, np.zeros_like(self.glyphs)])
         self.glyphs[slot] = (
-            advance_26_6,
-            left + ink[0],
+            drawn.advance_26_6,
+            ink_left,
             num_columns,
             first_row,
-            top + ascent + ink[1],
-            top + ascent + ink[3],
-            left,
-            left + width,
-            top + ascent,
-            top + ascent + height,
-            left + width == (advance_26_6 + 32) >> 6,
-            is_inked,
+            ascent + ink_top,
+            ascent + ink_bottom,
+            box_left,
+            box_right,
+            ascent + box_top,
+            ascent + box_bottom,
+            *drawn.least,
+            drawn.is_inked,
             fits,
         )
         self._num_slots += 1
@@ -214,3 +237,12 @@ class GlyphAtlas:
             self._columns[stride] = larger
         self._num_rows[stride] = first + num_rows
         return first
+
+
+def _alike(places: Ints, y_px: Ints, among: Ints) -> Iterator[tuple[int, Ints]]:
+    """Glyphs that stand equally high: the first of each kind, and all of them."""
+    # Shifts are far below 2 ** 19.
+    keys = places[among] * (1 << 20) + y_px[among]
+    order = np.argsort(keys, kind="stable")
+    for uses in np.split(among[order], np.flatnonzero(np.diff(keys[order])) + 1):
+        yield int(uses[0]), uses

@@ -5,7 +5,7 @@ A column more is an entry of ``LABELS``. How columns are stored is not known her
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -30,6 +30,8 @@ class Drawn:
     height_px: NDArray[np.int32]
     glyphs: GlyphBoxes | None
     """None unless boxes were asked for."""
+    further_fonts: Sequence[tuple[int, ...]]
+    """Fonts of each picture beside the style's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +79,17 @@ def _font(drawn: Drawn) -> Chosen:
     return Chosen(tuple(font.name for font in drawn.settings.fonts), drawn.styles.font_id)
 
 
+def _further_fonts(drawn: Drawn) -> Chosen:
+    names = [font.name for font in drawn.settings.fonts]
+    joined = [", ".join(names[font] for font in fonts) for fonts in drawn.further_fonts]
+    choices = sorted(set(joined))
+    return Chosen(tuple(choices), np.array([choices.index(each) for each in joined], np.int64))
+
+
+def _asks_further_fonts(settings: RenderSettings) -> bool:
+    return settings.style.fallback != "none"
+
+
 def _font_size_px(drawn: Drawn) -> NDArray[np.int32]:
     return np.array(drawn.settings.style.font_sizes, np.int32)[drawn.styles.size_id]
 
@@ -97,6 +110,11 @@ LABELS = (
     _label("width_px", "int32", "width of the picture", attrgetter("width_px"), repeats=False),
     _label("height_px", "int32", "height of the picture", attrgetter("height_px")),
     _label("font", "string", "name of the font's file", _font),
+    Label(
+        ColumnSpec("further_fonts", "string", "fonts of what the font lacks", repeats=True),
+        _further_fonts,
+        _asks_further_fonts,
+    ),
     _label("font_size_px", "int32", "height of the font's em square", _font_size_px),
     _label("font_color", "string", "ink, #rrggbb", _font_color),
     _label("background_color", "string", "paper, #rrggbb", _background_color),

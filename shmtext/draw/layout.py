@@ -4,6 +4,7 @@ A picture's geometry: each line starts at the left edge, the ``k``-th at ``k`` t
 ascent + descent below the top. The canvas is the least rectangle that holds, of every line, the
 box from its start to its advance (rounded up) and from ascent to descent, and its ink, which is
 what Pillow's ``getbbox`` calls so; ink that leaves that box to the left or above moves the origin.
+Lines of a right-to-left paragraph end where its longest line does.
 
 All arithmetic is on the glyphs of many texts at once. Pen positions are in 64ths of a pixel and
 rounded where Pillow rounds them.
@@ -16,26 +17,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ranges import Ints, seams
-
-Int32s = NDArray[np.int32]
+from shmtext.corpus.ranges import Ints
+from shmtext.draw.shape.runs import GlyphRun, Int32s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GlyphRun:
-    """Glyphs of some texts in reading order.
+class Paragraphs:
+    """Which lines make a text, and how these stand; no text is without a line."""
 
-    Arrays of glyphs have shape ``(num_glyphs,)``. No text is empty; a line may be.
-    """
-
-    advance_26_6: Ints
-    """Kerning included."""
-    line_starts: Ints
-    """Seams of lines among the glyphs, ``(num_lines + 1,)``."""
     text_lines: Ints
     """Seams of texts among the lines, ``(num_texts + 1,)``."""
     line_px: Ints
     """Ascent + descent of each text's face, ``(num_texts,)``."""
+    is_flush_right: NDArray[np.bool_]
+    """Texts whose lines end at the right edge, ``(num_texts,)``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +38,11 @@ class ControlBoxes:
     """Control boxes of a run's glyphs, relative to pen and line top, in pixels."""
 
     left: Int32s
+    """At most; likewise the next."""
     right: Int32s
-    right_is_hidden: NDArray[np.bool_]
+    least_left: Int32s
+    """At least; likewise the next. Where sides are known, those are these."""
+    least_right: Int32s
     top: Int32s
     bottom: Int32s
 
@@ -64,34 +62,46 @@ class Placement:
     """Whether these numbers are Pillow's beyond doubt, and no two lines' ink can meet."""
 
 
-def place(run: GlyphRun, boxes: ControlBoxes) -> Placement:
+def place(run: GlyphRun, boxes: ControlBoxes, paragraphs: Paragraphs) -> Placement:
     """Lay out every text of a run; one set of numpy calls, whatever their number."""
-    num_glyphs = np.diff(run.line_starts)
-    pen = seams(run.advance_26_6)
-    pen_after = pen[1:] - np.repeat(pen[run.line_starts[:-1]], num_glyphs)
-    pen_px = (pen_after - run.advance_26_6 + 32) >> 6
-    # A line's advance is held whole: its last pen position is rounded up, not to nearest.
-    round_up = np.full(pen_after.size, 32, np.int64)
-    round_up[run.line_starts[1:][num_glyphs > 0] - 1] = 63
-    advance_end = (pen_after + round_up) >> 6
+    text_lines, line_px = paragraphs.text_lines, paragraphs.line_px
+    num_lines = np.diff(text_lines)
+    pen_px = (run.x_26_6 + 32) >> 6
+    # A line's advance is held whole: where it ends is rounded up, not to nearest.
+    line_end = (run.end_26_6 + 63) >> 6
+    line_right = np.maximum((run.furthest_26_6 + 32) >> 6, line_end)
+    if paragraphs.is_flush_right.any():
+        longest = np.repeat(np.maximum.reduceat(line_end, text_lines[:-1]), num_lines)
+        is_moved = np.repeat(paragraphs.is_flush_right, num_lines)
+        shift = np.where(is_moved, longest - line_end, 0)
+        line_right += shift
+        pen_px += np.repeat(shift, np.diff(run.line_starts))
 
-    starts = run.line_starts[run.text_lines[:-1]]
-    box_right = pen_px + boxes.right
-    visible_right = np.where(boxes.right_is_hidden, advance_end, np.maximum(box_right, advance_end))
-    right = np.maximum(np.maximum.reduceat(visible_right, starts), 0)
-    most_right = np.maximum(np.maximum.reduceat(box_right, starts), 0)
-    left = np.minimum(np.minimum.reduceat(pen_px + boxes.left, starts), 0)
+    starts = run.line_starts[text_lines]
+    pen_right = np.maximum(np.maximum.reduceat(line_right, text_lines[:-1]), 0)
+    right = np.maximum(pen_right, _extreme(np.maximum, pen_px + boxes.least_right, starts))
+    most_right = _extreme(np.maximum, pen_px + boxes.right, starts)
+    left = np.minimum(_extreme(np.minimum, pen_px + boxes.least_left, starts), 0)
+    most_left = _extreme(np.minimum, pen_px + boxes.left, starts)
 
-    num_lines = np.diff(run.text_lines)
-    height = num_lines * run.line_px
-    top = np.minimum(np.minimum.reduceat(boxes.top, starts), 0)
-    bottom = np.maximum(np.maximum.reduceat(boxes.bottom, starts), run.line_px)
-    leaves_line = (top < 0) | (bottom > run.line_px)
+    height = num_lines * line_px
+    top = np.minimum(_extreme(np.minimum, boxes.top, starts), 0)
+    bottom = np.maximum(_extreme(np.maximum, boxes.bottom, starts), line_px)
+    leaves_line = (top < 0) | (bottom > line_px)
     return Placement(
         pen_px=pen_px,
         left=left,
         right=right,
         top=top,
-        bottom=bottom - run.line_px + height,
-        is_certain=(most_right <= right) & ~(leaves_line & (num_lines > 1)),
+        bottom=bottom - line_px + height,
+        is_certain=(most_right <= right) & (most_left >= left) & ~(leaves_line & (num_lines > 1)),
     )
+
+
+def _extreme(of: np.ufunc, values: NDArray[np.integer], starts: Ints) -> Ints:
+    """The least or greatest of each range between ``starts``; 0 of those without any value."""
+    is_empty = starts[1:] == starts[:-1]
+    if not is_empty.any():
+        found: Ints = of.reduceat(values, starts[:-1])
+        return found
+    return np.where(is_empty, 0, of.reduceat(np.append(values, 0), starts[:-1]))

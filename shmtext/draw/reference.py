@@ -1,8 +1,8 @@
-"""The plain way to draw a text's mask: as Pillow's ``ImageDraw.text`` does, one text at a time.
+"""The plain way to a text's mask: as Pillow's ``ImageDraw.text`` does, one text at a time.
 
-It is what batch composition must equal, pixel for pixel, and what draws the texts that batches
-can't: those that need shaping or reordering (with Raqm) and glyphs that leave their frame. Which
-these are, and why some are not drawn at all, is decided elsewhere.
+It is what batch composition must equal, pixel for pixel, and what draws the texts of layout
+``basic`` that batches can't: those with glyphs that leave their frame, say. Which these are, and
+why some are not drawn at all, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -58,26 +58,26 @@ class LineTrace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """Lines laid out in a face."""
+    """Lines laid out."""
 
-    lines: Sequence[str]
-    face: ImageFont.FreeTypeFont
     traces: Sequence[LineTrace]
     canvas: Canvas
     """The least that holds every line's ink and advance whole."""
-    line_px: int
-    """From one line's top to the next one's."""
+    pitch_px: tuple[int, int]
+    """From one line's origin to the next one's, rightwards and downwards."""
 
     def origin(self, line: int, x: int, y: int) -> tuple[int, int]:
         """Where on the canvas a point lies, given from the origin of a line, in pixels."""
-        return x - self.canvas.left, line * self.line_px + y - self.canvas.top
+        across, down = self.pitch_px
+        return line * across + x - self.canvas.left, line * down + y - self.canvas.top
 
-    def masks(self) -> list[Mask]:
-        """Coverage of each line over its box; those that are missing are drawn now."""
-        return [
-            _draw_mask(line, self.face)[0] if trace.mask is None else trace.mask
-            for line, trace in zip(self.lines, self.traces, strict=True)
-        ]
+
+def draw_masks(trace: Trace, lines: Sequence[str], face: ImageFont.FreeTypeFont) -> list[Mask]:
+    """Coverage of each line over its box; those that were not traced with one are drawn now."""
+    return [
+        _draw_mask(line, face)[0] if each.mask is None else each.mask
+        for line, each in zip(lines, trace.traces, strict=True)
+    ]
 
 
 def trace_lines(lines: Sequence[str], face: ImageFont.FreeTypeFont) -> Trace:
@@ -103,7 +103,7 @@ def trace_lines(lines: Sequence[str], face: ImageFont.FreeTypeFont) -> Trace:
         top = min(top, number * line_px + trace.top)
         right = max(right, trace.right, advance_px)
         bottom = max(bottom, number * line_px + trace.bottom)
-    return Trace(lines, face, traces, Canvas(left, top, right, bottom), line_px)
+    return Trace(traces, Canvas(left, top, right, bottom), (0, line_px))
 
 
 def _draw_mask(line: str, face: ImageFont.FreeTypeFont) -> tuple[Mask, tuple[int, int]]:

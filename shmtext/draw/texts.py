@@ -6,7 +6,7 @@ characters that no font has. Pixels, and the sizes of pictures, come later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints, all_in_ranges, seams
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
-from shmtext.draw.characters import SOFT_HYPHEN, CharacterTable, describe
+from shmtext.draw.characters import LEFTWARDS, CharacterTable, describe
 from shmtext.draw.draws import Stream, words
+from shmtext.draw.fallback import Cover, asking_order
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.style import Styles, draw_styles
 
@@ -54,7 +55,12 @@ class ShardTexts:
     styles: Styles
     face_id: Ints
     is_drawable: NDArray[np.bool_]
-    needs_shaping: NDArray[np.bool_]
+    is_rtl: NDArray[np.bool_]
+    """Texts that read from right to left."""
+    is_shaped: NDArray[np.bool_]
+    """Texts drawn in layout ``full``; others in ``basic``."""
+    fonts: Mapping[int, Ints]
+    """Font of each character, those of a text's lines end to end, of texts drawn in several."""
     skips: list[Skip] = field(default_factory=list)
     """Texts that are not drawn; drawing may add to it."""
 
@@ -69,6 +75,13 @@ class ShardTexts:
         """Return the ids of one text's characters, those of its lines end to end."""
         first, last = self.lines.text_lines[position : position + 2].tolist()
         return self.characters[self.lines.line_starts[first] : self.lines.line_starts[last]]
+
+    def further_fonts(self, position: int) -> tuple[int, ...]:
+        """Fonts in which a text is drawn beside its own, in ascending order."""
+        if position not in self.fonts:
+            return ()
+        fonts = np.unique(self.fonts[position])
+        return tuple(fonts[fonts != self.styles.font_id[position]].tolist())
 
     def labels(self, positions: Ints) -> RaggedTexts:
         """Return what was drawn for these texts: their lines, joined with newlines."""
@@ -106,8 +119,6 @@ def style_texts(
     start: int,
     settings: RenderSettings,
     table: CharacterTable,
-    *,
-    can_shape: bool,
 ) -> ShardTexts:
     """Check and style the texts of examples ``[start, start + len(decoded.texts))``."""
     texts, lines = decoded.texts, decoded.lines
@@ -123,10 +134,17 @@ def style_texts(
 
     skip(~decoded.is_short, f"longer than {MAX_CHARACTERS:,} characters")
     skip(all_in_ranges(table.is_blank[characters], starts), "blank")
-    support, needs_shaping = None, np.zeros(len(texts), np.bool_)
+    support, is_rtl = None, np.full(len(texts), settings.style.direction == "rtl")
+    is_basic = settings.style.layout == "basic"
+    is_shaped = np.full(len(texts), not is_basic)
+    covers: dict[int, Cover] = {}
     if not table.all_plain:
-        support = _support(table, characters, starts)
-        needs_shaping = _any_in_ranges(table.needs_shaping[characters], starts)
+        has_all = _support(table.support, characters, starts)
+        # In layout basic what is drawn as it is written stays so.
+        support = _widened(has_all, lines, characters, table, as_written=is_basic)
+        is_shaped |= _any_in_ranges(table.needs_shaping[characters], starts)
+        if settings.style.direction == "auto":
+            is_rtl = _first_is_rtl(table.reads[characters], starts)
 
         def skip_for_characters(
             which: NDArray[np.bool_], why: Callable[[CharacterTable, NDArray[np.int32]], str]
@@ -137,15 +155,28 @@ def style_texts(
             is_drawable[which] = False
 
         skip_for_characters(_any_in_ranges(table.is_hidden[characters], starts), _why_hidden)
+        skip(
+            _any_in_ranges(_has_no_letter(table, characters, lines), starts),
+            "begins with a mark, which has no letter to stand on",
+        )
+        if settings.style.fallback != "none":
+            uncovered = np.flatnonzero(is_drawable & ~support.any(axis=1))
+            covers = _covers(uncovered, lines, characters, table, settings)
+            support = support.copy()
+            for position, cover in covers.items():
+                support[position] = cover.mains
         skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
-        if not can_shape:
-            skip(needs_shaping, "needs shaping, and Pillow finds no FriBiDi on this host")
-        elif needs_shaping.any():
-            has_hyphen = _any_in_ranges(lines.codes == SOFT_HYPHEN, starts)
-            skip(has_hyphen & needs_shaping, "U+00AD leaves no ink in a text that needs shaping")
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
     drawn = words(settings.seed, Stream.STYLE, start, start + len(texts))
     styles = draw_styles(drawn, support, counts)
+    by_character = settings.style.fallback == "character"
+    fonts = {
+        position: cover.fonts(int(styles.font_id[position]), by_character=by_character)
+        for position, cover in covers.items()
+    }
+    if support is not None:
+        # Only shaping composes and decomposes.
+        is_shaped |= ~has_all[np.arange(len(texts)), styles.font_id]
     return ShardTexts(
         texts=texts,
         lines=lines,
@@ -154,28 +185,120 @@ def style_texts(
         styles=styles,
         face_id=styles.font_id * counts[1] + styles.size_id,
         is_drawable=is_drawable,
-        needs_shaping=needs_shaping,
+        is_rtl=is_rtl & is_shaped,
+        is_shaped=is_shaped,
+        fonts=fonts,
         skips=skips,
     )
 
 
 def _support(
-    table: CharacterTable, characters: NDArray[np.int32], starts: Ints
+    has: NDArray[np.bool_], characters: NDArray[np.int32], starts: Ints
 ) -> NDArray[np.bool_]:
-    """Which fonts draw all of each text, shape ``(num_texts, num_fonts)``."""
-    num_fonts = table.support.shape[1]
+    """Which fonts have all of each text, given which have each character.
+
+    Shapes ``(num_texts, num_fonts)`` and ``(num_characters, num_fonts)``.
+    """
+    num_fonts = has.shape[1]
     support = np.ones((starts.size - 1, num_fonts), np.bool_)
-    is_partial: NDArray[np.bool_] = np.logical_not(table.support.all(axis=1))
+    is_partial: NDArray[np.bool_] = np.logical_not(has.all(axis=1))
     places = np.flatnonzero(is_partial[characters])
     text = np.searchsorted(starts, places, side="right") - 1
     for font_id in range(num_fonts):
-        support[text[~table.support[characters[places], font_id]], font_id] = False
+        support[text[~has[characters[places], font_id]], font_id] = False
     return support
+
+
+def _widened(
+    support: NDArray[np.bool_],
+    lines: Lines,
+    characters: NDArray[np.int32],
+    table: CharacterTable,
+    *,
+    as_written: bool,
+) -> NDArray[np.bool_]:
+    """Add to the fonts that have all of a text those that draw it as shaping (de)composes it.
+
+    ``as_written``: only where no font has all of it as it is.
+    """
+    starts = lines.line_starts[lines.text_lines]
+    drawn_alone = table.drawn_alone()
+    if not np.array_equal(drawn_alone, table.support):
+        widened = _support(drawn_alone, characters, starts)
+        if as_written:
+            widened[support.any(axis=1)] = support[support.any(axis=1)]
+        support = widened
+    has_marks = _any_in_ranges(table.continues[characters], starts)
+    if not has_marks.any():
+        return support
+    composable = table.support | table.is_composable[:, None]
+    is_open = has_marks & (_support(composable, characters, starts) & ~support).any(axis=1)
+    if as_written:
+        is_open &= ~support.any(axis=1)
+    support = support.copy()
+    for position in np.flatnonzero(is_open).tolist():
+        rows, _ = _rows_of_clusters(position, lines, characters, table)
+        support[position] |= np.logical_and.reduce(rows)
+    return support
+
+
+def _covers(
+    positions: Ints,
+    lines: Lines,
+    characters: NDArray[np.int32],
+    table: CharacterTable,
+    settings: RenderSettings,
+) -> dict[int, Cover]:
+    """Find fonts for the parts of texts; those with a part that no font has are left out."""
+    order = asking_order(settings.fonts)
+    covers: dict[int, Cover] = {}
+    for position in positions.tolist():
+        rows, lengths = _rows_of_clusters(position, lines, characters, table)
+        by_character = settings.style.fallback == "character"
+        cover = Cover.of(np.repeat(rows, lengths, axis=0), order, by_character=by_character)
+        if cover is not None:
+            covers[position] = cover
+    return covers
+
+
+def _rows_of_clusters(
+    position: int, lines: Lines, characters: NDArray[np.int32], table: CharacterTable
+) -> tuple[NDArray[np.bool_], Ints]:
+    """Which fonts draw each cluster of a text, ``(num_clusters, num_fonts)``, and their lengths."""
+    first, last = lines.text_lines[position : position + 2].tolist()
+    line_starts = lines.line_starts[first : last + 1]
+    own = characters[line_starts[0] : line_starts[-1]]
+    begins = ~(table.continues[own] | table.is_joiner[own])
+    begins[(line_starts[:-1] - line_starts[0])[np.diff(line_starts) > 0]] = True
+    text = lines.codes[line_starts[0] : line_starts[-1]].tobytes().decode("utf-32-le")
+    seams = np.append(np.flatnonzero(begins), len(text))
+    clusters = [text[start:stop] for start, stop in pairwise(seams.tolist())]
+    return np.stack([table.equivalents.row(cluster) for cluster in clusters]), np.diff(seams)
 
 
 def _any_in_ranges(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
     """Whether any of a text's characters has a property, of each text."""
     return np.logical_not(all_in_ranges(~values, starts))
+
+
+def _first_is_rtl(reads: NDArray[np.int8], starts: Ints) -> NDArray[np.bool_]:
+    """Whether a text's first character with a direction reads leftwards, of each (UAX 9, P2)."""
+    strong = np.flatnonzero(reads)
+    first = np.searchsorted(strong, starts[:-1])
+    at = np.append(strong, starts[-1])[first]
+    is_leftwards = np.append(reads, 0)[at] == LEFTWARDS
+    result: NDArray[np.bool_] = is_leftwards & (at < starts[1:])
+    return result
+
+
+def _has_no_letter(
+    table: CharacterTable, characters: NDArray[np.int32], lines: Lines
+) -> NDArray[np.bool_]:
+    """Which characters are marks at a line's start, where they have nothing to stand on."""
+    first = lines.line_starts[:-1][np.diff(lines.line_starts) > 0]
+    bare = np.zeros(characters.size, np.bool_)
+    bare[first] = table.is_mark[characters[first]]
+    return bare
 
 
 def _why_hidden(table: CharacterTable, ids: NDArray[np.int32]) -> str:
@@ -189,8 +312,11 @@ def describe_inkless(table: CharacterTable, ids: NDArray[np.int32]) -> str:
 
 def _why_uncovered(table: CharacterTable, ids: NDArray[np.int32]) -> str:
     nowhere = ids[~table.support[ids].any(axis=1)]
-    if nowhere.size:
-        return f"no font covers {_describe(table, nowhere)}"
+    selectors = ids[table.is_selector[ids]]
+    if nowhere.size > selectors.size:
+        return f"no font covers {_describe(table, np.setdiff1d(nowhere, selectors))}"
+    if selectors.size:
+        return describe_inkless(table, selectors)
     partly = ids[~table.support[ids].all(axis=1)]
     return f"no font covers all of {_describe(table, partly)}"
 

@@ -22,15 +22,16 @@ from shmtext.config.fields import settings_of
 from shmtext.config.reading import build
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.draw.encode import FILE_FORMATS, opencv_version
-from shmtext.draw.faces import can_shape
 from shmtext.errors import ConfigError, FolderError
 
-OUTPUT_FORMAT = 3
+OUTPUT_FORMAT = 4
 """Goes up when the same settings and versions of libraries come to other bytes, and when a default
 changes: it is part of every identity that does not spell it out."""
 
 
-BESIDE_SETTINGS = {"format", "corpus_sha256", "num_examples", "fonts", "mode", "versions"}
+BESIDE_SETTINGS = {
+    *("format", "corpus_sha256", "num_examples", "fonts", "font_order", "mode", "versions")
+}
 """Keys of an identity that are no settings."""
 
 UNKNOWN_TEXTS = TextFile(Path("texts"))
@@ -73,7 +74,11 @@ LEFT_OUT: dict[type, dict[str, Callable[[RunConfig], bool]]] = {
 def identity_of(
     config: RunConfig, fonts: Mapping[str, str], corpus_sha256: str, num_examples: int
 ) -> dict[str, Any]:
-    """Everything that decides a run's bytes, as JSON. ``fonts`` are digests by name."""
+    """Everything that decides a run's bytes, as JSON.
+
+    ``fonts`` are digests by name, in the order in which fonts are asked for what others lack.
+    """
+    asked = {"font_order": list(fonts)} if config.style.fallback != "none" else {}
     return _deciding(config, type(config)(), config) | {
         "format": OUTPUT_FORMAT,
         "corpus_sha256": corpus_sha256,
@@ -81,6 +86,7 @@ def identity_of(
         "fonts": fonts,
         "mode": config.picture_mode,
         "versions": versions_of(config),
+        **asked,
     }
 
 
@@ -150,10 +156,9 @@ def versions_of(config: RunConfig) -> dict[str, str | None]:
         "numpy": version("numpy"),
         "pillow": version("pillow"),
         "freetype": features.version("freetype2"),
-        # Without FriBiDi there is no shaping, and texts that need it are skipped.
-        "raqm": features.version("raqm") if can_shape() else None,
-        "harfbuzz": features.version("harfbuzz") if can_shape() else None,
-        "fribidi": features.version("fribidi") if can_shape() else None,
+        "uharfbuzz": version("uharfbuzz"),
+        "python-bidi": version("python-bidi"),
+        "uniseg": version("uniseg"),
         "opencv": opencv_version(),
         "deflate": None,
         "pyarrow": version("pyarrow"),

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from shmtext.draw.faces import FontFile, Trial, blank_characters, draw_probe
+from shmtext.draw.faces import FaceSource, FontFile, Trial, blank_characters, draw_probe
 from shmtext.engine.spawn import python_command
 from shmtext.errors import FontError, WorkersError
 
@@ -40,7 +40,7 @@ def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
 def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     """Run one child; return what came of the fonts that it has dealt with, at least one."""
     task = {
-        "fonts": [(font.path, font.doubtful.tolist()) for font in fonts],
+        "fonts": [(font.path, font.axes, font.doubtful.tolist()) for font in fonts],
         "sizes_px": list(sizes_px),
         "timeout_s": TIMEOUT_S,
     }
@@ -73,11 +73,11 @@ def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     if lines[:1] != [READY]:
         raise FontError(f"fonts can't be tried out: the process that is to draw them {ending}")
     trials = [
-        Trial(f"{font.path} cannot be drawn ({fault})" if fault else "", blank)
+        Trial(f"{font.asked_as} cannot be drawn ({fault})" if fault else "", blank)
         for font, (fault, blank) in zip(fonts, lines[1:], strict=False)
     ]
     if len(trials) < len(fonts):
-        trials.append(Trial(f"{fonts[len(trials)].path} {ending}"))
+        trials.append(Trial(f"{fonts[len(trials)].asked_as} {ending}"))
     return trials
 
 
@@ -99,13 +99,14 @@ def serve() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     task = json.loads(sys.stdin.read())
     _answer(READY)
-    for path, doubtful in task["fonts"]:
+    for path, axes, doubtful in task["fonts"]:
         signal.alarm(task["timeout_s"])
         fault: str = ""
         blank: list[int] = []
         try:
-            draw_probe(path, task["sizes_px"])
-            blank = blank_characters(path, doubtful)
+            source = FaceSource(path, axes)
+            draw_probe(source, task["sizes_px"])
+            blank = blank_characters(source, doubtful)
         except (OSError, ValueError) as error:
             fault = str(error)
         # Anything else ends this process, and what Python says of it is the reason given.

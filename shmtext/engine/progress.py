@@ -101,6 +101,7 @@ class ShardDone:
     num_images: int
     num_skipped: int
     num_failed: int
+    num_alone: int
     image_bytes: int
 
     @classmethod
@@ -111,6 +112,7 @@ class ShardDone:
             num_images=manifest.num_rows,
             num_skipped=manifest.num_skipped,
             num_failed=manifest.num_failed,
+            num_alone=manifest.num_alone,
             image_bytes=manifest.image_bytes,
         )
 

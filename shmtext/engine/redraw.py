@@ -54,6 +54,9 @@ class Redrawing:
                 "not be drawn as they were; install those versions to draw them again"
             )
         chosen = _chosen_fonts(record.identity["fonts"], fonts, config.style.font_sizes)
+        order = record.identity.get("font_order", [])
+        rank = {name: place for place, name in enumerate(order)}
+        chosen = tuple(replace(font, rank=rank.get(font.name, 0)) for font in chosen)
         return cls(PictureMaker(RenderSettings.of(config, chosen)))
 
     def draw(self, row: LabelRow) -> bytes:
@@ -79,13 +82,19 @@ def _chosen_fonts(
         partial(try_out, sizes_px=sizes_px) if paths else trust,
         skips_bad=True,
     )
-    names = {sha256: name for name, sha256 in recorded.items()}
+    names = {digest: name for name, digest in recorded.items()}
+    if set(names) - {font.digest for font in found}:
+        # A file may have been given at another place on its axes.
+        path_of = {font.sha256: font.path for font in found}
+        asked = [digest.partition("@") for digest in names]
+        again = [Path(path_of[sha] + at + axes) for sha, at, axes in asked if sha in path_of]
+        found, _ = choose_fonts(again, partial(try_out, sizes_px=sizes_px), skips_bad=True)
     chosen = [
-        replace(font, name=file_name_of(names[font.sha256], font.sha256))
+        replace(font, name=file_name_of(names[font.digest], font.sha256))
         for font in found
-        if font.sha256 in names
+        if font.digest in names
     ]
-    missing = sorted(set(names) - {font.sha256 for font in chosen}, key=names.__getitem__)
+    missing = sorted(set(names) - {font.digest for font in chosen}, key=names.__getitem__)
     if missing:
         raise FontError(
             f"the run was made with {', '.join(names[each] for each in missing)}, which "

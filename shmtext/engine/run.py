@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from shmtext.config import Resume, RunConfig
@@ -44,6 +45,8 @@ class RunSummary:
     """Examples that can't be drawn: rows of ``skipped.parquet``."""
     num_failed: int
     """Examples whose drawing went wrong: rows of ``skipped.parquet``, too."""
+    num_alone: int
+    """Images drawn one at a time, as no batch could be sure of them: slower, not other."""
     num_rendered: int
     """Images rendered by this call; the others were there."""
     image_bytes: int
@@ -97,12 +100,14 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         if record is None:
             write_record(folder, wanted)
         success = read_success(folder)
-        num_rendered = 0
+        num_rendered, num_alone = 0, sum(each.num_alone for each in manifests.values())
         is_as_asked = success is not None and (CSV in success.files) == config.output.csv
         if success is None or not is_as_asked or len(manifests) < wanted.plan.num_shards:
             remove_success(folder)
             with LabelMerge(folder, wanted, config.output.csv) as merge:
-                num_rendered = _render_missing(_Rendering(run, held, stop, merge), manifests)
+                rendered = _render_missing(_Rendering(run, held, stop, merge), manifests)
+                num_rendered = sum(done.num_images for done in rendered)
+                num_alone += sum(done.num_alone for done in rendered)
                 with stop.raising():
                     success = merge.finish()
         else:
@@ -112,6 +117,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             num_images=success.num_images,
             num_skipped=success.num_skipped,
             num_failed=success.num_failed,
+            num_alone=num_alone,
             num_rendered=num_rendered,
             image_bytes=success.image_bytes,
             elapsed_s=time.monotonic() - begin_s,
@@ -120,7 +126,8 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
 
 
 def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
-    fonts = {font.name: font.sha256 for font in held.settings.fonts}
+    asked = sorted(held.settings.fonts, key=attrgetter("rank"))
+    fonts = {font.name: font.digest for font in asked}
     output = config.output
     extension = FILE_FORMATS[output.image_format].extension
     return RunRecord(
@@ -149,8 +156,8 @@ def _shards_done(
     return held.engine.run(DatasetSink(run.folder, run.record, held.settings, worker=0), *more)
 
 
-def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) -> int:
-    """Render the shards that have no manifest; return how many images that were.
+def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) -> list[ShardDone]:
+    """Render the shards that have no manifest; say of each what it came to.
 
     Shards are merged in the engine's spare time, those that were there already as well.
     """
@@ -164,19 +171,19 @@ def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) ->
     tally.num_resumed = tally.num_done
     num_left = sum(shard.num_examples for shard in todo)
     check_room(run.folder, container, num_left, bytes_per_image=0)
+    rendered: list[ShardDone] = []
     if not todo:
-        return 0
-    num_rendered = 0
+        return rendered
     # Closed at once if the observer raises: workers would go on as long as its traceback lives.
     with closing(_shards_done(rendering, todo)) as shards_done:
         for done in shards_done:
             if done is not None:
-                if num_rendered == 0 and done.num_images:
+                if done.num_images and not any(each.num_images for each in rendered):
                     mean_bytes = done.image_bytes // done.num_images
                     check_room(run.folder, container, num_left - done.num_images, mean_bytes)
                 tally.add(done)
                 merge.committed(done.shard)
-                num_rendered += done.num_images
+                rendered.append(done)
             run.observer.progress(tally.at(time.monotonic(), engine.num_images_under_way))
     rendering.stop.check()
-    return num_rendered
+    return rendered

@@ -94,9 +94,9 @@ def maker_of(settings: RenderSettings) -> PictureMaker:
     Raises ``FontError`` where a font's file is not what it was when the run read it.
     """
     try:
-        for font in settings.fonts:
-            if hashlib.sha256(Path(font.path).read_bytes()).hexdigest() != font.sha256:
-                raise FontError(f"{font.path} was changed during the run: {FONTS_ADVICE}")
+        for path, sha256 in {font.path: font.sha256 for font in settings.fonts}.items():
+            if hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256:
+                raise FontError(f"{path} was changed during the run: {FONTS_ADVICE}")
         return PictureMaker(settings, with_boxes=needs_boxes(settings))
     except OSError as error:
         raise FontError(f"a font is gone or damaged ({error}): {FONTS_ADVICE}") from error

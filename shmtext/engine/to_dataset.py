@@ -110,7 +110,7 @@ class DatasetShard:
         self._names = self._container.image_names(shard, np.arange(shard.start, shard.stop))
         self._labels = texts.labels(np.arange(shard.num_examples))
         self._encode = encoder(sink.settings.output)
-        self._num_images = 0
+        self._num_images = self._num_alone = 0
         # Of each text; 0 where there is no picture.
         self._width_px, self._height_px, self._num_bytes = np.zeros(
             (3, shard.num_examples), np.int32
@@ -144,6 +144,7 @@ class DatasetShard:
         if batch.glyphs is not None:
             self._glyphs.append((batch.positions, batch.glyphs))
         self._num_images += len(positions)
+        self._num_alone += batch.is_alone
         self._watch.batch_done(self._num_images)
 
     def commit(self) -> ShardDone:
@@ -156,6 +157,7 @@ class DatasetShard:
             worker=sink.worker,
             host=socket.gethostname(),
             boot_id=current_boot_id(),
+            num_alone=self._num_alone,
             seconds=time.monotonic() - self._begin_s,
             finished_at=time.time(),
         )
@@ -196,6 +198,7 @@ class DatasetShard:
             styles=self._texts.styles.take(written),
             width_px=self._width_px[written],
             height_px=self._height_px[written],
+            further_fonts=[self._texts.further_fonts(each) for each in written.tolist()],
             glyphs=GlyphBoxes.join(self._glyphs, written) if self._has_boxes else None,
         )
         columns = [label.column(drawn) for label in labels_of(self._sink.settings)]

@@ -160,21 +160,7 @@ def test_an_example_that_crashes_the_encoder_is_set_aside_alone(out: Path, tmp_p
 
 def test_a_glyph_that_freetype_refuses_costs_its_examples_alone(out: Path, tmp_path: Path) -> None:
     texts = write_texts(tmp_path / "texts.txt", 200, {20: f"refused {MARKER}"})
-    shim = write_shim(
-        tmp_path / "shim",
-        f"""
-        @after_import("PIL.ImageFont")
-        def poison(module):
-            real = module.FreeTypeFont.getmask2
-
-            def getmask2(self, text, *arguments, **settings):
-                if {MARKER!r} in text:
-                    raise OSError("invalid outline")
-                return real(self, text, *arguments, **settings)
-
-            module.FreeTypeFont.getmask2 = getmask2
-        """,
-    )
+    shim = poison_shim(tmp_path / "shim", MARKER, "refuse", where="True")
     options = ("--texts", texts, "--engine", "serial")
     run("render", out, *options, shims=[shim]).expect(FAILED_EXAMPLES)
     (row,) = skipped(out)

@@ -5,12 +5,14 @@ How glyphs were found, and how they are drawn, is not known here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ranges import Ints
+from shmtext.corpus.ranges import Ints, seams, spell_out
 
 Int32s = NDArray[np.int32]
 
@@ -35,6 +37,23 @@ class GlyphRun:
     line_starts: Ints
     """Seams of lines among the glyphs, ``(num_lines + 1,)``. A line may have no glyph."""
     furthest_26_6: Ints
-    """The pen's furthest position behind any glyph of a line, at least 0, ``(num_lines,)``."""
+    """The pen's furthest position behind any glyph of a line, at least 0, ``(num_lines,)``. From
+    top to bottom it goes downwards; likewise the next."""
     end_26_6: Ints
     """The pen's position behind the last glyph of a line, ``(num_lines,)``."""
+
+    @classmethod
+    def join(cls, parts: Sequence[tuple[Ints, Self]]) -> Self:
+        """Bring the lines of several runs, each with its lines' numbers, into ascending order."""
+        counts = np.concatenate([np.diff(run.line_starts) for _, run in parts])
+        order = np.argsort(np.concatenate([lines for lines, _ in parts]), kind="stable")
+        glyphs = spell_out(seams(counts)[order], counts[order])
+
+        def joined(name: str, places: Ints) -> Any:
+            return np.concatenate([getattr(run, name) for _, run in parts])[places]
+
+        return cls(
+            **{name: joined(name, glyphs) for name in ("glyph", "x_26_6", "y_26_6", "cluster")},
+            line_starts=seams(counts[order]),
+            **{name: joined(name, order) for name in ("furthest_26_6", "end_26_6")},
+        )

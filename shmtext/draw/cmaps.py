@@ -1,0 +1,88 @@
+"""Which glyph a font has for each character, where those who draw agree on it.
+
+Characters are mapped twice: by FreeType, which draws layout ``basic``, and by HarfBuzz, which
+shapes. The two choose among a font's character maps by rules of their own. Where they would draw
+different glyphs for a character, or one of them none, the font does not have it. Whether a glyph
+leaves ink is told by ``coverage.py``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+UNICODE_MAPS = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
+"""Platform and encoding of Unicode's character maps, best first. Both libraries prefer those of all
+planes, which fontTools' own order does not for (0, 4)."""
+
+SYMBOL_MAP = 3, 0
+MAC_ROMAN_MAP = 1, 0
+
+LEGACY_MAPS = {
+    MAC_ROMAN_MAP: "Mac OS Roman",
+    (1, 1): "Mac OS Japanese",
+    (1, 2): "Mac OS Traditional Chinese",
+    (1, 3): "Mac OS Korean",
+    (1, 25): "Mac OS Simplified Chinese",
+    SYMBOL_MAP: "symbols",
+    (3, 2): "Shift JIS",
+    (3, 3): "GB 2312",
+    (3, 4): "Big5",
+    (3, 5): "Wansung",
+    (3, 6): "Johab",
+}
+
+
+def agreed_map(font: Any) -> dict[int, str]:
+    """Names of the glyphs that FreeType and HarfBuzz both draw for characters of a font.
+
+    ``font`` is a fontTools ``TTFont``. Empty where they agree on nothing: see ``maps_of``.
+    """
+    by_unicode = font.getBestCmap(cmapPreferences=UNICODE_MAPS)
+    symbols = font["cmap"].getcmap(*SYMBOL_MAP)
+    if not by_unicode:
+        return {} if symbols else _mac_map(font)
+    if not symbols:
+        return dict(by_unicode)
+    # HarfBuzz prefers the map of symbols, and finds U+0041 there as U+F041, too; FreeType has no
+    # use for it. Version 0 of OS/2 may name an old Arabic encoding instead.
+    of_symbol = _without_notdef(font, symbols.cmap)
+    is_arabic = "OS/2" in font and font["OS/2"].version == 0 and font["OS/2"].fsSelection >> 8
+    if not is_arabic:
+        of_symbol = {code & 0xFF: of_symbol[code] for code in _symbols(of_symbol)} | of_symbol
+    return {code: glyph for code, glyph in by_unicode.items() if of_symbol.get(code) == glyph}
+
+
+def maps_of(font: Any) -> str:
+    """Name the character maps that a font has in Unicode's place, for a message."""
+    keys = sorted({(each.platformID, each.platEncID) for each in font["cmap"].tables})
+    named = [f"{LEGACY_MAPS.get(key, 'an unknown one')} {key}" for key in keys]
+    return ", ".join(named) or "none"
+
+
+def _mac_map(font: Any) -> dict[int, str]:
+    """What HarfBuzz finds by Mac OS Roman codes, and FreeType by the glyphs' names."""
+    mac = font["cmap"].getcmap(*MAC_ROMAN_MAP)
+    has_names = "glyf" not in font or font["post"].formatType in (1, 2)
+    if not mac or not has_names:
+        return {}
+    from fontTools import agl  # noqa: PLC0415 - 20 ms, and few fonts are so old
+
+    characters = [agl.toUnicode(name) for name in font.getGlyphOrder() if "." not in name]
+    num_named = Counter(characters)  # which of two namesakes FreeType takes is not known here
+    found = {}
+    for code, glyph in _without_notdef(font, mac.cmap).items():
+        character = bytes([code]).decode("mac_roman")
+        if agl.toUnicode(glyph) == character and num_named[character] == 1:
+            found[ord(character)] = glyph
+    return found
+
+
+def _without_notdef(font: Any, cmap: dict[int, str]) -> dict[int, str]:
+    notdef = font.getGlyphOrder()[0]
+    return {code: glyph for code, glyph in cmap.items() if glyph != notdef}
+
+
+def _symbols(codes: Iterable[int]) -> list[int]:
+    return [code for code in codes if 0xF000 <= code <= 0xF0FF]

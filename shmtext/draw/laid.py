@@ -1,0 +1,83 @@
+"""What the two layouts have in common: lines of a group of texts, given glyphs and positions.
+
+``full.py`` shapes lines, ``basic.py`` sets character after character.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.corpus.ranges import Ints, seams, spell_out
+from shmtext.draw.glyphs import AboutToDraw, GlyphAtlas
+from shmtext.draw.shape.runs import GlyphRun
+from shmtext.draw.texts import ShardTexts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Texts that are composed together, their characters end to end."""
+
+    positions: Ints
+    """In the shard, ``(num_texts,)``."""
+    face_id: Ints
+    """Of each text; all of one stride."""
+    is_rtl: NDArray[np.bool_]
+    """Texts that read from right to left, ``(num_texts,)``."""
+    characters: NDArray[np.int32]
+    line_starts: Ints
+    """Seams of lines among the characters, ``(num_lines + 1,)``."""
+    text_lines: Ints
+    """Seams of texts among the lines, ``(num_texts + 1,)``."""
+
+    @classmethod
+    def gather(cls, shard: ShardTexts, positions: Ints) -> Group:
+        """Take some of a shard's texts, none of them empty; all of them without a copy."""
+        lines, face_id, is_rtl = shard.lines, shard.face_id[positions], shard.is_rtl[positions]
+        if positions.size == len(shard.texts):
+            whole = shard.characters, lines.line_starts, lines.text_lines
+            return cls(positions, face_id, is_rtl, *whole)
+        num_lines = np.diff(lines.text_lines)[positions]
+        line_ids = spell_out(lines.text_lines[positions], num_lines)
+        num_glyphs = np.diff(lines.line_starts)[line_ids]
+        characters = shard.characters[spell_out(lines.line_starts[line_ids], num_glyphs)]
+        return cls(positions, face_id, is_rtl, characters, seams(num_glyphs), seams(num_lines))
+
+    @property
+    def text_starts(self) -> Ints:
+        """Seams of texts among the characters, ``(num_texts + 1,)``."""
+        return self.line_starts[self.text_lines]
+
+    @property
+    def text_of_line(self) -> Ints:
+        """Number within the group of each line's text."""
+        return np.repeat(np.arange(self.positions.size), np.diff(self.text_lines))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaidLines:
+    """A group's lines, as a layout has them."""
+
+    run: GlyphRun
+    line_of_glyph: Ints
+    """Number within the group of each glyph's line."""
+    slots: NDArray[np.int32]
+    """Of each glyph in the layout's atlas."""
+    is_known: NDArray[np.bool_]
+    """Texts whose glyphs and positions are known beyond doubt, ``(num_texts,)``."""
+
+
+class Layout(Protocol):
+    """Finds glyphs and positions for lines of text."""
+
+    atlas: GlyphAtlas
+
+    def lay(self, group: Group, about_to_draw: AboutToDraw) -> LaidLines:
+        """Find a group's glyphs, drawing those that are new.
+
+        ``about_to_draw`` is told the position of a text in its shard before a glyph is drawn for
+        it. Raises ``OSError`` where FreeType refuses one.
+        """
