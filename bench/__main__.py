@@ -12,7 +12,7 @@ import click
 from bench import asking
 from shmtext.engine.libraries import adapt_libraries
 
-QUESTIONS = ("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings")
+QUESTIONS = ("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings", "shaping")
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""
 
 
