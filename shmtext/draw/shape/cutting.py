@@ -18,6 +18,7 @@ from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
 from shmtext.draw.characters import NUM_CODE_POINTS
 from shmtext.draw.shape.batch_scripts import NO_BRACKET, resolved_runs
 from shmtext.draw.shape.levels import class_number, levels_of, visual_order
+from shmtext.draw.shape.order import CLASSES_THAT_TURN
 from shmtext.draw.shape.scripts import COMMON, INHERITED, PAIRS, script_of
 from shmtext.draw.shape.spaces import SYLLABIC
 
@@ -55,7 +56,6 @@ _MET, _CLINGS, _MARK, _COMES_APART, _TURNS, _KEEPS_RTL, _JOINS_NOTHING = (
     1 << bit for bit in range(7)
 )
 
-CLASSES_THAT_TURN = "R", "AL", "AN", ""
 CLASSES_OF_RTL = "R", "AL", "NSM", "BN", "WS", "ON", "CS"
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import spell_out
 from shmtext.draw.shape.scripts import script_of
+from shmtext.draw.tables import DAMAGED
 
 ASKED_FOR = (
     "aalt afrc c2pc c2sc case cpsp cswh dlig expt falt fwid halt hist hkna hlig hngl hojo hwid"
@@ -39,8 +40,8 @@ IGNORED_BY_FLAG = {1: 2, 2: 4, 3: 0xFF18}
 """Bits of a lookup's flag, by the class of a glyph (base, ligature, mark) that it then may not see.
 """
 
-DAMAGED = (struct.error, IndexError, KeyError, ValueError)
-"""What reading a damaged table raises."""
+UNREAD = (*DAMAGED, KeyError)
+"""What reading a damaged table raises, or one with a rule of a kind that is not known."""
 
 MAX_ROUNDS = 4
 """How often glyphs that spaces become are looked for in further rules."""
@@ -97,7 +98,7 @@ def free_beginners(face: hb.Face) -> NDArray[np.int64]:
         # A mark may be passed over, so that a rule reaches what is behind it.
         touched |= _are_marks(tables["GDEF"])
         _spread_back(tables["GSUB"], touched)
-    except DAMAGED:
+    except UNREAD:
         return none
     nominal = hb.Font(face).get_nominal_glyph
     codes = sorted(face.unicodes)
@@ -163,8 +164,7 @@ def _beyond_spaces(tables: dict[str, bytes], space: int) -> set[int] | None:
             if glyphs is None:
                 return None
             found |= glyphs
-    kern = _beyond_in_kern(tables["kern"], space)
-    return None if kern is None else found | kern
+    return found | _beyond_in_kern(tables["kern"], space)
 
 
 def _beyond_in_ligatures(part: _Part, space: int) -> set[int]:
@@ -252,25 +252,11 @@ def _beyond_in_pairs(part: _Part, space: int) -> set[int] | None:
     return set(_glyphs_of_class(part.part(10), moved).tolist())
 
 
-def _beyond_in_kern(table: bytes, space: int) -> set[int] | None:
+def _beyond_in_kern(table: bytes, space: int) -> set[int]:
     """Either glyph of a pair: lines from right to left are kerned as they are drawn."""
-    found: set[int] = set()
-    if not table:
-        return found
-    top = _Part(table, 0)
-    if top.number(0) != 0:
-        return None
-    at = 4
-    for _ in range(top.number(2)):
-        subtable = _Part(table, at)
-        if subtable.number(4) >> 8 != 0:
-            return None
-        num_pairs = min(subtable.number(6), (len(table) - at - 14) // 6)
-        left, right, value = subtable.numbers(14, 3 * num_pairs).reshape(-1, 3).T
-        found.update(right[(left == space) & (value != 0)].tolist())
-        found.update(left[(right == space) & (value != 0)].tolist())
-        at += 14 + 6 * num_pairs
-    return found
+    left, right, value = _kern_pairs(table)
+    moves = value != 0
+    return {*right[(left == space) & moves].tolist(), *left[(right == space) & moves].tolist()}
 
 
 def _spread_back(table: bytes, touched: NDArray[np.bool_]) -> None:
@@ -327,7 +313,7 @@ def _has_rules_beyond_syllables(face: hb.Face) -> bool:
             or _kern_names(tables["kern"], space)
             or _has_rules(tables, space, left_out=IN_SYLLABLES)
         )
-    except DAMAGED:
+    except UNREAD:
         return True
 
 
@@ -349,7 +335,7 @@ def has_rules_at_spaces(face: hb.Face) -> bool:
     tables = _tables(face)
     try:
         return _kern_names(tables["kern"], space) or _has_rules(tables, space)
-    except DAMAGED:
+    except UNREAD:
         return True  # a damaged table: HarfBuzz may make something of it all the same
 
 
@@ -593,20 +579,27 @@ BEYOND: dict[tuple[str, int], Beyond] = {
 
 
 def _kern_names(table: bytes, glyph: int) -> bool:
-    """Whether ``kern`` has a pair with the glyph, or a subtable that is not of pairs."""
-    if not table:
-        return False
+    """Whether ``kern`` moves a pair with the glyph. Raises ``ValueError`` as ``_kern_pairs``."""
+    left, right, value = _kern_pairs(table)
+    return bool((((left == glyph) | (right == glyph)) & (value != 0)).any())
+
+
+def _kern_pairs(table: bytes) -> NDArray[np.int64]:
+    """Left and right glyphs and values of all pairs in ``kern``, ``(3, num_pairs)``.
+
+    Raises ``ValueError`` for a table or subtable that is not of pairs.
+    """
+    pairs = [np.empty((0, 3), np.int64)]
     top = _Part(table, 0)
-    if top.number(0) != 0:
-        return True
+    if table and top.number(0) != 0:
+        raise ValueError("a kern table of another version")
     at = 4
-    for _ in range(top.number(2)):
+    for _ in range(top.number(2) if table else 0):
         subtable = _Part(table, at)
         if subtable.number(4) >> 8 != 0:
-            return True
+            raise ValueError("a kern subtable of another form")
+        # The number may be larger than what is there.
         num_pairs = min(subtable.number(6), (len(table) - at - 14) // 6)
-        pairs = subtable.numbers(14, 3 * num_pairs).reshape(-1, 3)
-        if bool(((pairs[:, :2] == glyph).any(1) & (pairs[:, 2] != 0)).any()):
-            return True
+        pairs.append(subtable.numbers(14, 3 * num_pairs).reshape(-1, 3))
         at += 14 + 6 * num_pairs
-    return False
+    return np.concatenate(pairs).T
