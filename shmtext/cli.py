@@ -20,16 +20,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem, shell_complete
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import (
-    Progress as ProgressBar,
-)
 
 from shmtext import __version__
 from shmtext.config.kinds import Choice, FilePath, ListOf, Number, Switch, Whole, scalar_of
@@ -42,6 +32,7 @@ if TYPE_CHECKING:
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
     from shmtext.engine.run import RunSummary
+    from shmtext.terminal import Bar
 
 MIN_ADDRESS_SPACE_BYTES = 600 << 20
 """What NumPy, OpenCV and PyArrow map; most of it never becomes memory in use."""
@@ -349,24 +340,14 @@ class _Screen:
     """Shows how a run goes: a bar on a terminal, now and then a line elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._bar: ProgressBar | None = None
-        self._task: Any = None
+        self._bar: Bar | None = None
         self._line_s = time.monotonic()
 
     def __enter__(self) -> _Screen:
-        if self._console.is_terminal:
-            self._bar = ProgressBar(
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]:,.0f} images/s"),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[trouble]}"),
-                console=self._console,
-                transient=True,
-                auto_refresh=False,  # no thread: there may be none to be had
-            )
-            self._bar.start()
+        if sys.stderr is not None and sys.stderr.isatty():
+            from shmtext.terminal import Bar  # noqa: PLC0415 - imports rich
+
+            self._bar = Bar()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -375,14 +356,16 @@ class _Screen:
 
     def note(self, line: str) -> None:
         with suppress(OSError):  # a full disk that takes no log must not end the run
-            self._console.print(_shown(line), soft_wrap=True, markup=False, emoji=False)
+            if self._bar is not None:
+                self._bar.note(_shown(line))
+            else:
+                click.echo(_shown(line), err=True)
 
     def progress(self, progress: Progress) -> None:
+        trouble = _trouble(progress)
         if self._bar is not None:
-            fields: dict[str, Any] = {"rate": progress.images_per_s, "trouble": _trouble(progress)}
-            if self._task is None:
-                self._task = self._bar.add_task("", total=progress.num_examples, **fields)
-            self._bar.update(self._task, completed=progress.num_done, refresh=True, **fields)
+            done, total = progress.num_done, progress.num_examples
+            self._bar.step(done, total, images_per_s=progress.images_per_s, trouble=trouble)
             return
         now_s = time.monotonic()
         if now_s - self._line_s >= LINE_EVERY_S:
@@ -390,7 +373,7 @@ class _Screen:
             left = f", {progress.left_s:,.0f} s left" if progress.left_s is not None else ""
             self.note(
                 f"{progress.num_done:,} of {progress.num_examples:,}, "
-                f"{progress.images_per_s:,.0f} images/s{left}{_trouble(progress)}"
+                f"{progress.images_per_s:,.0f} images/s{left}{trouble}"
             )
 
 

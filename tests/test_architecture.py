@@ -21,7 +21,7 @@ ROOMS = {
     "draw": {name for name in MODULES if name.startswith("draw/")},
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
     "engine": {name for name in MODULES if name.startswith("engine/")},
-    "front": {"cli.py", "__main__.py"},
+    "front": {"cli.py", "terminal.py", "__main__.py"},
 }
 SEES = {
     "bottom": {"bottom"},
@@ -82,7 +82,7 @@ HOMES: dict[str, set[str]] = {
     "isal": {"draw/encode.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},
-    "rich": {"cli.py"},
+    "rich": {"terminal.py"},
     "tomllib": {"config/reading.py"},
     "uniseg": {"corpus/properties.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},

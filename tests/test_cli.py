@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import gzip
 import json
+import os
 import string
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -939,3 +941,24 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     status.stderr.close()
 
     assert (0, "") == (status.wait(HANG_S), complaint)
+
+
+@pytest.mark.timeout(HANG_S)
+def test_a_terminal_shows_a_bar_and_leaves_the_lines_that_were_said(tmp_path: Path) -> None:
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", "shmtext", "render", str(tmp_path / "out"), *TINY]
+    (tmp_path / "bad.ttf").write_bytes(b"no font")
+    command += ["--fonts", str(tmp_path / "bad.ttf"), "--skip-bad-fonts", "--image-format", "png"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=end, env=environment())
+    os.close(end)
+    shown = b""
+    with suppress(OSError):  # how a terminal ends that nobody writes to any more
+        while part := os.read(terminal, 1 << 12):
+            shown += part
+    os.close(terminal)
+
+    assert ExitCode.DONE == child.wait()
+    num_images = pq.read_table(tmp_path / "out" / "metadata.parquet").num_rows
+    assert f"{num_images}/{num_images}".encode() in shown
+    assert b"images/s" in shown
+    assert b"bad.ttf is not a TrueType" in shown

@@ -424,3 +424,19 @@ def test_an_entry_of_a_kern_table_stands_for_all_characters_of_its_glyphs(tmp_pa
     assert ["AV", "VA", "VV", "V\u0410", "\u0410V"] == pairs
     assert [1, 1, 0, 1, 1] == read.kern_entries.tolist()
     assert not read.has_unread_kerning
+
+
+def test_pairs_that_freetype_does_not_read_are_not_kerned() -> None:
+    """A length of 16 bits says that a table of 18,694 pairs has 7,771; HarfBuzz reads them all."""
+    (path,) = (path for path in BUNDLED if path.name == "OpenSans-ExtraBold.ttf")
+    read = font_file(path)
+    face = ImageFont.truetype(str(path), 500, layout_engine=ImageFont.Layout.BASIC)
+
+    def kerning(pair: str) -> float:
+        return face.getlength(pair) - face.getlength(pair[0]) - face.getlength(pair[1])
+
+    assert (7_771, 2) == read.kern_pairs.shape
+    assert kerning("To") != 0
+    assert kerning("\u0422\u043e") == 0  # the same letters to the eye, in Cyrillic
+    assert [ord("T"), ord("o")] in read.kern_pairs.tolist()
+    assert [0x422, 0x43E] not in read.kern_pairs.tolist()

@@ -41,6 +41,8 @@ def all_in_ranges(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
     >>> all_in_ranges(np.array([True, False, True]), np.array([0, 2, 2, 3])).tolist()
     [False, True, True]
     """
+    if values.all():
+        return np.ones(starts.size - 1, np.bool_)
     num_false = seams(~values)
     result: NDArray[np.bool_] = num_false[starts[1:]] == num_false[starts[:-1]]
     return result

@@ -57,7 +57,7 @@ class BasicLayout:
             furthest_26_6=np.maximum(furthest, 0),
             end_26_6=pen[group.line_starts[1:]] - line_start,
         )
-        return LaidLines(run, line_of_glyph, slots, is_known)
+        return LaidLines(run, line_of_glyph, text_of_glyph, slots, is_known)
 
     def inkless(self, face_id: int, characters: NDArray[np.int32]) -> NDArray[np.int32]:
         """Those of some characters that should leave ink in a face, and leave none."""

@@ -8,6 +8,7 @@ leaves ink is told by ``coverage.py``.
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -32,6 +33,19 @@ LEGACY_MAPS = {
     (3, 5): "Wansung",
     (3, 6): "Johab",
 }
+
+
+def name_by_number(font: Any) -> None:
+    """Spare a font (a fontTools ``TTFont``) the reading of its glyphs' names where none are needed.
+
+    They take 6 ms of the 8 that its character maps do. CFF outlines are found by name, and so are
+    characters of fonts without one of Unicode's maps.
+    """
+    # fontTools names glyphs as soon as it reads the table.
+    table = font.reader["cmap"] if "cmap" in font else bytes(4)
+    records = struct.iter_unpack(">2HL", table[4 : 4 + 8 * struct.unpack_from(">H", table, 2)[0]])
+    if "glyf" in font and any(record[:2] in UNICODE_MAPS for record in records):
+        font.setGlyphOrder([str(number) for number in range(font["maxp"].numGlyphs)])
 
 
 def agreed_map(font: Any) -> dict[int, str]:

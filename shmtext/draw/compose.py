@@ -80,7 +80,7 @@ class Composer:
         line_px = self.metrics.line_px[group.face_id]
         paragraphs = Paragraphs(group.text_lines, line_px, group.is_rtl)
         glyphs, placement = self._place(laid, paragraphs)
-        text_of_glyph = group.text_of_line[laid.line_of_glyph]
+        text_of_glyph = laid.text_of_glyph
         is_open = placement.pen_px + glyphs["box_left"] < placement.left[text_of_glyph]
         if is_open.any():
             for at in np.flatnonzero(is_open).tolist():
@@ -180,18 +180,23 @@ class PlacedInk:
         width = np.where(is_wanted, composed.width_px, 0)
         line_width = np.repeat(width, num_lines)
         line_starts = np.cumsum(line_width) - line_width
-        line_of_glyph = composed.laid.line_of_glyph
-        text_of_glyph = group.text_of_line[line_of_glyph]
-        origin = line_starts[line_of_glyph] - placement.left[text_of_glyph]
-        index = np.flatnonzero((composed.glyphs["num_columns"] > 0) & is_wanted[text_of_glyph])
+        origin = line_starts - np.repeat(placement.left, num_lines)
+        has_ink = composed.glyphs["num_columns"] > 0
+        if not is_wanted.all():
+            has_ink &= is_wanted[composed.laid.text_of_glyph]
+        index = np.flatnonzero(has_ink)
+        line_of_ink, text_of_ink = (
+            of_glyph[index]
+            for of_glyph in (composed.laid.line_of_glyph, composed.laid.text_of_glyph)
+        )
         glyphs = composed.glyphs.take(index)
         return cls(
             index=index,
             glyphs=glyphs,
-            start=origin[index] + placement.pen_px[index] + glyphs["ink_left"],
+            start=origin[line_of_ink] + placement.pen_px[index] + glyphs["ink_left"],
             num_columns=glyphs["num_columns"].astype(np.int64),
             first_row=glyphs["first_row"].astype(np.int64),
-            text_seams=np.searchsorted(text_of_glyph[index], np.arange(width.size + 1)),
+            text_seams=np.searchsorted(text_of_ink, np.arange(width.size + 1)),
             text_stops=np.cumsum(width * num_lines),
             line_starts=line_starts,
         )

@@ -26,10 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-from shmtext.draw.cmaps import agreed_map, maps_of
+from shmtext.corpus.ranges import spell_out
+from shmtext.draw.cmaps import agreed_map, maps_of, name_by_number
 from shmtext.draw.coverage import is_space, mapped_characters
 from shmtext.draw.glyph_font import finer_font, glyph_font
 from shmtext.draw.instances import Design, as_path, chosen_axes, name_of, spelled, split_choice
+from shmtext.draw.kern import read_kern
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
 from shmtext.draw.tables import open_tables
 from shmtext.draw.variations import Axes, parts_of
@@ -46,6 +48,9 @@ may have 1,024."""
 
 BITMAP_TABLES = {"EBDT", "bdat"}
 COLOR_TABLES = {"CBDT", "sbix", "COLR", "SVG "}
+
+APPLE_KERN = b"\0\1\0\0"
+"""The version of Apple's ``kern`` tables, which are laid out otherwise."""
 
 PROBE_PIXELS = 1 << 26
 """About the largest mask that a probe draws, like the largest picture."""
@@ -86,7 +91,7 @@ class FontFile:
     """Number of what the font says of each pair, shape ``(num_pairs,)``: pairs of one number are
     kerned alike, at any size."""
     has_unread_kerning: bool
-    """A kern subtable of a form fontTools does not read: advances then can't be predicted."""
+    """A kern subtable of another form than pairs: advances then can't be predicted."""
     rank: int
     """Place among the fonts given: where no font covers a text, they are asked in this order."""
     num_glyphs: int
@@ -170,12 +175,12 @@ class _MadeFont:
     """
 
     def __init__(self, path: str, axes: Axes, shift_em: int | None) -> None:
-        data = Path(path).read_bytes()
+        data: bytes | bytearray = Path(path).read_bytes()
         try:
             if axes:
-                data = bytes(finer_font(data))
+                data = finer_font(data)
             if shift_em is not None:
-                data = bytes(glyph_font(data, shift_em))
+                data = glyph_font(bytes(data), shift_em)
         except (KeyError, ValueError, struct.error) as error:
             raise OSError(f"the tables of {path} can't be read ({error!r})") from error
         try:
@@ -556,6 +561,7 @@ def _read_tables(path: Path, file: BufferedReader, font: Any) -> FontFile:
         without_outlines += " (a bitmap-only font)"
     if not outlines or not font.reader.tables[outlines].length:
         raise FontError(without_outlines)
+    name_by_number(font)
     cmap = agreed_map(font)
     if not cmap:
         raise FontError(
@@ -592,39 +598,37 @@ def _kern_pairs(
     """Character pairs in any subtable of ``kern``, the only kerning that FreeType applies.
 
     Returns pairs of code points, the number of each one's entry, and whether there are subtables
-    that fontTools does not read. A glyph stands for every character that is mapped to it, and an
-    entry is a value in a subtable:
+    that are not read. A glyph stands for every character that is mapped to it, and an entry is a
+    value in a subtable:
 
         cmap       A -> A   V -> V   U+0410 -> A
         kern       (A, V): -80    (V, A): -80    (V, V): 5
         pairs      (A, V) 1   (V, A) 1   (V, V) 0   (V, U+0410) 1   (U+0410, V) 1
     """
-    if "kern" not in font:
+    table = font.reader["kern"] if "kern" in font else b""
+    if table[:4] == APPLE_KERN:
+        table = b""  # in which FreeType finds no subtables
+    subtables = read_kern(table)
+    if not subtables:
         return np.empty((0, 2), np.uint32), np.empty(0, np.int64), False
-    characters: dict[str, list[int]] = {}
-    for code_point, glyph in cmap.items():
-        characters.setdefault(glyph, []).append(code_point)
-    subtables = font["kern"].kernTables
-    has_unread = any(not hasattr(subtable, "kernTable") for subtable in subtables)
-    found = [
-        (left << 32 | right, number << 16 | value & 0xFFFF)
-        for number, subtable in enumerate(subtables)
-        for (left_glyph, right_glyph), value in getattr(subtable, "kernTable", {}).items()
-        for left in characters.get(left_glyph, ())
-        for right in characters.get(right_glyph, ())
-    ]
-    keys, entries = np.array(found, np.int64).reshape(-1, 2).T
-    pairs, first, num_found = np.unique(keys, return_index=True, return_counts=True)
-    _, of_pair = np.unique(entries[first], return_inverse=True)
+    number_of = font.getReverseGlyphMap()
+    character = np.array(list(cmap), np.int64)
+    glyph = np.array([number_of[name] for name in cmap.values()], np.int64)
+    character, glyph = character[np.argsort(glyph)], np.sort(glyph)
+    pairs = np.concatenate([each.pairs[: each.num_in_length] for each in subtables])
+    in_subtable = [each.num_in_length for each in subtables]
+    entry = np.repeat(np.arange(len(subtables)), in_subtable) << 16 | pairs[:, 2] & 0xFFFF
+    for place in range(2):
+        first = np.searchsorted(glyph, pairs[:, place])
+        count = np.searchsorted(glyph, pairs[:, place], side="right") - first
+        pairs, entry = np.repeat(pairs, count, axis=0), np.repeat(entry, count)
+        pairs[:, place] = character[spell_out(first, count)]
+    keys, first, num_found = np.unique(
+        pairs[:, 0] << 32 | pairs[:, 1], return_index=True, return_counts=True
+    )
+    _, of_pair = np.unique(entry[first], return_inverse=True)
     # Subtables may add to or replace one another: pairs that stand in several are not compared.
-    is_alone = (num_found > 1) | _may_repeat_pairs(font)
-    of_pair[is_alone] = pairs.size + np.flatnonzero(is_alone)
-    return np.column_stack([pairs >> 32, pairs & 0xFFFFFFFF]).astype(np.uint32), of_pair, has_unread
-
-
-def _may_repeat_pairs(font: Any) -> bool:
-    """Whether FreeType may find another entry for a pair than fontTools, which keeps the last."""
-    # A header of 4 bytes, then for each subtable one of 14, and 6 a pair (OpenType, kern format 0).
-    subtables = font["kern"].kernTables
-    num_bytes = 4 + sum(14 + 6 * len(getattr(table, "kernTable", ())) for table in subtables)
-    return int(font.reader.tables["kern"].length) != num_bytes
+    is_alone = (num_found > 1) | (not all(each.is_sound for each in subtables))
+    of_pair[is_alone] = keys.size + np.flatnonzero(is_alone)
+    has_unread = not all(each.has_pairs for each in subtables)
+    return np.column_stack([keys >> 32, keys & 0xFFFFFFFF]).astype(np.uint32), of_pair, has_unread

@@ -58,7 +58,7 @@ class FullLayout:
         is_known = ~shaped.is_circled
         if text_of_line.size != group.positions.size:
             is_known = all_in_ranges(is_known, group.text_lines)
-        return LaidLines(run, line_of_glyph, slots, is_known)
+        return LaidLines(run, line_of_glyph, text_of_glyph, slots, is_known)
 
     def _text_lines(self, group: Group) -> TextLines:
         text_of_line = group.text_of_line

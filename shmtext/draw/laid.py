@@ -64,6 +64,8 @@ class LaidLines:
     run: GlyphRun
     line_of_glyph: Ints
     """Number within the group of each glyph's line."""
+    text_of_glyph: Ints
+    """Number within the group of each glyph's text."""
     slots: NDArray[np.int32]
     """Of each glyph in the layout's atlas."""
     is_known: NDArray[np.bool_]

@@ -80,7 +80,9 @@ def place(run: GlyphRun, boxes: ControlBoxes, paragraphs: Paragraphs) -> Placeme
     starts = run.line_starts[text_lines]
     pen_right = np.maximum(np.maximum.reduceat(line_right, text_lines[:-1]), 0)
     right = np.maximum(pen_right, _extreme(np.maximum, pen_px + boxes.least_right, starts))
-    most_right = _extreme(np.maximum, pen_px + boxes.right, starts)
+    most_right = right
+    if (boxes.right != boxes.least_right).any():
+        most_right = _extreme(np.maximum, pen_px + boxes.right, starts)
     left = np.minimum(_extreme(np.minimum, pen_px + boxes.least_left, starts), 0)
     most_left = _extreme(np.minimum, pen_px + boxes.left, starts)
 

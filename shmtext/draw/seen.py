@@ -45,7 +45,11 @@ def unseen_characters(
     is_first[line_starts[:-1][np.diff(line_starts) > 0]] = True
     inked = np.zeros(is_blank.size, np.bool_)
     inked[character[has_ink]] = True
-    if not is_first.all():
-        cluster = np.cumsum(is_first) - 1
-        inked = np.logical_or.reduceat(inked, np.flatnonzero(is_first))[cluster]
+    # What stands behind its cluster's first character shares that one's ink; few characters do.
+    behind = np.flatnonzero(~is_first)
+    if behind.size:
+        begins = np.diff(behind, prepend=-1) > 1
+        first = behind[begins] - 1
+        inked[first] |= np.logical_or.reduceat(inked[behind], np.flatnonzero(begins))
+        inked[behind] = inked[first][np.cumsum(begins) - 1]
     return ~(inked | is_blank)

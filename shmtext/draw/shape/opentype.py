@@ -1,4 +1,4 @@
-"""A font's layout tables (GSUB, GPOS, GDEF, kern) read as arrays, as far as rules need it.
+"""A font's layout tables (GSUB, GPOS, GDEF) read as arrays, as far as rules need it.
 
 Only how the tables are laid out is known here; what their lookups do to a text is known in
 ``rules.py``. Names of fields are those of the OpenType specification. Nothing is read before it is
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, seams, spell_out
+from shmtext.draw.kern import HORIZONTAL, read_kern
 
 NOT_COVERED = -1
 
@@ -245,22 +246,12 @@ def _values(table: Table, record: Ints, form_1: int, form_2: int) -> tuple[Ints,
     return field(X_ADVANCE), is_odd
 
 
-def pairs_of_kern(table: Table) -> list[PairRecords]:
-    """Read the subtables of a ``kern`` table, all of which must be horizontal and of form 0."""
-    if table.u16(0) != 0:
-        raise ValueError("a kern table of another version")
-    found: list[PairRecords] = []
-    at = 4
-    for last in reversed(range(table.u16(2))):
-        length, count = table.u16(at + 2), table.u16(at + 6)
-        # The length has 16 bits; where it can't say more, the number of pairs counts.
-        is_sound = length == (14 + 6 * count) % (1 << 16) and (last == 0 or count < 10_921)
-        if table.u16(at + 4) != 1 or not is_sound:
-            raise ValueError("a kern subtable of another form")
-        left, right, raw = table.u16s(at + 14, 3 * count).reshape(-1, 3).T
-        if (np.diff(left << 16 | right) <= 0).any():
-            raise ValueError("pairs out of order")
-        value = raw - ((raw >> 15) << 16)
-        found.append(PairRecords(left, right, value, np.zeros(count, np.bool_)))
-        at += length
-    return found
+def pairs_of_kern(data: bytes) -> list[PairRecords]:
+    """Read the subtables of a ``kern`` table, all of which must be horizontal and sound."""
+    subtables = read_kern(data)
+    if not all(each.is_sound and each.coverage == HORIZONTAL for each in subtables):
+        raise ValueError("a kern subtable of another form")
+    return [
+        PairRecords(left, right, value, np.zeros(left.size, np.bool_))
+        for left, right, value in (each.pairs.T for each in subtables)
+    ]

@@ -196,23 +196,30 @@ class PairShaper:
         # To nearest twice, as FreeType does: to 16.16, and thence to 26.6.
         advance = (((advance + 32) >> 6) + 512) >> 10
         value = self._values(glyphs)
-        kerning = (value * np.repeat(self._em_scale[face_id], in_line) + (1 << 15)) >> 16
-        is_simple = ~(of_glyph[:, FLAGS] & COMPLEX > 0) & (value != UNKNOWN_VALUE)
-        is_known = np.ones(face_id.size, np.bool_)
-        if not is_simple.all():
-            is_known = all_in_ranges(is_simple, glyphs.line_starts)
-        behind = np.cumsum(advance + kerning)
-        pen = behind - advance - kerning
+        is_simple = of_glyph[:, FLAGS] & COMPLEX == 0
+        kerned = np.flatnonzero(value)
+        is_simple[kerned] &= value[kerned] != UNKNOWN_VALUE
+        is_known = all_in_ranges(is_simple, glyphs.line_starts)
+        em_scale = self._em_scale[face_id][
+            np.searchsorted(glyphs.line_starts, kerned, side="right") - 1
+        ]
+        kerning = value  # of which few are not 0
+        kerning[kerned] = (value[kerned] * em_scale + (1 << 15)) >> 16
+        advance += kerning
+        behind = np.cumsum(advance)
+        pen = behind - advance
         line_start = np.concatenate([[0], behind])[glyphs.line_starts]
         x = pen - np.repeat(line_start[:-1], in_line)
         halves = self._halves[glyphs.row]
         if halves.any():
-            kerning = np.where(np.repeat(halves, np.diff(glyphs.run_starts)), kerning >> 1, kerning)
+            # What lies behind the seam does not carry the pen.
+            is_halved = np.repeat(halves, np.diff(glyphs.run_starts))
+            advance -= np.where(is_halved, kerning - (kerning >> 1), 0)
         furthest = np.zeros(in_line.size, np.int64)
         is_filled = in_line > 0
         if pen.size:
             starts = glyphs.line_starts[:-1][is_filled]
-            furthest[is_filled] = np.maximum.reduceat(x + advance + kerning, starts)
+            furthest[is_filled] = np.maximum.reduceat(x + advance, starts)
         run = GlyphRun(
             glyph=of_glyph[:, GLYPH].astype(np.int32),
             x_26_6=x,

@@ -8,10 +8,13 @@ that HarfBuzz reads.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
+from operator import add
 
 import numpy as np
 import uharfbuzz as hb
 
+from shmtext.corpus.ranges import seams
 from shmtext.draw.shape.rules import UNKNOWN_VALUE, Rules, apply_ligatures
 
 SAMPLE = 512
@@ -32,19 +35,21 @@ def agree(font: hb.Font, script: str, glyph_of: dict[int, int], rules: Rules) ->
     ``font`` is scaled to font units.
     """
     code_of = {glyph: code for code, glyph in sorted(glyph_of.items()) if glyph}
-    for line in _sample(list(code_of.values()), _ligature_texts(rules, code_of)):
-        expected = _by_rules(font, [glyph_of[code] for code in line], rules)
-        if expected is not None and expected != _by_harfbuzz(font, script, line):
-            return False
-    return True
+    if not code_of:
+        return True
+    lines = list(_sample(list(code_of.values()), _ligature_texts(rules, code_of)))
+    by_rules = _by_rules(font, [[glyph_of[code] for code in line] for line in lines], rules)
+    return all(
+        expected is None or expected == _by_harfbuzz(font, script, line)
+        for line, expected in zip(lines, by_rules, strict=True)
+    )
 
 
 def _sample(codes: list[int], texts: list[list[int]]) -> Iterator[list[int]]:
-    if codes:
-        random = np.random.Generator(np.random.Philox(len(codes)))
-        rounds = [random.permutation(codes) for _ in range(SAMPLE // len(codes) + 1)]
-        drawn = np.concatenate(rounds)[:SAMPLE].tolist()
-        yield from (drawn[start : start + LINE] for start in range(0, SAMPLE, LINE))
+    random = np.random.Generator(np.random.Philox(len(codes)))
+    rounds = [random.permutation(codes) for _ in range(SAMPLE // len(codes) + 1)]
+    drawn = np.concatenate(rounds)[:SAMPLE].tolist()
+    yield from (drawn[start : start + LINE] for start in range(0, SAMPLE, LINE))
     yield from texts
 
 
@@ -59,25 +64,25 @@ def _ligature_texts(rules: Rules, code_of: dict[int, int]) -> list[list[int]]:
     return texts[:MOST_LIGATURES]
 
 
-def _by_rules(font: hb.Font, glyphs: list[int], rules: Rules) -> Places | None:
-    """Shape a line slowly; ``None`` if the rules don't say how."""
-    own = np.searchsorted(rules.glyphs, glyphs)
-    if rules.is_complex[own].any():
-        return None
-    nominal = rules.glyphs[rules.becomes[own]]
-    left, met = apply_ligatures(rules.ligatures, tuple(nominal.tolist()))
-    if rules.is_complex[np.searchsorted(rules.glyphs, sorted(met))].any():
-        return None
-    places = np.searchsorted(rules.glyphs, [glyph for glyph, _ in left])
-    kerning = rules.kerning[rules.left_class[places[:-1]], rules.right_class[places[1:]]]
-    if (kerning == UNKNOWN_VALUE).any():
-        return None
-    found: Places = []
-    pen = 0
-    for (glyph, first), value in zip(left, [*kerning.tolist(), 0], strict=True):
-        found.append((glyph, pen, first))
-        pen += font.get_glyph_h_advance(glyph) + value
-    return found
+def _by_rules(font: hb.Font, lines: list[list[int]], rules: Rules) -> Iterator[Places | None]:
+    """Shape lines of glyphs slowly; ``None`` for those of which the rules don't say how."""
+    nominal = rules.glyphs[rules.becomes[np.searchsorted(rules.glyphs, np.concatenate(lines))]]
+    line_starts = seams(np.array([len(line) for line in lines]))
+    complex_glyphs = set(rules.glyphs[rules.is_complex].tolist())
+    for line, (start, stop) in zip(lines, pairwise(line_starts.tolist()), strict=True):
+        left, met = apply_ligatures(rules.ligatures, tuple(nominal[start:stop].tolist()))
+        if not complex_glyphs.isdisjoint(met.union(line)):
+            yield None
+            continue
+        places = np.searchsorted(rules.glyphs, [glyph for glyph, _ in left])
+        kerning = rules.kerning[rules.left_class[places[:-1]], rules.right_class[places[1:]]]
+        values = [*kerning.tolist(), 0]
+        if UNKNOWN_VALUE in values:
+            yield None
+            continue
+        advances = [font.get_glyph_h_advance(glyph) for glyph, _ in left]
+        pens = accumulate(map(add, advances, values), initial=0)
+        yield [(glyph, pen, first) for (glyph, first), pen in zip(left, pens, strict=False)]
 
 
 def _by_harfbuzz(font: hb.Font, script: str, line: list[int]) -> Places:

@@ -6,6 +6,8 @@ known here, nor are lines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import uharfbuzz as hb
 from numpy.typing import NDArray
@@ -40,9 +42,14 @@ FEATURES = frozenset(
 OTHER_RULES = frozenset(("morx", "mort", "kerx", "trak", "feat", "Silf"))
 """Tables with rules of other kinds than OpenType's."""
 
-FIRST_BLOCK = 128
+FIRST_BLOCK = 512
 """Code points whose characters are judged together when one of them is met first; four times as
-many each time that more are met, as judging takes some milliseconds."""
+many each time that more are met, as judging takes 3 ms, whether of 100 glyphs or 400."""
+
+ALL_CODE_POINTS = 0x110000
+
+PUNCTUATION = 0x2010, 0x203A
+"""Dashes and quotation marks that texts of most scripts come to sooner or later."""
 
 FIRST_BLOCK_OF = {"Hani": 1, "Hang": 1, "Yiii": 1}
 """Texts hold but few of these scripts' thousands of characters."""
@@ -83,10 +90,10 @@ class SimpleFont:
         self._is_refused = bool(tags & OTHER_RULES) or not {"hmtx", "hhea"} <= tags
         self._is_refused |= bool(font.axes)
 
-        def table(tag: str) -> Table:
-            return Table(face.reference_table(tag).data if tag in tags else b"")
+        def table(tag: str) -> bytes:
+            return face.reference_table(tag).data if tag in tags else b""
 
-        self.tables = FontTables(table("GSUB"), table("GPOS"), table("GDEF"))
+        self.tables = FontTables(*(Table(table(tag)) for tag in ("GSUB", "GPOS", "GDEF")))
         self._kern = table("kern")
         self._advances = np.zeros(0, np.int64)
         if not self._is_refused:
@@ -139,6 +146,7 @@ class SimpleCharacters:
         self._kern = font.kern_pairs() if self.halves_kerning else []
         self._block = FIRST_BLOCK_OF.get(script, FIRST_BLOCK)
         self._glyph_of: dict[int, int] = {}
+        self._glyphs = {0}
         self._is_refuted = False
         """HarfBuzz was seen to shape otherwise."""
         self._rules = _no_rules(np.zeros(0, np.int64))
@@ -155,24 +163,31 @@ class SimpleCharacters:
 
         Returns whether entries given out before have changed.
         """
-        new = {code for code in codes.tolist() if code not in self._glyph_of}
-        if not new:
+        new = [code for code in codes.tolist() if code not in self._glyph_of]
+        if not self._take_in(new):
             return False
-        blocks = np.unique(np.array(sorted(new), np.uint32) // np.uint32(self._block))
+        blocks = np.unique(np.array(new, np.uint32) // np.uint32(self._block))
         mapped = self._font.code_points
-        around = mapped[np.isin(mapped // np.uint32(self._block), blocks)].tolist()
-        self._block *= 4
+        is_around = np.isin(mapped // np.uint32(self._block), blocks)
+        is_around |= (mapped >= PUNCTUATION[0]) & (mapped <= PUNCTUATION[1])
+        self._block = min(self._block * 4, ALL_CODE_POINTS)
         # No others stand in a run of this script, and a rule that needs them does not act there.
-        new.update(code for code in around if script_number(code) in (COMMON, self._script))
-        for code in new:
-            if code not in self._glyph_of:
-                self._glyph_of[code] = self._font.glyph(code) if is_simple(code) else 0
-        nominal = np.unique(np.fromiter(self._glyph_of.values(), np.int64))
-        nominal = nominal[nominal > 0]
+        around = mapped[is_around].tolist()
+        self._take_in(code for code in around if script_number(code) in (COMMON, self._script))
+        nominal = np.array(sorted(self._glyphs - {0}), np.int64)
         self._ligated.clear()
         self._rules = self._rules_of(nominal)
         self._glyph_entries = self._entries_of_glyphs(self._rules)
         return True
+
+    def _take_in(self, codes: Iterable[int]) -> bool:
+        """Look up glyphs of characters; tell whether any is new."""
+        num_glyphs = len(self._glyphs)
+        for code in codes:
+            if code not in self._glyph_of:
+                glyph = self._glyph_of[code] = self._font.glyph(code) if is_simple(code) else 0
+                self._glyphs.add(glyph)
+        return len(self._glyphs) > num_glyphs
 
     def _rules_of(self, nominal: Ints) -> Rules:
         if not self._is_refuted:

@@ -21,6 +21,7 @@ import uharfbuzz as hb
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import spell_out
+from shmtext.draw.kern import read_kern
 from shmtext.draw.shape.scripts import script_of
 from shmtext.draw.tables import DAMAGED
 
@@ -579,7 +580,7 @@ BEYOND: dict[tuple[str, int], Beyond] = {
 
 
 def _kern_names(table: bytes, glyph: int) -> bool:
-    """Whether ``kern`` moves a pair with the glyph. Raises ``ValueError`` as ``_kern_pairs``."""
+    """Whether ``kern`` moves a pair with the glyph. Raises as ``_kern_pairs``."""
     left, right, value = _kern_pairs(table)
     return bool((((left == glyph) | (right == glyph)) & (value != 0)).any())
 
@@ -587,19 +588,9 @@ def _kern_names(table: bytes, glyph: int) -> bool:
 def _kern_pairs(table: bytes) -> NDArray[np.int64]:
     """Left and right glyphs and values of all pairs in ``kern``, ``(3, num_pairs)``.
 
-    Raises ``ValueError`` for a table or subtable that is not of pairs.
+    Raises one of ``UNREAD`` for a table or subtable that is not of pairs.
     """
-    pairs = [np.empty((0, 3), np.int64)]
-    top = _Part(table, 0)
-    if table and top.number(0) != 0:
-        raise ValueError("a kern table of another version")
-    at = 4
-    for _ in range(top.number(2) if table else 0):
-        subtable = _Part(table, at)
-        if subtable.number(4) >> 8 != 0:
-            raise ValueError("a kern subtable of another form")
-        # The number may be larger than what is there.
-        num_pairs = min(subtable.number(6), (len(table) - at - 14) // 6)
-        pairs.append(subtable.numbers(14, 3 * num_pairs).reshape(-1, 3))
-        at += 14 + 6 * num_pairs
-    return np.concatenate(pairs).T
+    subtables = read_kern(table)
+    if not all(each.has_pairs for each in subtables):
+        raise ValueError("a kern subtable of another form")
+    return np.concatenate([np.empty((0, 3), np.int64), *(each.pairs for each in subtables)]).T
