@@ -33,7 +33,7 @@ from shmtext.draw.glyph_font import finer_font, glyph_font
 from shmtext.draw.instances import Design, as_path, chosen_axes, name_of, spelled, split_choice
 from shmtext.draw.kern import read_kern
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
-from shmtext.draw.tables import open_tables
+from shmtext.draw.tables import DAMAGED, open_tables
 from shmtext.draw.variations import Axes, parts_of
 from shmtext.errors import FontError, StorageError
 
@@ -91,7 +91,7 @@ class FontFile:
     """Number of what the font says of each pair, shape ``(num_pairs,)``: pairs of one number are
     kerned alike, at any size."""
     has_unread_kerning: bool
-    """A kern subtable of another form than pairs: advances then can't be predicted."""
+    """``kern`` is damaged, or holds other than pairs: advances can't be predicted then."""
     rank: int
     """Place among the fonts given: where no font covers a text, they are asked in this order."""
     num_glyphs: int
@@ -552,6 +552,10 @@ def _varied(read: FontFile, font: Any, choice: str, path: Path) -> list[FontFile
 
 def _read_tables(path: Path, file: BufferedReader, font: Any) -> FontFile:
     tables = set(font.keys())
+    end = max((entry.offset + entry.length for entry in font.reader.tables.values()), default=0)
+    size = os.fstat(file.fileno()).st_size
+    if size < end:
+        raise FontError(f"{path} is cut short: it has {size:,} bytes, its tables need {end:,}")
     outlines = next((tag for tag in ("glyf", "CFF ", "CFF2") if tag in tables), "")
     without_outlines = f"{path} has no outlines"
     if colors := sorted(tag.strip() for tag in tables & COLOR_TABLES):
@@ -605,12 +609,16 @@ def _kern_pairs(
         kern       (A, V): -80    (V, A): -80    (V, V): 5
         pairs      (A, V) 1   (V, A) 1   (V, V) 0   (V, U+0410) 1   (U+0410, V) 1
     """
+    nothing = np.empty((0, 2), np.uint32), np.empty(0, np.int64)
     table = font.reader["kern"] if "kern" in font else b""
     if table[:4] == APPLE_KERN:
-        table = b""  # in which FreeType finds no subtables
-    subtables = read_kern(table)
+        return *nothing, False  # FreeType finds no subtables there
+    try:
+        subtables = read_kern(table)
+    except DAMAGED:
+        return *nothing, True
     if not subtables:
-        return np.empty((0, 2), np.uint32), np.empty(0, np.int64), False
+        return *nothing, False
     number_of = font.getReverseGlyphMap()
     character = np.array(list(cmap), np.int64)
     glyph = np.array([number_of[name] for name in cmap.values()], np.int64)
