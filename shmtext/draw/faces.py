@@ -12,9 +12,7 @@ import hashlib
 import logging
 import os
 import stat
-import struct
 import unicodedata
-import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -29,22 +27,18 @@ from PIL import Image, ImageFont
 from shmtext.corpus.ranges import spell_out
 from shmtext.draw.cmaps import agreed_map, maps_of, name_by_number
 from shmtext.draw.coverage import is_space, mapped_characters
-from shmtext.draw.glyph_font import finer_font, glyph_font
 from shmtext.draw.instances import Design, as_path, chosen_axes, name_of, spelled, split_choice
 from shmtext.draw.kern import read_kern
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
+from shmtext.draw.made_fonts import MadeFont, made_fonts
 from shmtext.draw.tables import DAMAGED, open_tables
 from shmtext.draw.variations import Axes, parts_of
-from shmtext.errors import FontError, StorageError
+from shmtext.errors import FontError
 
 FONT_SUFFIXES = (".ttf", ".otf", ".ttc")
 
 OPEN_FACES = 512
 """Faces kept open; each holds up to 0.4 MB and one of the 65,530 mappings a process may have."""
-
-MADE_FONTS = 64
-"""Fonts by number whose files are kept for faces to come: each is a descriptor, of which a process
-may have 1,024."""
 
 BITMAP_TABLES = {"EBDT", "bdat"}
 COLOR_TABLES = {"CBDT", "sbix", "COLR", "SVG "}
@@ -120,9 +114,7 @@ class Faces:
         self.fonts = fonts
         self.sizes_px = sizes_px
         self._open: OrderedDict[tuple[int, int | None], ImageFont.FreeTypeFont] = OrderedDict()
-        self._made: OrderedDict[tuple[str, bool, int | None], _MadeFont] = OrderedDict()
-        """Fonts in memory by content, whether their axes are finer, and shift of glyphs by number.
-        """
+        self._made = made_fonts()
 
     def __len__(self) -> int:
         return len(self.fonts) * len(self.sizes_px)
@@ -148,50 +140,15 @@ class Faces:
         face = self._open.pop(key, None)
         if face is None:
             font, size_px = self.font_and_size(face_id)
-            path = (
-                font.path if shift_em is None and not font.axes else self._made_of(font, shift_em)
-            )
-            face = open_face(path, size_px, font.axes)
+            if shift_em is None and not font.axes:
+                face = open_face(font.path, size_px)
+            else:
+                made = self._made.get(font.path, font.sha256, font.axes, shift_em)
+                face = open_face(made.path, size_px, font.axes)
         self._open[key] = face
         if len(self._open) > OPEN_FACES:
             self._open.popitem(last=False)
         return face
-
-    def _made_of(self, font: FontFile, shift_em: int | None) -> str:
-        """Path of a file in memory, which faces of all sizes and places share while one is open."""
-        key = font.sha256, bool(font.axes), shift_em
-        made = self._made.pop(key, None) or _MadeFont(font.path, font.axes, shift_em)
-        self._made[key] = made
-        if len(self._made) > MADE_FONTS:
-            self._made.popitem(last=False)
-        return made.path
-
-
-class _MadeFont:
-    """A font as a file in memory, as long as this is referred to: see ``glyph_font.py``.
-
-    Its axes are finer if some are given, its glyphs have numbers if ``shift_em`` is. Raises
-    ``OSError`` where the font's file is gone, or its tables can't be read.
-    """
-
-    def __init__(self, path: str, axes: Axes, shift_em: int | None) -> None:
-        data: bytes | bytearray = Path(path).read_bytes()
-        try:
-            if axes:
-                data = finer_font(data)
-            if shift_em is not None:
-                data = glyph_font(bytes(data), shift_em)
-        except (KeyError, ValueError, struct.error) as error:
-            raise OSError(f"the tables of {path} can't be read ({error!r})") from error
-        try:
-            descriptor = os.memfd_create("shmtext-font")
-            weakref.finalize(self, os.close, descriptor)
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(data)
-        except OSError as error:
-            # No text's fault: limits count files in memory, too.
-            raise StorageError(f"cannot hold {path} in memory: {error.strerror}") from error
-        self.path = f"/proc/self/fd/{descriptor}"
 
 
 def bundled_fonts() -> Path:
@@ -426,7 +383,7 @@ class FaceSource:
     def __init__(self, path: str, axes: Axes) -> None:
         self.path = path
         self._axes = axes
-        self._made = _MadeFont(path, axes, None) if axes else None
+        self._made = MadeFont(path, axes, None) if axes else None
 
     def open(self, size_px: int) -> ImageFont.FreeTypeFont:
         """Open a face in Pillow's basic layout. Raises ``OSError`` where it can't be opened."""

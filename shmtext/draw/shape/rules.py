@@ -104,15 +104,16 @@ def find_rules(
     substitutions = list(substitutions)
     glyphs, held = _close(tables, substitutions, np.unique(nominal))
     is_complex = _are_marks(tables.gdef, glyphs)
+    own = _Kinds(glyphs)
     for lookup in substitutions:
         if not _is_held(tables, lookup, glyphs):
-            _mark_touched(_needs_of_substitution(tables.gsub, lookup, glyphs), is_complex)
+            _mark_touched(_needs_of_substitution(tables.gsub, lookup, own), is_complex)
     pair_lookups: list[list[_PairTable]] = []
     for lookup in positionings:
         if lookup.kind == PAIRS and not _skips_glyphs(tables.gdef, lookup, glyphs):
             pair_lookups.append(list(_pair_tables(tables.gpos, lookup, glyphs)))
         else:
-            _mark_touched(_needs_of_positioning(tables.gpos, lookup, glyphs), is_complex)
+            _mark_touched(_needs_of_positioning(tables.gpos, lookup, own), is_complex)
     pair_lookups += ([_PairTable.of_records(records, glyphs)] for records in kern)
     left, right, kerning = _kerning(pair_lookups, glyphs.size)
     is_complex |= (left >= MOST_CLASSES) | (right >= MOST_CLASSES)
@@ -267,35 +268,35 @@ Needs = Iterator[Iterator[Bools]]
 """Of each rule, which glyphs there must be: it acts only where one of each of these sets is."""
 
 
-def _needs_of_substitution(gsub: Table, lookup: Lookup, glyphs: Ints) -> Needs:
+def _needs_of_substitution(gsub: Table, lookup: Lookup, own: _Kinds) -> Needs:
     for at in lookup.subtables:
         if lookup.kind in (5, 6):
-            yield from _needs_of_context(gsub, at, glyphs, is_chained=lookup.kind == 6)
+            yield from _needs_of_context(gsub, at, own, is_chained=lookup.kind == 6)
         elif lookup.kind == 8:
             after = at + 6 + 2 * gsub.u16(at + 4)
             around = gsub.offsets(at + 4, at) + gsub.offsets(after, at)
-            yield _covered(gsub, [at + gsub.u16(at + 2), *around], glyphs)
+            yield _covered(gsub, [at + gsub.u16(at + 2), *around], own.of_glyph)
         else:
-            yield _covered(gsub, [at + gsub.u16(at + 2)], glyphs)
+            yield _covered(gsub, [at + gsub.u16(at + 2)], own.of_glyph)
 
 
-def _needs_of_positioning(gpos: Table, lookup: Lookup, glyphs: Ints) -> Needs:
+def _needs_of_positioning(gpos: Table, lookup: Lookup, own: _Kinds) -> Needs:
     for at in lookup.subtables:
         if lookup.kind in (7, 8):
-            yield from _needs_of_context(gpos, at, glyphs, is_chained=lookup.kind == 8)
+            yield from _needs_of_context(gpos, at, own, is_chained=lookup.kind == 8)
         elif lookup.kind in (4, 5, 6):  # a mark's, and what it is put on
             both = [at + gpos.u16(at + 2), at + gpos.u16(at + 4)]
-            yield _covered(gpos, both, glyphs)
+            yield _covered(gpos, both, own.of_glyph)
         else:
-            yield _covered(gpos, [at + gpos.u16(at + 2)], glyphs)
+            yield _covered(gpos, [at + gpos.u16(at + 2)], own.of_glyph)
 
 
 def _covered(table: Table, coverages: list[int], glyphs: Ints) -> Iterator[Bools]:
     return (table.coverage(at, glyphs) != NOT_COVERED for at in coverages)
 
 
-def _needs_of_context(table: Table, at: int, glyphs: Ints, *, is_chained: bool) -> Needs:
-    form = table.u16(at)
+def _needs_of_context(table: Table, at: int, own: _Kinds, *, is_chained: bool) -> Needs:
+    form, glyphs = table.u16(at), own.of_glyph
     if form == 3:
         coverages: list[int] = []
         place = at + 2
@@ -311,40 +312,60 @@ def _needs_of_context(table: Table, at: int, glyphs: Ints, *, is_chained: bool) 
     if (index == NOT_COVERED).all():
         return
     if form == 1:
-        of_place, list_at = (glyphs, glyphs, glyphs), at + 4
+        kinds, list_at = [own, own, own], at + 4
     else:
         defined = [at + table.u16(at + 4 + 2 * place) for place in range(3 if is_chained else 1)]
         before, *rest = (table.classes(one, glyphs) for one in defined)
         itself, after = rest or (before, before)
-        of_place, list_at = (before, itself, after), at + 4 + 2 * len(defined)
+        kinds, list_at = (
+            [_Kinds(each) for each in (before, itself, after)],
+            at + 4 + 2 * len(defined),
+        )
         index = np.where(index == NOT_COVERED, NOT_COVERED, itself)
+    first = _Kinds(index)
     for number, rule_set in enumerate(table.offsets(list_at, at)):
-        is_first = index == number
-        if rule_set == at or not is_first.any():
+        if rule_set == at or number not in first.there:
             continue
         for rule in table.offsets(rule_set, rule_set):
             parts = _parts_of_rule(table, rule, is_chained=is_chained)
-            yield _of_parts(is_first, parts, of_place)
+            # Of the thousands of rules of a font most name what no line here has.
+            if all(each.there.issuperset(part) for each, part in zip(kinds, parts, strict=True)):
+                yield _of_parts(first.are(number), parts, kinds)
 
 
-def _parts_of_rule(table: Table, rule: int, *, is_chained: bool) -> list[Ints]:
+class _Kinds:
+    """Glyphs, or their classes, as the rules of a subtable ask for them at one place."""
+
+    def __init__(self, of_glyph: Ints) -> None:
+        self.of_glyph = of_glyph
+        self.there = frozenset(of_glyph.tolist())
+        self._are: dict[int, Bools] = {}
+
+    def are(self, kind: int) -> Bools:
+        """Tell which glyphs are of a kind."""
+        if kind not in self._are:
+            self._are[kind] = self.of_glyph == kind
+        return self._are[kind]
+
+
+def _parts_of_rule(table: Table, rule: int, *, is_chained: bool) -> list[tuple[int, ...]]:
     """Read what must stand before, itself (but for the first glyph) and after."""
     if not is_chained:
-        nothing = np.zeros(0, np.int64)
-        return [nothing, table.u16s(rule + 4, max(table.u16(rule) - 1, 0)), nothing]
+        return [(), table.few(rule + 4, max(table.u16(rule) - 1, 0)), ()]
     parts = []
     for unwritten in (0, 1, 0):
         count = max(table.u16(rule) - unwritten, 0)
-        parts.append(table.u16s(rule + 2, count))
+        parts.append(table.few(rule + 2, count))
         rule += 2 + 2 * count
     return parts
 
 
-def _of_parts(is_first: Bools, parts: list[Ints], of_place: tuple[Ints, ...]) -> Iterator[Bools]:
+def _of_parts(
+    is_first: Bools, parts: list[tuple[int, ...]], kinds: list[_Kinds]
+) -> Iterator[Bools]:
     yield is_first
-    for part, kinds in zip(parts, of_place, strict=True):
-        for wanted in np.unique(part).tolist():
-            yield kinds == wanted
+    for part, each in zip(parts, kinds, strict=True):
+        yield from map(each.are, sorted(set(part)))
 
 
 def _mark_touched(needs: Needs, is_complex: Bools) -> None:
@@ -353,11 +374,12 @@ def _mark_touched(needs: Needs, is_complex: Bools) -> None:
     A rule's own results need not be looked at: where no rule acts there are none.
     """
     for sets in needs:
-        fewest = None
+        fewest, least = None, is_complex.size + 1
         for is_met in sets:
-            if fewest is None or is_met.sum() < fewest.sum():
-                fewest = is_met
-            if not is_met.any():
+            count = int(np.count_nonzero(is_met))
+            if count < least:
+                fewest, least = is_met, count
+            if count == 0:
                 break
         if fewest is not None:
             is_complex |= fewest

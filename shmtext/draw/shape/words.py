@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +42,8 @@ POOL_PIECES = 200_000
 POOL_LINES = 50_000
 """Lines that are kept with the items they were cut into, 0.4 kB each."""
 
-
 MAX_SCRIPTS = 512
+NOT_SHAPED = -1
 
 Key = tuple[int, str] | tuple[int, str, str, str]
 """A piece's face, script and direction as one number; its text; what beside it has a say."""
@@ -120,13 +120,8 @@ class Shaper:
         faces = face_id[pieces.line]
         kinds = (faces * MAX_SCRIPTS + pieces.script) * 2 + pieces.is_rtl
         starts, stops = pieces.start.tolist(), pieces.stop.tolist()
-        keys: list[Key] = list(
-            zip(
-                kinds.tolist(),
-                [whole[a:b] for a, b in zip(starts, stops, strict=True)],
-                strict=True,
-            )
-        )
+        texts = map(whole.__getitem__, map(slice, starts, stops))
+        keys: list[Key] = list(zip(kinds.tolist(), texts, strict=True))
         for at in np.flatnonzero(pieces.needs_before | pieces.needs_behind).tolist():
             line_start, line_stop = line_starts[pieces.line[at] :][:2].tolist()
             before = behind = ""
@@ -136,15 +131,15 @@ class Shaper:
                 behind = whole[stops[at] : min(stops[at] + MAX_CONTEXT, line_stop)]
             keys[at] = *keys[at][:2], before, behind
         known = self._pool.numbers
-        numbers = list(map(known.get, keys))
-        for at in [at for at, number in enumerate(numbers) if number is None]:
+        numbers = np.fromiter(map(known.get, keys, repeat(NOT_SHAPED)), np.int64, len(keys))
+        for at in np.flatnonzero(numbers == NOT_SHAPED).tolist():
             number = known.get(keys[at])
             if number is None:
                 script = self._properties.scripts[int(pieces.script[at])]
                 item = Item(starts[at], stops[at], bool(pieces.is_rtl[at]), script)
                 number = self._pool.shape(keys[at], self._faces.get(int(faces[at])), item)
             numbers[at] = number
-        return np.array(numbers, np.int64)
+        return numbers
 
     def _cut_alone(
         self, whole: str, face_id: Ints, line_starts: Ints, is_rtl: NDArray[np.bool_], lines: Ints
