@@ -8,6 +8,7 @@ import random
 import re
 import shutil
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawing import BUNDLED, ITALIC, SANS, font_file
+from drawing import (
+    BUNDLED,
+    HAS_RAQM,
+    ITALIC,
+    SANS,
+    check_equality,
+    draw,
+    font_file,
+    picture_maker,
+)
 from fontTools.fontBuilder import FontBuilder
 from fontTools.misc.psCharStrings import T2CharString
 from fontTools.ttLib import TTFont, newTable
@@ -440,3 +450,23 @@ def test_pairs_that_freetype_does_not_read_are_not_kerned() -> None:
     assert kerning("\u0422\u043e") == 0  # the same letters to the eye, in Cyrillic
     assert [ord("T"), ord("o")] in read.kern_pairs.tolist()
     assert [0x422, 0x43E] not in read.kern_pairs.tolist()
+
+
+@pytest.mark.parametrize("kind", ["cut", "of another form", "of another version", "Apple's"])
+def test_texts_are_drawn_as_pillow_does_whatever_a_kern_table_is(kind: str, tmp_path: Path) -> None:
+    pairs = struct.pack(">4H4H", 0, 26, 1, 2, 12, 1, 0, 0)[:14]
+    pairs += struct.pack(">2Hh2Hh", 1, 2, -400, 2, 1, 300)
+    table = {
+        "cut": struct.pack(">2H", 0, 1) + pairs[:7],
+        "of another form": struct.pack(">2H", 0, 1) + struct.pack(">3H", 0, 26, 0x201) + pairs[6:],
+        "of another version": struct.pack(">2H", 2, 1) + pairs,
+        "Apple's": struct.pack(">2L", 1 << 16, 1) + struct.pack(">LBBH", 28, 0, 0, 0) + pairs[6:],
+    }[kind]
+    path = small_font(tmp_path / "made.ttf", {"A": BOX, "V": BOX})
+    with TTFont(path) as font:
+        font["kern"] = newTable("kern")
+        font["kern"].compile = lambda _font: table
+        font.save(path)
+    for layout in ("basic", "full") if HAS_RAQM else ("basic",):
+        maker = picture_maker([path], font_sizes=(40,), layout=layout)
+        assert 3 == check_equality(draw(maker, ["AVA", "VAV", "AAVV"]))

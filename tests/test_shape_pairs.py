@@ -491,3 +491,26 @@ def test_every_bracket_is_paired_with_the_one_after_it() -> None:
     for opening, closing in zip(PAIRS[::2], PAIRS[1::2], strict=True):
         kinds = unicodedata.category(opening), unicodedata.category(closing)
         assert kinds in {("Ps", "Pe"), ("Pi", "Pf"), ("Sm", "Sm")}
+
+
+def test_rules_are_read_again_for_new_glyphs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a font lacks tells nothing new, nor does what was judged with the characters around."""
+    rounds: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        rounds.append(1)
+        return rules_module.find_rules(*arguments)
+
+    monkeypatch.setattr(simple, "find_rules", counted)
+    (font,) = read_fonts([bundled_fonts() / "DejaVuSans.ttf"])
+    characters = simple.SimpleFont(font).characters("Latn")
+    assert characters is not None
+
+    def met(text: str) -> int:
+        characters.judge(np.array(list(map(ord, text)), np.int64))
+        return len(rounds)
+
+    assert 1 == met("a")
+    assert 1 == met("zÿ—’")
+    assert 1 == met("\u4e00")
+    assert 1 == met("\ud55c")
