@@ -194,7 +194,7 @@ def test_the_order_of_fonts_counts_where_one_may_stand_in_for_another() -> None:
 
 def test_defaults_are_what_they_were_when_the_format_got_its_number() -> None:
     """An identity does not spell them out: who changes one raises ``OUTPUT_FORMAT`` with it."""
-    assert 4 == OUTPUT_FORMAT
+    assert 5 == OUTPUT_FORMAT
     assert HELD_DEFAULTS == spelled_out(RunConfig())
 
 

@@ -24,7 +24,7 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.draw.encode import FILE_FORMATS, opencv_version
 from shmtext.errors import ConfigError, FolderError
 
-OUTPUT_FORMAT = 4
+OUTPUT_FORMAT = 5
 """Goes up when the same settings and versions of libraries come to other bytes, and when a default
 changes: it is part of every identity that does not spell it out."""
 
