@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import uharfbuzz as hb
 from drawing import SANS, check_equality, draw, picture_maker
+from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
 from PIL import features
 from small_fonts import BOX, name, small_font
 
-from shmtext.draw.shape.marks import BoxedFont, leaves_marks
+from shmtext.draw.shape.marks import BoxedFont, scripts_left
 
 needs_raqm = pytest.mark.skipif(
     not (features.check("raqm") and features.check("fribidi")),
@@ -101,8 +102,36 @@ def test_a_font_of_boxes_kerns_as_the_font_it_is_made_of(tmp_path: Path) -> None
         assert moved[0] == moved[1] != 0
 
 
-def test_fonts_with_rules_are_left_alone(tmp_path: Path) -> None:
-    without = small_font(tmp_path / "without.ttf", {"a": BOX})
+def with_rules(path: Path, scripts: str) -> Path:
+    """A font of Latin and Hebrew that kerns in some scripts."""
+    small_font(path, SHAPES | {"\u05d0": SHAPES["o"], "\u05b7": SHAPES["\u0323"]})
+    with TTFont(path) as font:
+        systems = "".join(f"languagesystem {script} dflt;" for script in scripts.split())
+        rule = f"feature kern {{ pos {name('a')} {name('o')} -90; }} kern;"
+        addOpenTypeFeaturesFromString(font, systems + rule)
+        font.save(path)
+    return path
 
-    assert leaves_marks(hb.Face(hb.Blob.from_file_path(str(without))))
-    assert not leaves_marks(hb.Face(hb.Blob.from_file_path(str(SANS))))
+
+def test_marks_are_placed_by_boxes_where_no_rules_are_heeded(tmp_path: Path) -> None:
+    def of_scripts(path: Path) -> list[bool]:
+        is_left = scripts_left(hb.Face(hb.Blob.from_file_path(str(path))))
+        return [is_left(script) for script in ("Latn", "Hebr")]
+
+    assert [True, True] == of_scripts(small_font(tmp_path / "without.ttf", {"a": BOX}))
+    assert [False, True] == of_scripts(with_rules(tmp_path / "latin.ttf", "DFLT latn"))
+    assert [False, False] == of_scripts(with_rules(tmp_path / "both.ttf", "DFLT latn hebr"))
+    assert [False, False] == of_scripts(SANS)
+
+
+@needs_raqm
+@pytest.mark.parametrize("scripts", ["DFLT latn", "DFLT latn hebr"])
+def test_hebrew_marks_lie_as_raqm_s_whatever_scripts_have_rules(
+    scripts: str, tmp_path: Path
+) -> None:
+    path = with_rules(tmp_path / "hebrew.ttf", scripts)
+    texts = ["\u05d0\u0302", "\u05d0\u05b7\u05d0\u0301", "ao\u0302a \u05d0\u0323\u05b7"]
+
+    drawing = draw(picture_maker([path], font_sizes=SIZES_PX), texts * 20)
+
+    assert len(texts) * 20 == check_equality(drawing)

@@ -3,12 +3,13 @@
 Raqm has boxes of FreeType's: those of scaled outlines' points, each rounded to a 64th of a pixel.
 HarfBuzz's own are others, and can't be replaced by a function, so that the text is shaped in a font
 made for the purpose: an em has as many units as the face has 64ths of a pixel, and glyphs are boxes
-without outlines. Fonts with ``GPOS`` are no business of this module.
+without outlines. What fonts say of marks in ``GPOS`` is no business of this module.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,10 @@ MOST_UNITS = 16_384
 more than a 64th of a pixel, and one mark in some fifty lies a pixel beside its place."""
 
 KEPT_TABLES = "cmap", "maxp", "GSUB", "GDEF", "morx", "mort", "feat", "ltag", "OS/2"
-POSITIONING_TABLES = {"GPOS", "kerx", "trak"}
+OTHER_POSITIONING_TABLES = {"kerx", "trak"}
+
+ASKS_FOR_ITS_OWN = {"Hebr": "hebr"}
+"""Scripts in which HarfBuzz heeds no ``GPOS`` that lacks them; others take what is for any."""
 
 _WORDS, _XY, _SCALE, _MORE, _XY_SCALE, _MATRIX = 0x1, 0x2, 0x8, 0x20, 0x40, 0x80
 """Flags of a component (OpenType, "glyf")."""
@@ -31,10 +35,16 @@ Box = tuple[int, int, int, int]
 """Left, bottom, right, top."""
 
 
-def leaves_marks(face: hb.Face) -> bool:
-    """Whether HarfBuzz places a font's marks by boxes, and one can be made for it."""
+def scripts_left(face: hb.Face) -> Callable[[str], bool]:
+    """Tell in which scripts HarfBuzz places a font's marks by boxes, and one can be made for it."""
     tags = set(face.table_tags)
-    return not tags & POSITIONING_TABLES and _scaled_kern(_table(face, "kern"), 1, 1) is not None
+    if tags & OTHER_POSITIONING_TABLES or _scaled_kern(_table(face, "kern"), 1, 1) is None:
+        return lambda _script: False
+    if "GPOS" not in tags:
+        return lambda _script: True
+    has = set(face.get_table_script_tags("GPOS"))
+    left = {script for script, tag in ASKS_FOR_ITS_OWN.items() if tag not in has}
+    return left.__contains__
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shmtext.config.marks import is_mark
 from shmtext.draw.faces import Faces, FontFile
-from shmtext.draw.shape.marks import BoxedFont, leaves_marks
+from shmtext.draw.shape.marks import BoxedFont, scripts_left
 from shmtext.draw.shape.spaces import AtSpaces
 from shmtext.draw.shape.vertical import VerticalMetrics
 from shmtext.draw.tables import DAMAGED, open_tables
@@ -70,7 +70,8 @@ class ShapedFont:
         self.in_units = self.new_font()
         self.circle = self.in_units.get_nominal_glyph(ord(CIRCLE)) or -1
         self.at_spaces = AtSpaces(self.face)
-        self.leaves_marks = not font.axes and leaves_marks(self.face)
+        self.leaves_marks = (lambda _script: False) if font.axes else scripts_left(self.face)
+        """Whether marks of a script are placed by the glyphs' boxes."""
         self._name = font.name
 
     @cached_property
@@ -130,7 +131,7 @@ class ShapedFace:
         """Shape a run of a line; characters beside it decide how letters at its ends join."""
         direction = "rtl" if item.is_rtl else "ltr"
         font = self._hb
-        if self.font.leaves_marks and any(map(is_mark, text[item.start : item.stop])):
+        if self.font.leaves_marks(item.script) and any(map(is_mark, text[item.start : item.stop])):
             if self._boxed is None:
                 self._boxed = self._with_advances(hb.Font(self.font.boxed.face(self.size_px)))
             font = self._boxed
