@@ -13,12 +13,15 @@ Tables are copied as bytes, never parsed: parsing takes seconds for a large font
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import numpy as np
 import uharfbuzz
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
+from shmtext.draw.strikes import without_advances
+from shmtext.draw.tables import DAMAGED
 from shmtext.draw.variations import with_finer_axes, without_deltas
 
 FIRST_CODE_POINT = 0xF0000
@@ -44,6 +47,9 @@ def glyph_font(data: bytes, shift_em: int = 0) -> bytearray:
     metrics = data[place[b"hhea"]], data[place[b"hmtx"]]
     hhea, hmtx = _without_advances(*metrics, shift_em * units_per_em)
     made = bytearray(data)
+    # What is damaged there is no bitmap to FreeType, either.
+    with suppress(*DAMAGED):
+        without_advances(made, place)
     tables = [(b"cmap", _character_map(data)), (b"hhea", hhea), (b"hmtx", hmtx)]
     if _VARIED_ADVANCES in entry_at and b"fvar" in place:
         (num_axes,) = struct.unpack_from(">H", data, place[b"fvar"].start + 8)
