@@ -1,7 +1,6 @@
 """Characters met so far, as small numbers, and what is known of each.
 
-Arrays indexed by code point would be mostly empty; characters get ids in the order in which they
-are met. Which ids a character gets never reaches a picture: two workers may number differently.
+Which ids a character gets never reaches a picture: two workers may number differently.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ from shmtext.config.marks import is_mark
 from shmtext.draw.coverage import BRAILLE_BLANK
 from shmtext.draw.equivalents import Equivalents
 from shmtext.draw.faces import FontFile
+from shmtext.draw.ids import CodePointIds
 from shmtext.draw.rules import Rule, continues, is_composable, needs_shaping, parts_to_have, rule_of
-
-NUM_CODE_POINTS = 0x110000
 
 RIGHTWARDS, LEFTWARDS = 1, -1
 
@@ -31,9 +29,7 @@ class CharacterTable:
 
     def __init__(self, fonts: tuple[FontFile, ...]) -> None:
         self._fonts = fonts
-        self._id_of = np.full(NUM_CODE_POINTS, -1, np.int32)
-        self.code_points = np.empty(0, np.uint32)
-        """Code point of each id, shape ``(num_characters,)``."""
+        self._ids = CodePointIds()
         self.support = np.empty((0, len(fonts)), np.bool_)
         """Which fonts draw each character, shape ``(num_characters, num_fonts)``."""
         self.needs_shaping = np.empty(0, np.bool_)
@@ -63,14 +59,19 @@ class CharacterTable:
         """Every character met is drawn by every font, unshaped: nothing to check per text."""
 
     def __len__(self) -> int:
-        return self.code_points.size
+        return len(self._ids)
+
+    @property
+    def code_points(self) -> NDArray[np.uint32]:
+        """Code point of each id, shape ``(num_characters,)``."""
+        return self._ids.code_points
 
     def ids(self, codes: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Return the id of each code point, of shape ``codes.shape``; new ones are taken in."""
-        ids: NDArray[np.int32] = self._id_of.take(codes)
-        if codes.size and int(ids.min()) < 0:
-            self._add(np.unique(codes[ids < 0]))
-            ids = self._id_of.take(codes)
+        known = len(self)
+        ids = self._ids.of(codes)
+        if len(self) > known:
+            self._add(self.code_points[known:])
         return ids
 
     def drawn_alone(self) -> NDArray[np.bool_]:
@@ -88,7 +89,6 @@ class CharacterTable:
         return self._drawn_alone
 
     def _add(self, new: NDArray[np.uint32]) -> None:
-        self._id_of[new] = np.arange(len(self), len(self) + new.size)
         characters = [chr(code_point) for code_point in new.tolist()]
         rules = [rule_of(character) for character in characters]
         hidden = np.array([rule is Rule.HIDDEN for rule in rules], np.bool_)
@@ -104,7 +104,6 @@ class CharacterTable:
         has_part = [_contains(font.code_points, parts).any(axis=1) for font in self._fonts]
         within_reach = support | np.column_stack(has_part) | selector[:, None]
         self.within_reach = np.concatenate([self.within_reach, within_reach])
-        self.code_points = np.concatenate([self.code_points, new])
         self.support = np.concatenate([self.support, support])
         reads = np.array([DIRECTIONS.get(bidirectional(each), 0) for each in characters], np.int8)
         self.reads = np.concatenate([self.reads, reads])

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
+import uharfbuzz
 from numpy.typing import NDArray
 
 from shmtext.draw.faces import FontFile
@@ -29,7 +29,7 @@ class Equivalents:
 
     def __init__(self, fonts: tuple[FontFile, ...]) -> None:
         self._fonts = fonts
-        self._open: dict[int, Any] = {}
+        self._open: dict[int, uharfbuzz.Font] = {}
         self._rows: dict[str, NDArray[np.bool_]] = {}
 
     def row(self, cluster: str) -> NDArray[np.bool_]:
@@ -59,8 +59,6 @@ class Equivalents:
 
     def _is_shaped_whole(self, font_id: int, cluster: str) -> bool:
         """Whether shaping finds a glyph, with ink, for everything in a cluster."""
-        import uharfbuzz  # noqa: PLC0415 - see _font
-
         font = self._font(font_id)
         buffer = uharfbuzz.Buffer()
         buffer.add_str(cluster)
@@ -77,9 +75,7 @@ class Equivalents:
         is_covered = place < covered.size and int(covered[place]) == ord(character)
         return rule_of(character) is Rule.VISIBLE and not is_covered
 
-    def _font(self, font_id: int) -> Any:
+    def _font(self, font_id: int) -> uharfbuzz.Font:
         if font_id not in self._open:
-            import uharfbuzz  # noqa: PLC0415 - few runs meet a cluster that must be asked about
-
             self._open[font_id] = uharfbuzz.Font(open_tables(self._fonts[font_id].path))
         return self._open[font_id]

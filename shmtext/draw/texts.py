@@ -142,8 +142,8 @@ def style_texts(
         has_all = _support(table.support, characters, starts)
         # In layout basic what is drawn as it is written stays so.
         support = _widened(has_all, lines, characters, table, as_written=is_basic)
-        is_shaped |= _any_in_ranges(table.needs_shaping[characters], starts)
-        if settings.style.direction == "auto":
+        is_shaped |= _have_any(table.needs_shaping, characters, starts)
+        if settings.style.direction == "auto" and (table.reads == LEFTWARDS).any():
             is_rtl = _first_is_rtl(table.reads[characters], starts)
 
         def skip_for_characters(
@@ -154,9 +154,9 @@ def style_texts(
                 skips.append(Skip(position, why(table, ids)))
             is_drawable[which] = False
 
-        skip_for_characters(_any_in_ranges(table.is_hidden[characters], starts), _why_hidden)
+        skip_for_characters(_have_any(table.is_hidden, characters, starts), _why_hidden)
         skip(
-            _any_in_ranges(_has_no_letter(table, characters, lines), starts),
+            np.logical_not(all_in_ranges(~_has_no_letter(table, characters, lines), starts)),
             "begins with a mark, which has no letter to stand on",
         )
         if settings.style.fallback != "none":
@@ -228,7 +228,7 @@ def _widened(
         if as_written:
             widened[support.any(axis=1)] = support[support.any(axis=1)]
         support = widened
-    has_marks = _any_in_ranges(table.continues[characters], starts)
+    has_marks = _have_any(table.continues, characters, starts)
     if not has_marks.any():
         return support
     composable = table.support | table.is_composable[:, None]
@@ -276,9 +276,13 @@ def _rows_of_clusters(
     return np.stack([table.equivalents.row(cluster) for cluster in clusters]), np.diff(seams)
 
 
-def _any_in_ranges(values: NDArray[np.bool_], starts: Ints) -> NDArray[np.bool_]:
-    """Whether any of a text's characters has a property, of each text."""
-    return np.logical_not(all_in_ranges(~values, starts))
+def _have_any(
+    has: NDArray[np.bool_], characters: NDArray[np.int32], starts: Ints
+) -> NDArray[np.bool_]:
+    """Which texts have a character with a property, given which characters have it."""
+    if not has.any():
+        return np.zeros(starts.size - 1, np.bool_)
+    return np.logical_not(all_in_ranges(~has[characters], starts))
 
 
 def _first_is_rtl(reads: NDArray[np.int8], starts: Ints) -> NDArray[np.bool_]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, all_in_ranges
-from shmtext.draw.characters import NUM_CODE_POINTS
+from shmtext.draw.ids import CodePointIds
 from shmtext.draw.rules import Rule, needs_shaping, rule_of
 from shmtext.draw.shape.scripts import INHERITED, PAIRS, resolved_scripts, script_of
 
@@ -70,8 +70,7 @@ class Characters:
     """
 
     def __init__(self) -> None:
-        self._id_of = np.full(NUM_CODE_POINTS, -1, np.int32)
-        self.code_points = np.empty(0, np.uint32)
+        self._ids = CodePointIds()
         self.script = np.empty(0, np.uint8)
         """Place in ``SCRIPTS``, ``COMMON`` for what has none, or ``OTHER_SCRIPT``."""
         self.bracket = np.empty(0, np.uint8)
@@ -79,23 +78,26 @@ class Characters:
         self.has_brackets = False
 
     def __len__(self) -> int:
-        return self.code_points.size
+        return len(self._ids)
+
+    @property
+    def code_points(self) -> NDArray[np.uint32]:
+        """Code point of each character."""
+        return self._ids.code_points
 
     def ids(self, codes: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Return the id of each code point; new ones are taken in."""
-        ids: NDArray[np.int32] = self._id_of.take(codes)
-        if codes.size and int(ids.min()) < 0:
-            self._add(np.unique(codes[ids < 0]))
-            ids = self._id_of.take(codes)
+        known = len(self)
+        ids = self._ids.of(codes)
+        if len(self) > known:
+            self._add(self.code_points[known:])
         return ids
 
     def _add(self, new: NDArray[np.uint32]) -> None:
-        self._id_of[new] = np.arange(len(self), len(self) + new.size)
         characters = [chr(code) for code in new.tolist()]
         script = np.array([script_number(code) for code in new.tolist()], np.uint8)
         places = [PAIRS.find(character) for character in characters]
         bracket = np.array([NO_BRACKET if at < 0 else at for at in places], np.uint8)
-        self.code_points = np.concatenate([self.code_points, new])
         self.script = np.concatenate([self.script, script])
         self.bracket = np.concatenate([self.bracket, bracket])
         self.has_brackets = bool((self.bracket != NO_BRACKET).any())

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.corpus.properties import NUM_CODE_POINTS
 from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
-from shmtext.draw.characters import NUM_CODE_POINTS
 from shmtext.draw.shape.batch_scripts import NO_BRACKET, resolved_runs
 from shmtext.draw.shape.levels import class_number, levels_of, visual_order
 from shmtext.draw.shape.order import CLASSES_THAT_TURN

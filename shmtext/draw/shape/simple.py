@@ -12,6 +12,7 @@ import numpy as np
 import uharfbuzz as hb
 from numpy.typing import NDArray
 
+from shmtext.corpus.properties import NUM_CODE_POINTS
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.faces import FontFile
 from shmtext.draw.shape.batch_scripts import COMMON, NUMBER_OF, SCRIPTS, is_simple, script_number
@@ -45,8 +46,6 @@ OTHER_RULES = frozenset(("morx", "mort", "kerx", "trak", "feat", "Silf"))
 FIRST_BLOCK = 512
 """Code points whose characters are judged together when one of them is met first; four times as
 many each time that more are met, as judging takes 3 ms, whether of 100 glyphs or 400."""
-
-ALL_CODE_POINTS = 0x110000
 
 PUNCTUATION = 0x2010, 0x203A
 """Dashes and quotation marks that texts of most scripts come to sooner or later."""
@@ -170,7 +169,7 @@ class SimpleCharacters:
         mapped = self._font.code_points
         is_around = np.isin(mapped // np.uint32(self._block), blocks)
         is_around |= (mapped >= PUNCTUATION[0]) & (mapped <= PUNCTUATION[1])
-        self._block = min(self._block * 4, ALL_CODE_POINTS)
+        self._block = min(self._block * 4, NUM_CODE_POINTS)
         # No others stand in a run of this script, and a rule that needs them does not act there.
         around = mapped[is_around].tolist()
         self._take_in(code for code in around if script_number(code) in (COMMON, self._script))
