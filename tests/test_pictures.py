@@ -19,6 +19,7 @@ from drawing import (
     ITALIC,
     LATIN_1,
     SANS,
+    assert_same,
     both_layouts,
     check_equality,
     draw,
@@ -720,3 +721,19 @@ def test_a_label_is_the_lines_that_were_drawn(
     assert ["\n".join(drawing.shard.lines_of(p)) for p in drawn.tolist()] == list(
         drawing.shard.labels(drawn)
     )
+
+
+@pytest.mark.parametrize("num_characters", [1, 50, 10_000])
+def test_texts_of_many_heights_are_drawn_alike_in_groups_of_any_size(
+    num_characters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes_px = (9, 16, 31, 32, 70)
+    texts = random_texts(120)
+    expected = draw(picture_maker(BUNDLED, font_sizes=sizes_px), texts).pictures
+    monkeypatch.setattr(pictures, "GROUP_CHARACTERS", num_characters)
+
+    found = draw(picture_maker(BUNDLED, font_sizes=sizes_px), texts).pictures
+
+    assert len(texts) == len(found)
+    for position, picture in expected.items():
+        assert_same(picture, found[position], texts[position])

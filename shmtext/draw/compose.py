@@ -1,7 +1,7 @@
 """Many texts drawn together out of the glyph atlas, pixel for pixel what Pillow draws.
 
-A group of texts whose faces share a stride goes through layout at once, then through raster in
-batches. Texts for which this would not be exact are named, for ``plain.py`` to draw.
+A group of a shard's texts goes through layout at once, then through raster in batches whose faces
+share a stride. Texts for which this would not be exact are named, for ``plain.py`` to draw.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Composer:
         """Draw the masks of the wanted ones of the exact texts, a batch at a time."""
         ink = PlacedInk.of(composed, is_wanted)
         boxes = _boxes(composed, ink) if self._with_boxes else None
-        for first, last in _batches(ink.text_stops):
+        for first, last in _batches(ink.text_stops, self.metrics.stride[composed.group.face_id]):
             texts = first + np.flatnonzero(is_wanted[first:last])
             if texts.size:
                 masks = self.rasterise(composed, ink, first, last)
@@ -121,13 +121,15 @@ class Composer:
     def rasterise(
         self, composed: Composition, ink: PlacedInk, first: int, last: int
     ) -> NDArray[np.uint8]:
-        """Draw the masks of the group's texts ``[first, last)`` side by side."""
+        """Draw the masks of the group's texts ``[first, last)``, of one stride, side by side."""
         begin = int(ink.text_stops[first - 1]) if first else 0
         batch = ink.of_texts(first, last)
         placed = PlacedGlyphs(
             ink.start[batch] - begin, ink.num_columns[batch], ink.first_row[batch]
         )
-        columns = self._layout.atlas.columns(int(self.metrics.stride[composed.group.face_id[0]]))
+        columns = self._layout.atlas.columns(
+            int(self.metrics.stride[composed.group.face_id[first]])
+        )
         transposed = self._room(int(ink.text_stops[last - 1]) - begin, columns.shape[1])
         rasterise(columns, placed, transposed)
         return cv2.transpose(transposed)  # type: ignore[return-value]
@@ -223,12 +225,16 @@ def _boxes(composed: Composition, ink: PlacedInk) -> GlyphBoxes:
     return boxes_of_clusters(ink.text_seams, cluster, sides)
 
 
-def _batches(text_stops: Ints) -> Iterator[tuple[int, int]]:
-    """Divide texts into batches of at most ``STRIP_ROWS`` columns, but at least one text."""
+def _batches(text_stops: Ints, strides: Ints) -> Iterator[tuple[int, int]]:
+    """Divide texts into batches of one stride and at most ``STRIP_ROWS`` columns.
+
+    But of at least one text.
+    """
+    ends = np.append(np.flatnonzero(np.diff(strides)) + 1, strides.size)
     first = 0
     while first < text_stops.size:
         begin = int(text_stops[first - 1]) if first else 0
         last = int(np.searchsorted(text_stops, begin + STRIP_ROWS, side="right"))
-        last = max(last, first + 1)
+        last = min(max(last, first + 1), int(ends[np.searchsorted(ends, first, side="right")]))
         yield first, last
         first = last

@@ -24,7 +24,7 @@ class Group:
     positions: Ints
     """In the shard, ``(num_texts,)``."""
     face_id: Ints
-    """Of each text; all of one stride."""
+    """Of each text; those of one stride side by side."""
     is_rtl: NDArray[np.bool_]
     """Texts that read from right to left, ``(num_texts,)``."""
     characters: NDArray[np.int32]
@@ -37,7 +37,7 @@ class Group:
     def gather(cls, shard: ShardTexts, positions: Ints) -> Group:
         """Take some of a shard's texts, none of them empty; all of them without a copy."""
         lines, face_id, is_rtl = shard.lines, shard.face_id[positions], shard.is_rtl[positions]
-        if positions.size == len(shard.texts):
+        if np.array_equal(positions, np.arange(len(shard.texts))):
             whole = shard.characters, lines.line_starts, lines.text_lines
             return cls(positions, face_id, is_rtl, *whole)
         num_lines = np.diff(lines.text_lines)[positions]
