@@ -69,8 +69,7 @@ def test_a_committed_shard_is_read_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("function", SWEPT)
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("redone", [False, True])
+@pytest.mark.parametrize(("code", "redone"), [(errno.ENOSPC, False), (errno.EIO, True)])
 def test_whichever_call_fails_the_shard_is_committed_whole_or_not_at_all(
     tmp_path: Path, whole: dict[str, bytes], function: str, code: int, redone: bool
 ) -> None:

@@ -73,7 +73,12 @@ def test_runs_are_those_that_fribidi_finds(cases):
 
 @given(lines)
 def test_characters_in_order_of_runs_are_what_python_bidi_shows(cases):
-    """But for joiners, which are seen by nobody: at a line's end the two libraries differ."""
+    """But for joiners, which are seen by nobody: at a line's end the two libraries differ.
+
+    So they do on a tab between letters that are read the other way: UAX 9's rule L1 gives it its
+    paragraph's level, as FriBiDi does, and python-bidi theirs.
+    """
+    cases = [(text.replace("\t", ""), is_rtl) for text, is_rtl in cases]
     for (text, is_rtl), runs in zip(cases, runs_of(cases), strict=True):
         shown = "".join(text[start:stop][:: -1 if turned else 1] for start, stop, turned in runs)
         expected = get_display(text, base_dir="R" if is_rtl else "L")

@@ -544,7 +544,7 @@ def test_a_shard_is_taken_from_a_stopped_worker_if_another_is_idle(tmp_path: Pat
 
 
 def test_a_stopped_worker_does_not_keep_the_folder_from_the_next_run(tmp_path: Path) -> None:
-    limits = Limits(take_up_s=0.2)
+    limits = Limits(take_up_s=0.2, hang_s=3)
     with Renderer(
         RunConfig(corpus=BalancedText(), max_images=300), 2, "processes", limits=limits
     ) as renderer:
