@@ -12,7 +12,10 @@ import click
 from bench import asking
 from shmtext.engine.libraries import adapt_libraries
 
-QUESTIONS = ("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings", "shaping")
+QUESTIONS = (
+    *("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings", "shaping"),
+    "looks",
+)
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""
 
 

@@ -194,6 +194,50 @@ def trdg(job: Job) -> tuple[Times, str]:
     return one_by_one(job, draw), version("trdg")
 
 
+def albumentations(job: Job) -> tuple[Times, str]:
+    """A chain of its transforms, by name and arguments, over a folder's pictures; saves none."""
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it asks the network for its latest version
+    import albumentations  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    import cv2  # noqa: PLC0415
+
+    cv2.setNumThreads(1)
+    flag = cv2.IMREAD_GRAYSCALE if job["mode"] == "gray" else cv2.IMREAD_COLOR
+    paths = sorted(Path(job["pictures"]).iterdir())
+    pictures = [cv2.imread(str(path), flag) for path in paths]
+    chain = albumentations.Compose(
+        [getattr(albumentations, name)(**arguments) for name, arguments in job["transforms"]]
+    )
+    for picture in pictures[:50]:
+        chain(image=picture)
+
+    def change_all() -> None:
+        for picture in pictures:
+            chain(image=picture)
+
+    return timed(change_all), version("albumentations")
+
+
+def synthtiger(job: Job) -> tuple[Times, str]:
+    """The template of its own examples, with the settings that lie beside it."""
+    import synthtiger as tiger  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+
+    os.chdir(job["checkout"])  # its settings name resources from there
+    script = "examples/synthtiger/template.py"
+    config = tiger.read_config("examples/synthtiger/config_horizontal.yaml")
+    tiger.set_global_random_seed(0)
+    template = tiger.read_template(script, "SynthTiger", config)
+    template.init_save(job["out"])
+
+    def draw_all() -> None:
+        made = tiger.generator(script, "SynthTiger", config, count=job["num_images"], seed=0)
+        for number, data in made:
+            template.save(job["out"], data, number)
+
+    times = timed(draw_all)
+    template.end_save(job["out"])
+    return times, version("synthtiger")
+
+
 def one_by_one(job: Job, draw: Callable[[str, str], None]) -> Times:
     """Warm up, then time one call a text."""
     out = Path(job["out"])
@@ -222,6 +266,8 @@ PEERS = {
     "neots": neots,
     "neots, own loop": neots_own_loop,
     "trdg": trdg,
+    "albumentations": albumentations,
+    "synthtiger": synthtiger,
 }
 
 

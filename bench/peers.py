@@ -133,29 +133,30 @@ def _shmtext(renderer: Renderer, home: Path, folders: count[int]) -> Measured:
 
 
 def _peer(python: Path, peer: str, style: str, texts: list[str], home: Path) -> Measured:
+    face = ImageFont.truetype(ONE_FONT, SIZE_PX, layout_engine=ImageFont.Layout.BASIC)
+    job = {
+        "peer": peer,
+        "texts": texts,
+        "font": str(ONE_FONT),
+        "family": face.getname()[0],
+        "size_px": SIZE_PX,
+        "line_px": sum(face.getmetrics()),
+        "mode": STYLES[style][1],
+        "jpeg_quality": JPEG_QUALITY,
+    }
+    return call_peer(python, job, home)
+
+
+def call_peer(python: Path, job: dict[str, Any], home: Path) -> Measured:
+    """Let an environment's Python do a job of ``peer_script``, in a folder that is removed."""
     place = home / "peer"
     place.mkdir()
-    face = ImageFont.truetype(ONE_FONT, SIZE_PX, layout_engine=ImageFont.Layout.BASIC)
-    job = place / "job.json"
-    job.write_text(
-        json.dumps(
-            {
-                "peer": peer,
-                "texts": texts,
-                "font": str(ONE_FONT),
-                "family": face.getname()[0],
-                "size_px": SIZE_PX,
-                "line_px": sum(face.getmetrics()),
-                "mode": STYLES[style][1],
-                "jpeg_quality": JPEG_QUALITY,
-                "home": str(place),
-                "out": str(place / "out"),
-            }
-        ),
-        encoding="utf-8",
+    path = place / "job.json"
+    path.write_text(
+        json.dumps({**job, "home": str(place), "out": str(place / "out")}), encoding="utf-8"
     )
     done = subprocess.run(
-        [str(python), peer_script.__file__, str(job)],
+        [str(python), peer_script.__file__, str(path)],
         cwd=place,
         capture_output=True,
         text=True,

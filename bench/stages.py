@@ -160,7 +160,7 @@ class Bench:
             folder.mkdir()
             folder_fd = os.open(folder, os.O_RDONLY)
             slice_ = self.texts.slice(shard.start, shard.stop)
-            texts = self.maker.prepare(slice_, shard.start)
+            texts = self.maker.prepare(slice_, shard.start, self.texts)
             for batch in self.maker.draw(texts, _no_mark):
                 names = [f"{shard.start + position:09d}.x" for position in batch.positions]
                 begin_cpu_s, begin_wall_s = time.thread_time(), time.perf_counter()

@@ -9,9 +9,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from bench.places import ONE_FONT
@@ -23,11 +26,12 @@ from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RunRecord
-from shmtext.draw.faces import bundled_fonts, find_font_files, read_fonts
+from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fonts
 from shmtext.draw.labels import labels_of
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import FontError
+from shmtext.looks.photos import PhotoReader, gather_photos
 
 EXAMPLES_PER_FREQUENCY = 64 / 12.5
 """Of the default balanced text: 62 characters and 2 spaces, 12.5 characters an example."""
@@ -38,6 +42,8 @@ FACE_FONTS = (
 )
 FACE_SIZES_PX = (31, 33)
 """Twelve faces of bundled fonts alone, so that every machine has the same; 32 px on average."""
+
+NUM_PHOTOGRAPHS = 8
 
 SYSTEM_FONTS = Path("/usr/share/fonts")
 
@@ -63,6 +69,12 @@ def one_face(num_examples: int, **more: Any) -> dict[str, Any]:
     return {**twelve_faces(num_examples), **fonts, **more}
 
 
+def looked_at(num_examples: int, **more: Any) -> dict[str, Any]:
+    """Return the options of texts for effects: twelve faces, pictures of about 250 x 40 px."""
+    lengths = {"min_example_size": 13, "max_example_size": 17, "max_images": num_examples}
+    return twelve_faces(num_examples * 2, **lengths, **more)
+
+
 def toml(options: Mapping[str, Any]) -> str:
     """Write options as a TOML file's text, for the command line to read.
 
@@ -80,9 +92,37 @@ def texts_of(config: RunConfig) -> RaggedTexts:
 
 
 def settings_of(config: RunConfig) -> RenderSettings:
-    """Read a config's fonts, as a run does before it begins."""
-    fonts = read_fonts(find_font_files(config.style.fonts or [bundled_fonts()]))
-    return RenderSettings.of(config, fonts)
+    """Read a config's fonts and photographs, as a run does before it begins."""
+    fonts = _fonts(config.style.fonts or (bundled_fonts(),))
+    if config.backgrounds is None:
+        return RenderSettings.of(config, fonts)
+    reader = PhotoReader(config.backgrounds, is_colored=config.picture_mode == "rgb")
+    return RenderSettings.of(config, fonts, gather_photos(reader))
+
+
+@cache
+def _fonts(paths: tuple[Path, ...]) -> tuple[FontFile, ...]:
+    return read_fonts(find_font_files(paths))
+
+
+def write_photographs(folder: Path) -> Path:
+    """Make a folder of pictures as large and as busy as photographs, for looks that use some."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(NUM_PHOTOGRAPHS):
+        corners = rng.integers(40, 220, (2, 2, 3)).astype(np.uint8)
+        picture = cv2.resize(corners, (1200, 800), interpolation=cv2.INTER_LINEAR)
+        for _ in range(150):  # walls, windows, shelves: what has edges
+            x, y = rng.integers(-100, 1200), rng.integers(-100, 800)
+            width, height = rng.integers(20, 260, 2)
+            color = rng.integers(20, 240, 3).tolist()
+            box = (int(x), int(y), int(width), int(height))
+            cv2.rectangle(picture, box, color, -1)
+        picture = cv2.GaussianBlur(picture, (0, 0), 1 + number)
+        grain = rng.integers(-12, 13, picture.shape[:2])[..., None]
+        picture = (picture + grain).clip(0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{number}.jpg"), picture)
+    return folder
 
 
 def usable_fonts(limit: int) -> list[Path]:

@@ -54,6 +54,8 @@ def main() -> None:
     # Of all processes that this one starts, Python's resource tracker included: modules of the
     # folder that a run is started in are none of its.
     os.environ.setdefault("PYTHONSAFEPATH", "1")
+    # A run asks nothing of the network, and neither does a library that it may import.
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     gc.set_threshold(FEW_COLLECTIONS)
     from shmtext.cli import main as run  # noqa: PLC0415 - the point of this module
 

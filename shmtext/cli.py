@@ -12,7 +12,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -23,8 +23,9 @@ from click.shell_completion import CompletionItem, shell_complete
 
 from shmtext import __version__
 from shmtext.config.kinds import Choice, FilePath, ListOf, Number, Switch, Whole, scalar_of
+from shmtext.config.looks import LooksKind, chosen_looks, look_names
 from shmtext.config.options import Option, config_options, start_options
-from shmtext.errors import ExitCode, ShmtextError
+from shmtext.errors import ConfigError, ExitCode, ShmtextError
 
 if TYPE_CHECKING:
     from shmtext.config import RunConfig, Start
@@ -151,10 +152,16 @@ def cli() -> None:
 Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-def _completing_words(words: Sequence[str]) -> Completion:
+def _completing_words(words: Callable[[], Iterable[str]]) -> Completion:
     return lambda _context, _parameter, begun: [
-        CompletionItem(word) for word in words if word.startswith(begun)
+        CompletionItem(word) for word in words() if word.startswith(begun)
     ]
+
+
+def _pages_of_looks() -> Iterable[str]:
+    from shmtext.config.looks_text import page_names  # noqa: PLC0415 - see the top
+
+    return page_names()
 
 
 def _completing_paths(kind: str) -> Completion:
@@ -214,7 +221,9 @@ def _option(option: Option) -> Callable[[Command], Command]:
         case Number():
             settings["type"] = float
         case Choice(words):
-            settings["shell_complete"] = _completing_words(words)
+            settings["shell_complete"] = _completing_words(lambda: words)
+        case LooksKind():
+            settings["shell_complete"] = _completing_words(look_names)
         case FilePath():
             settings["shell_complete"] = _completing_paths("file")
     default = f" [default: {option.default_text}]" if option.default_text else ""
@@ -224,7 +233,7 @@ def _option(option: Option) -> Callable[[Command], Command]:
         group=about.group,
         help=f"{about.help}{default}",
         metavar=option.metavar or None,
-        multiple=isinstance(kind, ListOf),
+        multiple=isinstance(kind, (ListOf, LooksKind)),
         **settings,
     )
 
@@ -256,7 +265,10 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     from shmtext.config import load_toml  # noqa: PLC0415
 
     options = load_toml(config) if config is not None else {}
+    tables = options.get("look")
     options.update({name: value for name, value in given.items() if value not in (None, ())})
+    if given["look"]:
+        options["look"] = chosen_looks(given["look"], tables)
     run_config, start = _settings_in(options)
 
     from shmtext.engine.renderer import Renderer  # noqa: PLC0415 - see the top
@@ -325,6 +337,34 @@ def show_config(source: Path | None, schema: bool) -> int:
         _say_utf_8(toml_of(recorded.config, unknown=recorded.unknown))
     else:
         _say_utf_8(toml_of(*_settings_in(load_toml(source))))
+    return ExitCode.DONE
+
+
+@cli.command()
+@click.argument(
+    "name",
+    metavar="[LOOK|EFFECT]",
+    required=False,
+    shell_complete=_completing_words(_pages_of_looks),
+)
+@click.option("--effects", is_flag=True, help="List effects, of which looks are made.")
+def looks(name: str | None, effects: bool) -> int:
+    """List the looks that render --look takes, or print one as TOML that render --config takes.
+
+    Of an effect its settings are printed, with their defaults. To change a look, set what is to
+    differ in a TOML file (under [look.scan.blur], sigma_px = [0.4, 1]), or copy it under a name of
+    its own.
+    """
+    _check_address_space()
+    from shmtext.config.looks_text import effects_list, looks_list, page  # noqa: PLC0415
+
+    if name is not None and effects:
+        raise ConfigError("--effects lists them all: leave out the name, or the option")
+    if name is not None:
+        _say_utf_8(page(name))
+        return ExitCode.DONE
+    for line in effects_list() if effects else looks_list():
+        _say(line)
     return ExitCode.DONE
 
 

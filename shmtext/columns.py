@@ -6,6 +6,7 @@ declarations stand in its ``run.json``. What becomes of columns on disk is ``dat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -23,9 +24,14 @@ Kind = Literal[
     "uint32",
     "float32",
     "list<int32>",
-    "list<int32[4]>",
+    "list<int32[2]>",
+    "list<int16[4]>",
+    "list<int16[8]>",
 ]
-"""What a row of the column holds; ``list<int32[4]>`` is any number of boxes (x0, y0, x1, y1)."""
+"""What a row of the column holds; ``list<int16[4]>`` is any number of items of four numbers."""
+
+ITEM_SIZES: Mapping[Kind, int] = {"list<int32[2]>": 2, "list<int16[4]>": 4, "list<int16[8]>": 8}
+"""Numbers in each item of lists whose items are no single ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Column:
 
     Of numbers, ``values`` are those, shape ``(num_rows,)``. Of strings they are UTF-8 end to end
     between the seams ``offsets``, or positions in ``choices``. Of lists they are all elements end
-    to end between the seams ``offsets``; boxes have shape ``(num_boxes, 4)``.
+    to end between the seams ``offsets``; items of several numbers have shape ``(num_items, size)``.
     """
 
     spec: ColumnSpec
@@ -71,7 +77,8 @@ class Column:
             raise ValueError(
                 f"column {self.spec.name} of {kind} must {'not ' * has_seams}have offsets"
             )
-        wanted = (len(self.values), 4) if kind == "list<int32[4]>" else (len(self.values),)
+        item = (ITEM_SIZES[kind],) if kind in ITEM_SIZES else ()
+        wanted = (len(self.values), *item)
         if self.values.shape != wanted:
             raise ValueError(
                 f"column {self.spec.name} of {kind} must have values of shape {wanted}, got "

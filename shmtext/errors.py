@@ -38,7 +38,7 @@ class ConfigError(ShmtextError):
 
 
 class InputError(ShmtextError):
-    """A file of texts can't be used."""
+    """A file of texts, or a folder of backgrounds, can't be used."""
 
     exit_code = ExitCode.BAD_INPUT
 
@@ -74,7 +74,7 @@ class VersionError(DamageError):
 
 
 class SharedMemoryError(ShmtextError):
-    """No memory and no file could be had for the corpus."""
+    """No memory and no file could be had for what processes share."""
 
     exit_code = ExitCode.STOPPED
 

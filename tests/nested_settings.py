@@ -1,4 +1,4 @@
-"""Settings three tables deep, as looks will have them: what the machinery is tried on."""
+"""Settings three tables deep, as effects are within looks: what the machinery is tried on."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ class Looks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookingConfig(RunConfig):
-    """A config with ``[look.scan.blur]``."""
+    """A config with ``[scene.scan.blur]``."""
 
-    look: Looks = part(Looks, About("What pictures look like.", "Look"))
+    scene: Looks = part(Looks, About("What pictures look like.", "Look"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,10 +14,11 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 
 ROOMS = {
     "bottom": {
-        *("errors.py", "canonical.py", "columns.py", "cgroups.py", "__init__.py"),
+        *("errors.py", "canonical.py", "columns.py", "cgroups.py", "limits.py", "__init__.py"),
         *(name for name in MODULES if name.startswith("config/")),
     },
     "corpus": {name for name in MODULES if name.startswith("corpus/")},
+    "looks": {name for name in MODULES if name.startswith("looks/")},
     "draw": {name for name in MODULES if name.startswith("draw/")},
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
     "engine": {name for name in MODULES if name.startswith("engine/")},
@@ -26,9 +27,10 @@ ROOMS = {
 SEES = {
     "bottom": {"bottom"},
     "corpus": {"corpus", "bottom"},
-    "draw": {"draw", "bottom"},
+    "looks": {"looks", "bottom"},
+    "draw": {"draw", "looks", "bottom"},
     "dataset": {"dataset", "bottom"},
-    "engine": {"engine", "dataset", "draw", "corpus", "bottom"},
+    "engine": {"engine", "dataset", "draw", "looks", "corpus", "bottom"},
     "front": {"front", "engine", "dataset", "bottom"},
 }
 SHARED = {
@@ -36,6 +38,13 @@ SHARED = {
     *("corpus/breaks.py", "corpus/greedy.py", "corpus/properties.py"),
 }
 """Pure arrays of ranges, of texts and of lines, which every room may speak of."""
+
+LOOKING_UP = {
+    f"config/{name}.py": {"looks/registry.py", "looks/effect.py"}
+    for name in ("looks", "looks_text")
+}
+"""A look's settings are those of its effects, which declare them: found where they are registered,
+when a look is asked for."""
 
 HOMES: dict[str, set[str]] = {
     "multiprocessing.shared_memory": {"corpus/shared.py"},
@@ -66,6 +75,7 @@ HOMES: dict[str, set[str]] = {
         "draw/placed.py",
         "draw/reference.py",
         "draw/sources.py",
+        "looks/photos.py",
         "config/colors.py",
         "engine/identity.py",
     },
@@ -78,12 +88,12 @@ HOMES: dict[str, set[str]] = {
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
     },
     "bidi": {"draw/shape/order.py"},
-    "cv2": {"draw/*", "engine/libraries.py", "engine/opened.py", "engine/to_dataset.py"},
+    "cv2": {"draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/to_dataset.py"},
     "isal": {"draw/encode.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},
     "rich": {"terminal.py"},
-    "tomllib": {"config/reading.py"},
+    "tomllib": {"config/reading.py", "config/looks.py"},
     "uniseg": {"corpus/properties.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},
     "shutil": {"dataset/folder.py"},
@@ -107,7 +117,11 @@ def parse(module: str) -> ast.Module:
 
 def imports(module: str) -> Iterator[str]:
     """Full names of what a module imports, at its head or in a function."""
-    for node in ast.walk(parse(module)):
+    return names_imported(module, ast.walk(parse(module)))
+
+
+def names_imported(module: str, nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -132,7 +146,29 @@ def own_imports(module: str) -> list[str]:
 
 def imported_modules(module: str) -> set[str]:
     """Modules of this package that a module imports."""
-    return {home for name in own_imports(module) if (home := home_of(name)) is not None}
+    return homes_of(imports(module))
+
+
+def homes_of(names: Iterable[str]) -> set[str]:
+    own = [name for name in names if name.split(".")[0] == "shmtext"]
+    return {home for name in own if (home := home_of(name)) is not None}
+
+
+def needed_modules(module: str) -> set[str]:
+    """Likewise, but for what is imported for type checkers alone."""
+    nodes: list[ast.AST] = [parse(module)]
+    names: list[str] = []
+    while nodes:
+        node = nodes.pop()
+        names += names_imported(module, [node])
+        is_for_types = isinstance(node, ast.If) and dotted(node.test) == "TYPE_CHECKING"
+        nodes += [] if is_for_types else ast.iter_child_nodes(node)
+    return homes_of(names)
+
+
+def effect_modules() -> set[str]:
+    """Modules of which the list of rooms says no more than the registry does."""
+    return imported_modules("looks/registry.py") - {"looks/effect.py"}
 
 
 def room(module: str) -> str:
@@ -163,7 +199,7 @@ def test_the_list_of_rooms_names_every_module_where_it_is() -> None:
         folders[depth - 1 :] = [name]
         if name.endswith(".py"):
             listed.append("".join(folders))
-    unlisted = {name for name in MODULES if name.endswith("/__init__.py")}
+    unlisted = {name for name in MODULES if name.endswith("/__init__.py")} | effect_modules()
 
     assert sorted(set(MODULES) - unlisted) == sorted(listed)
 
@@ -173,8 +209,16 @@ def test_imports_go_one_way(module: str) -> None:
     for imported in imported_modules(module):
         if imported == "__init__.py" or module == "__init__.py" or imported in SHARED:
             continue  # the public names are seen from everywhere, and see everything
+        if imported in LOOKING_UP.get(module, ()):
+            continue
 
         assert room(imported) in SEES[room(module)], f"{module} imports {imported}"
+
+
+def test_effects_are_looked_up_when_they_are_asked_for() -> None:
+    for module, names in LOOKING_UP.items():
+        assert names <= imported_modules(module)
+        assert not names & homes_of(names_imported(module, parse(module).body))
 
 
 def test_the_shared_modules_see_no_other_room() -> None:
@@ -199,7 +243,7 @@ def test_modules_do_not_import_one_another_in_circles() -> None:
     def walk(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, f"{' -> '.join((*path, module))}"
         if module not in done:
-            for imported in imported_modules(module) - {"__init__.py"}:
+            for imported in needed_modules(module) - {"__init__.py"}:
                 walk(imported, (*path, module))
             done.add(module)
 

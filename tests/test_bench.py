@@ -22,14 +22,21 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import fresh, measure, peers, rows, stages, timed, work
+from bench import fresh, gallery, measure, peers, rows, stages, timed, work
 from bench.__main__ import QUESTIONS, main
 from bench.corpus_size import images_for
+from bench.looks_beside import TRANSFORMS, transform_of
 from bench.places import FONT_FOLDER, ROOT, environment
 from bench.scaling import saturated
 from bench.seed_program import Look, TextGenerator, TextPlan
 from bench.systems import SYSTEMS
 from shmtext.config import config_from_options, load_toml
+from shmtext.config.fields import settings_of
+from shmtext.config.looks import CLEAN, look_names
+from shmtext.config.ranges import Range
+from shmtext.looks.effect import Effect
+from shmtext.looks.noise import Noise
+from shmtext.looks.registry import BY_NAME, EFFECTS
 
 BURNS_THEN_WAITS = """
 import sys, time
@@ -74,6 +81,56 @@ def test_an_answer_keeps_its_rows_with_their_conditions(tmp_path: Path) -> None:
         assert "numpy" in json.loads(row["versions"])
         assert row["command"].startswith("python -m bench")
     assert (find_spec("matplotlib") is not None) == (tmp_path / "settings.png").exists()
+
+
+def test_looks_are_measured_by_effect_and_by_preset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = {name: BY_NAME[name] for name in ("rotation", "blur", "photograph")}
+    monkeypatch.setattr("bench.looks.BY_NAME", some)
+    result = CliRunner().invoke(main, ["looks", "--quick", "--out", str(tmp_path)])
+
+    assert result.exception is None
+    effects, presets = (
+        pq.read_table(tmp_path / f"{name}.parquet").to_pylist()
+        for name in ("looks", "looks-presets")
+    )
+    both = ("gray", "rgb")
+    assert [(name, mode) for mode in both for name in some] == [
+        (row["effect"], row["mode"]) for row in effects
+    ]
+    looked = ["plain", *(name for name in look_names() if name != CLEAN)]
+    assert [(name, mode) for mode in both for name in looked] == [
+        (row["look"], row["mode"]) for row in presets
+    ]
+    assert all(row["over_plain"] == 1 for row in presets if row["look"] == "plain")
+    assert "albumentations is not there" in result.output
+
+
+def test_each_effect_that_albumentations_is_like_has_its_transform() -> None:
+    assert {*TRANSFORMS} <= {*BY_NAME}
+    for effect in BY_NAME.values():
+        if effect.name() in TRANSFORMS:
+            name, arguments = transform_of(effect())
+            assert name.isidentifier()
+            assert 1 == json.loads(json.dumps(arguments))["p"]
+
+
+@pytest.mark.parametrize("effect", EFFECTS, ids=lambda effect: effect.name())
+def test_the_gallery_has_little_and_much_of_each_effect(effect: type[Effect]) -> None:
+    given = effect()
+    for level in gallery.LEVELS:
+        shown = gallery.at_level(given, level)
+        for name in settings_of(effect):
+            value, before = getattr(shown, name), getattr(given, name)
+            assert (value.low == value.high) if isinstance(value, Range) else value == before
+
+
+def test_the_gallery_is_the_same_every_time(tmp_path: Path) -> None:
+    one, other = (gallery._of_effect(Noise, tmp_path) for _ in range(2))
+
+    assert one.tobytes() == other.tobytes()
+    assert 10 < len(one.getcolors(1_000) or ())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import fcntl
 import gzip
 import json
 import os
+import re
 import string
 import subprocess
 import sys
@@ -25,12 +26,14 @@ from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
+from shmtext.config.looks import LooksKind, look_comment, look_names, mix_of, preset_of
 from shmtext.config.options import config_options, start_options
 from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
 from shmtext.engine.renderer import Renderer
 from shmtext.engine.run import RunSummary
 from shmtext.errors import ExitCode
+from shmtext.looks.registry import BY_NAME
 
 TINY = (
     *("--letters", "abcdefgh", "--numbers", "0123", "--character-frequency", "20"),
@@ -113,6 +116,7 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "layout": (["basic"], "basic"),
     "direction": (["rtl"], "rtl"),
     "fallback": (["text"], "text"),
+    "effect": (["mine:rain", "A.Blur( )=0.5"], ("mine:rain", "albumentations:Blur=0.5")),
     "max_images": (["5"], 5),
     "seed": (["42"], 42),
     "fonts": (["a.ttf", "b"], (Path("a.ttf"), Path("b"))),
@@ -124,6 +128,9 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "jpeg_quality": (["80"], 80),
     "mode": (["rgb"], "rgb"),
     "container": (["files"], "files"),
+    "boxes": (["words"], "words"),
+    "column": (["effects"], ("effects",)),
+    "look": (["scan", "clean=0.5"], LooksKind().take("look", ["scan", "clean=0.5"])),
 }
 
 
@@ -163,7 +170,21 @@ def test_each_option_reaches_the_config_and_changes_nothing_else(
 
 
 def test_all_options_of_a_config_are_tried_here() -> None:
-    assert {*EVERY_OPTION, "csv", "texts"} == set(config_options())
+    assert {*EVERY_OPTION, *("csv", "texts", "look", "backgrounds")} == set(config_options())
+
+
+def test_backgrounds_are_a_folder_for_a_look_that_uses_them(
+    tmp_path: Path, asked: Callable[..., dict[str, Any]]
+) -> None:
+    look = toml(
+        tmp_path, '[look.print.photograph]\nprobability = 0.5\n[look.print]\nbase = "clean"'
+    )
+    found = asked("--config", look, "--backgrounds", "photos")["config"]
+
+    assert Path("photos") == found.backgrounds
+    assert found.look.needs_photos
+    within = toml(tmp_path, f'backgrounds = "photos"\n{look.read_text()}')
+    assert tmp_path / "photos" == asked("--config", within)["config"].backgrounds
 
 
 def test_all_options_together_make_one_config(asked: Callable[..., dict[str, Any]]) -> None:
@@ -271,6 +292,9 @@ def test_the_command_line_wins_over_toml(
         "image_format": "jpg",
         "jpeg_quality": 50,
         "mode": "auto",
+        "boxes": "characters",
+        "column": [],
+        "look": "clean",
     }
     path = toml(tmp_path, "\n".join(f"{key} = {json.dumps(each)}" for key, each in others.items()))
     found = asked("--config", path, *as_arguments(name, values))["config"]
@@ -861,6 +885,52 @@ def contents(out: Path) -> dict[str, bytes]:
         for path in out.rglob("*")
         if path.is_file() and path.parent.name != "fragments" and path.name[0] != "."
     }
+
+
+# -- looks -----------------------------------------------------------------------------------
+
+
+def test_looks_are_listed_with_what_they_are_made_of(shmtext: Shell) -> None:
+    ended = shmtext("looks")
+
+    assert (ExitCode.DONE, "") == (ended.code, ended.err)
+    lines = ended.out.splitlines()
+    assert list(look_names()) == [line.split()[0] for line in lines if line[0] != " "]
+    for name in look_names():
+        assert look_comment(name).splitlines()[0] in ended.out
+        for effect in preset_of(name).effects if name in mix_of(name) else ():
+            assert re.search(rf"\b{effect.name()}\b", ended.out)
+
+
+def test_effects_are_listed_in_the_order_in_which_they_are_done(shmtext: Shell) -> None:
+    ended = shmtext("looks", "--effects")
+
+    assert list(BY_NAME) == [line.split()[0] for line in ended.out.splitlines()]
+
+
+@pytest.mark.parametrize("name", [*look_names(), "blur"])
+def test_a_look_is_printed_as_toml_that_render_takes(
+    shmtext: Shell, asked: Callable[..., dict[str, Any]], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "look.toml").write_text(shmtext("looks", name).out, encoding="utf-8")
+    table = {"mine": {"base": "clean", name: {}}} if name in BY_NAME else name
+
+    assert RunConfig(look=table) == asked("--config", tmp_path / "look.toml")["config"]  # type: ignore[arg-type]
+
+
+def test_a_look_that_is_not_there_is_told_by_its_nearest_name(shmtext: Shell) -> None:
+    shmtext("looks", "bluur").refuses("unknown look or effect 'bluur' (did you mean blur?)")
+    shmtext("looks", "blur", "--effects").refuses("leave out the name, or the option")
+    shmtext("render", "out", "--look", "scam").refuses("unknown look 'scam' (did you mean scan?)")
+
+
+def test_looks_of_the_command_line_win_and_keep_what_the_file_changes(
+    asked: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    (tmp_path / "run.toml").write_text("[look.scan]\n[look.photo]\nblur = false\n")
+
+    found = asked("--config", tmp_path / "run.toml", "--look", "photo")["config"]
+    assert RunConfig(look={"photo": {"blur": False}}) == found  # type: ignore[arg-type]
 
 
 # -- help ------------------------------------------------------------------------------------

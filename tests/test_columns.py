@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtext.columns import Column, ColumnSpec, Kind
+from shmtext.columns import ITEM_SIZES, Column, ColumnSpec, Kind
 from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.columns import AFTER, BEFORE, LabelSchema, arrow_array
 from shmtext.dataset.fragment import PictureRows, label_bytes, read_fragment
@@ -62,13 +63,17 @@ def test_lists_are_read_back(rows: list[list[int]]) -> None:
     assert [rows] == read_back(Column(spec("list<int32>"), values, offsets))
 
 
-@given(st.lists(st.lists(st.tuples(*[st.integers(-9, 999)] * 4), max_size=3), min_size=1))
-def test_boxes_are_read_back(rows: list[list[tuple[int, int, int, int]]]) -> None:
-    values = np.array([box for row in rows for box in row], np.int32).reshape(-1, 4)
-    offsets = np.cumsum([0, *map(len, rows)])
-    (found,) = read_back(Column(spec("list<int32[4]>"), values, offsets))
+@given(st.lists(st.integers(0, 3), min_size=1), st.sampled_from(sorted(ITEM_SIZES)))
+def test_lists_of_items_are_read_back(lengths: list[int], kind: Kind) -> None:
+    dtype = np.int16 if "int16" in kind else np.int32
+    limits = np.iinfo(dtype)
+    values = np.random.default_rng(sum(lengths)).integers(
+        limits.min, limits.max, (sum(lengths), ITEM_SIZES[kind]), dtype, endpoint=True
+    )
+    offsets = np.cumsum([0, *lengths])
+    (found,) = read_back(Column(spec(kind), values, offsets))
 
-    assert [[list(box) for box in row] for row in rows] == found
+    assert [values[a:b].tolist() for a, b in pairwise(offsets.tolist())] == found
 
 
 def test_strings_by_choice_are_those_by_seams() -> None:
@@ -94,7 +99,7 @@ def test_columns_that_repeat_are_written_with_a_dictionary_and_no_others() -> No
         Column(spec("int32", "many", repeats=True), ones),
         Column(spec("list<int32>", "lists", repeats=True), ones, np.arange(4)),
         Column(
-            spec("list<int32[4]>", "boxes", repeats=True), np.ones((3, 4), np.int32), np.arange(4)
+            spec("list<int16[4]>", "boxes", repeats=True), np.ones((3, 4), np.int16), np.arange(4)
         ),
     ]
     group = pq.ParquetFile(io.BytesIO(written(*columns))).metadata.row_group(0)
@@ -115,7 +120,7 @@ def test_contributed_columns_stand_in_order_between_the_table_s_own() -> None:
 
 
 def test_a_schema_is_read_back_from_its_json() -> None:
-    schema = LabelSchema.of([spec("list<int32[4]>"), spec("string", "other", repeats=True)])
+    schema = LabelSchema.of([spec("list<int16[4]>"), spec("string", "other", repeats=True)])
 
     assert schema == LabelSchema.from_json(schema.as_json())
     assert schema.arrow.equals(LabelSchema.from_json(schema.as_json()).arrow)
@@ -155,8 +160,9 @@ def test_a_declaration_that_is_none_is_refused(name: str, kind: Any) -> None:
         ("string", (2,), {}),
         ("string", (2,), {"offsets": np.arange(3), "choices": ("a", "b")}),
         ("list<int32>", (2,), {}),
-        ("list<int32[4]>", (4,), {"offsets": np.arange(2)}),
-        ("list<int32[4]>", (2, 3), {"offsets": np.arange(2)}),
+        ("list<int16[4]>", (4,), {"offsets": np.arange(2)}),
+        ("list<int16[4]>", (2, 3), {"offsets": np.arange(2)}),
+        ("list<int16[8]>", (2, 4), {"offsets": np.arange(2)}),
     ],
 )
 def test_arrays_that_do_not_fit_the_declaration_are_refused(

@@ -20,6 +20,8 @@ SHELLS: dict[str, type[ShellComplete]] = {
     "fish": FishComplete,
 }
 
+COMMANDS = [f"plain,{name}" for name in ("config", "looks", "render", "status", "verify")]
+
 
 def completed(line: str, shell: str = "bash") -> list[str]:
     """What the program offers at the end of a line, in the words of that shell's script."""
@@ -43,7 +45,7 @@ def test_each_shell_gets_click_s_script_for_the_installed_command(shell: str) ->
 
 
 def test_commands_and_options_are_completed() -> None:
-    assert ["plain,config", "plain,render", "plain,status", "plain,verify"] == completed("shmtext ")
+    assert COMMANDS == completed("shmtext ")
     assert ["plain,--font-sizes", "plain,--font-colors"] == completed("shmtext render out --font-")
     assert ["plain,--checksums"] == completed("shmtext verify out --ch")
 
@@ -56,10 +58,17 @@ def test_commands_and_options_are_completed() -> None:
         ("--mode g", "gray"),
         ("--engine ", "auto processes threads serial"),
         ("--resume ", "auto never must"),
+        ("--look ", "clean photo receipt scan screen mixed"),
+        ("--look sc", "scan screen"),
     ],
 )
 def test_an_option_with_few_words_offers_those(begun: str, words: str) -> None:
     assert [f"plain,{word}" for word in words.split()] == completed(f"shmtext render out {begun}")
+
+
+def test_looks_and_effects_are_completed_where_they_are_printed() -> None:
+    assert ["plain,scan", "plain,screen"] == completed("shmtext looks sc")
+    assert "plain,blur" in completed("shmtext looks b")
 
 
 @pytest.mark.parametrize("option", ["--image-format", "--mode", "--engine", "--resume"])

@@ -29,6 +29,7 @@ from shmtext.config import (
     load_toml,
     parse_color,
 )
+from shmtext.config.looks import LooksKind
 from shmtext.config.writing import toml_of
 from shmtext.errors import ConfigError
 
@@ -478,8 +479,19 @@ def test_tables_that_do_not_fit_are_refused(tmp_path: Path, text: str, parts: li
             style=Style(fonts=["/x.ttf", '/y "z"'], font_colors=["red"], max_chars_per_line=3),
             output=Output(image_format="png", jpeg_quality=3, mode="rgb", csv=False),
         ),
+        RunConfig(output=Output(boxes="characters", column=("effects",))),
+        RunConfig(look=LooksKind().take("look", ["scan", "clean=0.1"])),
+        RunConfig(
+            look=LooksKind().take(
+                "look",
+                {
+                    "scan": {"share": 0.3, "blur": {"sigma_px": {"log": [0.5, 2]}}},
+                    "mine": {"base": "clean", "budget": 0.5, "weight": {}},
+                },
+            )
+        ),
     ],
-    ids=["default", "text", "file", "style"],
+    ids=["default", "text", "file", "style", "output", "looks", "tables of looks"],
 )
 def test_a_config_written_as_toml_reads_back(tmp_path: Path, config: RunConfig) -> None:
     start = Start(workers=3, engine="serial", resume="must")

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from looks import only
 from nested_settings import Blur, Look, Noise
 
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.canonical import canonical_json, differences
 from shmtext.config import Engine, ImageFormat, Mode, Resume
 from shmtext.config.fields import About, part, settings_of
+from shmtext.config.looks import Looks, LooksKind
 from shmtext.draw.encode import FILE_FORMATS, encoder
 from shmtext.engine.identity import (
     BESIDE_SETTINGS,
     LEFT_OUT,
     OUTPUT_FORMAT,
+    PHOTOGRAPHS,
     UNKNOWN_TEXTS,
     config_of,
     identity_of,
@@ -26,11 +29,21 @@ from shmtext.engine.identity import (
 )
 from shmtext.engine.renderer import Renderer
 from shmtext.errors import FolderError
+from shmtext.looks.registry import BY_NAME
+
+
+def look_of(value: Any) -> Looks:
+    """Looks as settings have them, of what a user may give."""
+    return LooksKind().take("look", value)
+
 
 OTHERS: dict[tuple[type, str], Any] = {
     (RunConfig, "corpus"): BalancedText(letters="xyz"),
     (RunConfig, "style"): Style(font_sizes=(8,)),
     (RunConfig, "output"): Output(image_format="png"),
+    (RunConfig, "effect"): ("mine:rain",),
+    (RunConfig, "backgrounds"): Path("photos"),
+    (RunConfig, "look"): look_of(["scan"]),
     (RunConfig, "max_images"): 3,
     (RunConfig, "seed"): 1,
     (BalancedText, "letters"): "abc",
@@ -56,6 +69,8 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Output, "mode"): "rgb",
     (Output, "container"): "tar",
     (Output, "csv"): False,
+    (Output, "boxes"): "words",
+    (Output, "column"): ("effects",),
 }
 """A value for every field there is, other than its default."""
 
@@ -68,7 +83,7 @@ class LaterConfig(RunConfig):
     """A config with settings that come later, of which no list knows."""
 
     slant: float = 0.0
-    look: Look = part(lambda: Look(blur=Blur(probability=0.5)), About())
+    scene: Look = part(lambda: Look(blur=Blur(probability=0.5)), About())
     ink: Look | None = None
 
 
@@ -84,6 +99,8 @@ FIELDS = [
 def flipped(base: RunConfig, kind: type, name: str) -> RunConfig:
     """The config with another value in one field; choices need not be known yet."""
     other = OTHERS[kind, name]
+    if kind is RunConfig and name == "backgrounds":  # refused without a look that uses them
+        return with_choice(base, name, other)
     if kind is RunConfig:
         return replace(base, **{name: other})
     (part,) = [field.name for field in fields(base) if type(getattr(base, field.name)) is kind]
@@ -131,7 +148,8 @@ def test_what_is_left_out_of_every_run_is_this() -> None:
 
     assert {
         *("TextFile.path", "TextFile.column", "Style.fonts", "Style.skip_bad_fonts"),
-        *("Output.mode", "Output.csv", "RunConfig.max_images"),
+        *("Output.mode", "Output.csv", "RunConfig.max_images", "RunConfig.effect"),
+        "RunConfig.backgrounds",
     } == always
 
 
@@ -154,21 +172,21 @@ def test_a_field_that_comes_later_leaves_the_runs_of_before_as_they_are() -> Non
 @pytest.mark.parametrize(
     "config",
     [
-        LaterConfig(look=Look()),
-        LaterConfig(look=Look(blur=Blur(sigma_px=(0.5, 2)))),
-        LaterConfig(look=Look(blur=None)),
+        LaterConfig(scene=Look()),
+        LaterConfig(scene=Look(blur=Blur(sigma_px=(0.5, 2)))),
+        LaterConfig(scene=Look(blur=None)),
         LaterConfig(ink=Look()),
         LaterConfig(ink=Look(blur=None)),
-        LaterConfig(look=Look(noise=Noise())),
-        LaterConfig(look=Look(noise=Noise(levels=3))),
-        LaterConfig(look=Look(edge=Noise(levels=3))),
-        LaterConfig(look=Look(edge=Blur())),
+        LaterConfig(scene=Look(noise=Noise())),
+        LaterConfig(scene=Look(noise=Noise(levels=3))),
+        LaterConfig(scene=Look(edge=Noise(levels=3))),
+        LaterConfig(scene=Look(edge=Blur())),
     ],
     ids=str,
 )
 def test_settings_within_settings_decide_by_what_they_change(config: RunConfig) -> None:
     """A part is compared with what stands there by default, which need not be its own default."""
-    others = [LaterConfig(), LaterConfig(look=Look(blur=Blur()), slant=0.1), TEXTS]
+    others = [LaterConfig(), LaterConfig(scene=Look(blur=Blur()), slant=0.1), TEXTS]
 
     assert all(identity(config) != identity(other) for other in others)
     assert identity(config) == identity(replace(config))
@@ -177,8 +195,9 @@ def test_settings_within_settings_decide_by_what_they_change(config: RunConfig) 
 def test_no_setting_has_the_name_of_what_stands_beside_settings() -> None:
     assert not set(settings_of(RunConfig)) & BESIDE_SETTINGS
     with_fallback = identity(RunConfig(style=Style(fallback="text")))
-    assert {*BESIDE_SETTINGS, "style"} == set(with_fallback)
-    assert BESIDE_SETTINGS - {"font_order"} == set(identity(RunConfig()))
+    of_some = {"effects", PHOTOGRAPHS}
+    assert {*BESIDE_SETTINGS - of_some, "style"} == set(with_fallback)
+    assert BESIDE_SETTINGS - of_some - {"font_order"} == set(identity(RunConfig()))
 
 
 def test_the_order_of_fonts_counts_where_one_may_stand_in_for_another() -> None:
@@ -229,7 +248,12 @@ HELD_DEFAULTS = {
         "mode": "auto",
         "container": "files",
         "csv": True,
+        "boxes": "none",
+        "column": (),
     },
+    "look": {},
+    "effect": (),
+    "backgrounds": None,
     "max_images": None,
     "seed": 0,
 }
@@ -237,6 +261,17 @@ HELD_DEFAULTS = {
 
 # -- and back ----------------------------------------------------------------------------------
 
+
+LOOKS: list[Any] = [
+    ["scan"],
+    ["scan", "clean=0.25"],
+    ["mixed"],
+    {"scan": {"share": 1 / 3, "budget": 0.7}, "clean": 1e-7},
+    {"scan": {"blur": {"sigma_px": {"log": [0.5, 2]}}, "noise": False}},
+    {"scan": {}, "mine": {"base": "clean", "blur": {"probability": 0.1}, "share": 2}},
+    {"z": {"base": "clean", "weight": {}}, "a": {"base": "clean", "weight": {"grow_px": [1, 2]}}},
+]
+"""As tables and names have them."""
 
 CONFIGS = [
     RunConfig(),
@@ -248,6 +283,8 @@ CONFIGS = [
         seed=2**64 - 1,
     ),
     RunConfig(output=Output(jpeg_quality=80, csv=False)),
+    RunConfig(output=Output(boxes="words", column=("effects",))),
+    *(RunConfig(look=look_of(value)) for value in LOOKS),
 ]
 
 
@@ -261,6 +298,45 @@ def test_an_identity_gives_back_a_config_of_that_identity(config: RunConfig) -> 
     assert (config.seed, config.picture_mode) == (back.seed, back.picture_mode)
     expected = UNKNOWN_TEXTS if config is TEXTS else config.corpus
     assert expected == back.corpus
+    assert (config.look, config.style) == (back.look, back.style)
+
+
+def test_every_number_of_a_look_is_part_of_the_identity() -> None:
+    base = {"share": 1, "budget": 1, "blur": {"probability": 0.5, "sigma_px": [0.4, 1]}}
+    others: list[Any] = [
+        {**base, "share": 2},
+        {**base, "budget": 0.9},
+        {**base, "blur": {"probability": 0.6, "sigma_px": [0.4, 1]}},
+        {**base, "blur": {"probability": 0.5, "sigma_px": [0.4, 1.1]}},
+        {**base, "blur": {"probability": 0.5, "sigma_px": {"log": [0.4, 1]}}},
+        {**base, "noise": {}},
+        {"share": 1, "budget": 1},
+    ]
+    looks = [{"clean": {}, "mine": {"base": "clean", **each}} for each in [base, *others]]
+    texts = {canonical_json(identity(RunConfig(look=look_of(look)))) for look in looks}
+
+    assert len(looks) == len(texts)
+
+
+def test_looks_are_those_whatever_order_they_are_given_in() -> None:
+    one, other = (RunConfig(look=look_of(each)) for each in (["scan", "clean"], ["clean", "scan"]))
+
+    assert one == other
+    assert identity(one) == identity(other)
+
+
+def test_the_version_of_each_effect_of_a_run_is_part_of_the_identity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, without = (RunConfig(look=look_of(only(**{name: {}}))) for name in ("blur", "weight"))
+    before = identity(config), identity(without), identity(RunConfig())
+    monkeypatch.setattr(BY_NAME["blur"], "version", 2)
+    after = identity(config), identity(without), identity(RunConfig())
+
+    assert ['versions.effect blur: "1" in the folder, "2" asked for'] == differences(
+        after[0], before[0]
+    )
+    assert before[1:] == after[1:]
 
 
 @pytest.mark.parametrize(
@@ -298,6 +374,18 @@ def test_two_identities_differ_in_words_where_one_says_nothing() -> None:
         "seed: 1 in the folder, 0 asked for",
         "style.font_sizes: [8] in the folder, [32] asked for",
     ] == differences(identity(one), identity(other), defaults)
+
+
+def test_looks_differ_in_words() -> None:
+    one = RunConfig(look=look_of(["scan", "clean=0.5"]))
+    other = RunConfig(
+        look=look_of({"scan": {"blur": {"sigma_px": [0.1, 0.2]}}, "clean": {"share": 0.25}})
+    )
+    found = differences(identity(other), identity(one), spelled_out(RunConfig()))
+
+    assert "look.clean.share: 0.5 in the folder, 0.25 asked for" in found
+    assert any(line.startswith("look.scan.blur.sigma_px: ") for line in found)
+    assert len(found) == 2
 
 
 def test_texts_in_place_of_random_ones_are_one_difference() -> None:

@@ -23,7 +23,7 @@ TEXTS = ["ab", "a b", "b", "abc", "i"] * 20
 def lists_of_boxes(rows: Drawn) -> Lists:
     assert rows.glyphs is not None
     corners = rows.glyphs.corners[:, [0, 2]].reshape(-1, 4)
-    return Lists(corners.astype(np.int32), rows.glyphs.seams)
+    return Lists(corners.astype(np.int16), rows.glyphs.seams)
 
 
 def drawn(maker: PictureMaker) -> Drawn:
@@ -36,13 +36,14 @@ def drawn(maker: PictureMaker) -> Drawn:
             boxes.append((batch.positions, batch.glyphs))
     glyphs = GlyphBoxes.join(boxes, np.arange(len(TEXTS))) if boxes else None
     further = [texts.further_fonts(position) for position in range(len(TEXTS))]
-    return Drawn(maker.settings, texts.styles, size_px[1], size_px[0], glyphs, further)
+    labels = texts.labels(np.arange(len(TEXTS)))
+    return Drawn(maker.settings, texts.styles, size_px[1], size_px[0], further, labels, glyphs)
 
 
 def test_every_column_says_of_each_picture_what_was_drawn() -> None:
     maker = picture_maker([SANS, ITALIC], font_sizes=[12, 20], font_colors=["black", "red"])
     rows = drawn(maker)
-    columns = {label.spec.name: label.column(rows) for label in LABELS}
+    columns = {label.spec.name: label.column(rows) for label in LABELS if not label.needs_boxes}
 
     def value(name: str, row: int) -> object:
         column = columns[name]
@@ -59,15 +60,16 @@ def test_every_column_says_of_each_picture_what_was_drawn() -> None:
         size = value("width_px", row), value("height_px", row)
         assert size == (rows.width_px[row], rows.height_px[row])
         assert value("further_fonts", row) == ""
+        assert columns["effects"].values[:13].tobytes() == b'{"attempt":0,'
 
 
 def test_a_column_of_boxes_is_one_entry() -> None:
     plain = picture_maker([SANS, ITALIC], font_sizes=[12, 20])
     maker = PictureMaker(plain.settings, with_boxes=True)
     rows = drawn(maker)
-    column = Label(
-        ColumnSpec("boxes", "list<int32[4]>", "of characters, px"), lists_of_boxes
-    ).column(rows)
+    column = Label(ColumnSpec("ink", "list<int16[4]>", "of characters, px"), lists_of_boxes).column(
+        rows
+    )
 
     assert column.offsets is not None
     num_characters = [len(text.replace(" ", "")) for text in TEXTS]
@@ -105,7 +107,7 @@ def test_every_column_says_what_it_is(label: Label) -> None:
 def test_a_run_has_the_columns_that_its_settings_ask_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = ColumnSpec("boxes", "list<int32[4]>", "of characters, px")
+    spec = ColumnSpec("ink", "list<int16[4]>", "of characters, px")
     wanted = Label(spec, lists_of_boxes, lambda settings: settings.seed == 1, needs_boxes=True)
     monkeypatch.setattr(labels, "LABELS", (*LABELS, wanted))
     for seed, engine in ((0, "serial"), (1, "serial"), (1, "threads")):
@@ -117,6 +119,6 @@ def test_a_run_has_the_columns_that_its_settings_ask_for(
         assert verify(out, checksums=True).whole
         with shmtext.open(out) as run:
             for _, row in run:
-                assert (seed == 1) == ("boxes" in row)
-                num_boxes = len(row.get("boxes", row["text"].replace(" ", "")))
+                assert (seed == 1) == ("ink" in row)
+                num_boxes = len(row.get("ink", row["text"].replace(" ", "")))
                 assert len(row["text"].replace(" ", "")) == num_boxes

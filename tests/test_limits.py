@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shmtext.draw.limits import MAX_PIXELS, MAX_SIDE_PX, fits, why_unfit
+from shmtext.limits import MAX_PIXELS, MAX_SIDE_PX, fits, why_unfit
 
 SIDES_PX = (-1, 0, 1, 2, MAX_PIXELS // MAX_SIDE_PX, MAX_PIXELS // MAX_SIDE_PX + 1, 8_192, 8_193)
 

@@ -27,7 +27,7 @@ def read(folder: Path, text: str) -> LookingConfig:
 
 def test_nothing_given_is_the_default() -> None:
     assert LookingConfig() == config_from_options({}, LookingConfig)
-    assert Blur(probability=0.5) == LookingConfig().look.scan.blur
+    assert Blur(probability=0.5) == LookingConfig().scene.scan.blur
 
 
 def test_a_table_changes_what_it_names_and_leaves_the_rest_as_it_is_there(tmp_path: Path) -> None:
@@ -36,12 +36,12 @@ def test_a_table_changes_what_it_names_and_leaves_the_rest_as_it_is_there(tmp_pa
         """
         seed = 3
         font-sizes = [8]
-        [look.scan]
+        [scene.scan]
         papers = ["paper.png", "/abs.png"]
         stains = "red"
-        [look.scan.blur]
+        [scene.scan.blur]
         sigma-px = [1, 2.5]
-        [look.scan.noise]
+        [scene.scan.noise]
         """,
     )
 
@@ -49,7 +49,7 @@ def test_a_table_changes_what_it_names_and_leaves_the_rest_as_it_is_there(tmp_pa
         LookingConfig(
             seed=3,
             style=Style(font_sizes=(8,)),
-            look=Looks(
+            scene=Looks(
                 scan=Look(
                     blur=Blur(probability=0.5, sigma_px=(1, 2.5)),
                     noise=Noise(),
@@ -63,64 +63,64 @@ def test_a_table_changes_what_it_names_and_leaves_the_rest_as_it_is_there(tmp_pa
 
 
 def test_a_part_of_several_classes_is_named_by_its_kind(tmp_path: Path) -> None:
-    by_default = read(tmp_path, "[look.scan.edge]\nlevels = 3").look.scan.edge
-    named = read(tmp_path, "[look.scan.edge]\nkind = 'Blur'\nprobability = 1").look.scan.edge
+    by_default = read(tmp_path, "[scene.scan.edge]\nlevels = 3").scene.scan.edge
+    named = read(tmp_path, "[scene.scan.edge]\nkind = 'Blur'\nprobability = 1").scene.scan.edge
 
     assert (Noise(levels=3), Blur(probability=1)) == (by_default, named)
 
 
 def test_false_takes_a_part_away_that_may_be_missing(tmp_path: Path) -> None:
-    assert read(tmp_path, "[look.scan]\nblur = false").look.scan.blur is None
+    assert read(tmp_path, "[scene.scan]\nblur = false").scene.scan.blur is None
 
 
 def test_inline_tables_are_tables(tmp_path: Path) -> None:
-    config = read(tmp_path, "look = {scan = {blur = {probability = 1}}}")
+    config = read(tmp_path, "scene = {scan = {blur = {probability = 1}}}")
 
-    assert Blur(probability=1) == config.look.scan.blur
+    assert Blur(probability=1) == config.scene.scan.blur
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (
-            "[look.scan.blur]\nsigma_px = [0.4, 11]",
-            "[look.scan.blur] sigma_px must be 0 to 10, got 11",
+            "[scene.scan.blur]\nsigma_px = [0.4, 11]",
+            "[scene.scan.blur] sigma_px must be 0 to 10, got 11",
         ),
         (
-            "[look.scan.blur]\nsigma_px = [1]",
-            "[look.scan.blur] sigma_px must be a list of 2, got [1]",
+            "[scene.scan.blur]\nsigma_px = [1]",
+            "[scene.scan.blur] sigma_px must be a list of 2, got [1]",
         ),
         (
-            "[look.scan.blur]\nsigma_px = [2, 1]",
-            "[look.scan.blur] sigma_px must rise, got (2, 1)",
+            "[scene.scan.blur]\nsigma_px = [2, 1]",
+            "[scene.scan.blur] sigma_px must rise, got (2, 1)",
         ),
         (
-            "[look.scan.blur]\nprobability = true",
-            "[look.scan.blur] probability must be a number, got True",
+            "[scene.scan.blur]\nprobability = true",
+            "[scene.scan.blur] probability must be a number, got True",
         ),
         (
-            "[look.scan.noise]\nlevels = 256",
-            "[look.scan.noise] levels must be a whole number, 1 to 255, got 256",
+            "[scene.scan.noise]\nlevels = 256",
+            "[scene.scan.noise] levels must be a whole number, 1 to 255, got 256",
         ),
-        ("[look.scan]\nstains = []", "[look.scan] stains must hold at least one value, got none"),
-        ("[look.scan]\nstains = ['blu']", "[look.scan] stains: a colour must be"),
-        ("[look.scan]\npapers = [1]", "[look.scan] papers must be a path without NUL, got 1"),
+        ("[scene.scan]\nstains = []", "[scene.scan] stains must hold at least one value, got none"),
+        ("[scene.scan]\nstains = ['blu']", "[scene.scan] stains: a colour must be"),
+        ("[scene.scan]\npapers = [1]", "[scene.scan] papers must be a path without NUL, got 1"),
         (
-            "[look.scan.edge]\nkind = 'Ink'",
-            "look.scan.edge.kind must be one of Blur, Noise, got 'Ink'",
+            "[scene.scan.edge]\nkind = 'Ink'",
+            "scene.scan.edge.kind must be one of Blur, Noise, got 'Ink'",
         ),
-        ("[look.scan]\nedge = false", "[look.scan] edge must be a Blur or Noise, got False"),
-        ("[look.scan]\nblur = 3", "[look.scan] blur must be a Blur, got 3"),
-        ("[look]\nscan = 3", "[look] scan must be a Look, got 3"),
-        ("look = 3", "look must be a Looks, got 3"),
+        ("[scene.scan]\nedge = false", "[scene.scan] edge must be a Blur or Noise, got False"),
+        ("[scene.scan]\nblur = 3", "[scene.scan] blur must be a Blur, got 3"),
+        ("[scene]\nscan = 3", "[scene] scan must be a Look, got 3"),
+        ("scene = 3", "scene must be a Looks, got 3"),
         (
-            "[look.scan.blur]\nsigma = 3",
-            "unknown option 'look.scan.blur.sigma' (did you mean look.scan.blur.sigma_px?); known "
-            "are: look.scan.blur.probability, look.scan.blur.sigma_px",
+            "[scene.scan.blur]\nsigma = 3",
+            "unknown option 'scene.scan.blur.sigma' (did you mean scene.scan.blur.sigma_px?); "
+            "known are: scene.scan.blur.probability, scene.scan.blur.sigma_px",
         ),
-        ("[look.scna]\n", "unknown option 'look.scna' (did you mean look.scan?)"),
-        ("[lok]\n", "unknown option 'lok' (did you mean look?); known are: letters, numbers"),
-        ("[look.scan.blur]\nsigma-px = 1\nsigma_px = 2", "sets look.scan.blur.sigma_px twice"),
+        ("[scene.scna]\n", "unknown option 'scene.scna' (did you mean scene.scan?)"),
+        ("[scne]\n", "unknown option 'scne' (did you mean scene?); known are: letters, numbers"),
+        ("[scene.scan.blur]\nsigma-px = 1\nsigma_px = 2", "sets scene.scan.blur.sigma_px twice"),
     ],
 )
 def test_messages_name_the_table(tmp_path: Path, text: str, message: str) -> None:
@@ -133,12 +133,12 @@ def test_messages_name_the_table(tmp_path: Path, text: str, message: str) -> Non
 
 CONFIGS = [
     LookingConfig(),
-    LookingConfig(seed=1, look=Looks(scan=Look(noise=Noise(levels=7)))),
+    LookingConfig(seed=1, scene=Looks(scan=Look(noise=Noise(levels=7)))),
     LookingConfig(
-        look=Looks(scan=Look(blur=Blur(sigma_px=(0, 1e-7)), papers=(Path("/a b/ö.png"),))),
+        scene=Looks(scan=Look(blur=Blur(sigma_px=(0, 1e-7)), papers=(Path("/a b/ö.png"),))),
         output=Output(csv=False),
     ),
-    LookingConfig(look=Looks(scan=Look(blur=None, edge=Blur(probability=0.25)))),
+    LookingConfig(scene=Looks(scan=Look(blur=None, edge=Blur(probability=0.25)))),
 ]
 
 
@@ -148,15 +148,15 @@ def test_a_config_written_reads_back(tmp_path: Path, config: LookingConfig) -> N
 
 
 def test_parts_are_tables_and_those_that_are_not_there_are_false() -> None:
-    look: Any = tomllib.loads(toml_of(LookingConfig()))["look"]
-    assert {"probability": 0.5, "sigma_px": [0.4, 1]} == look["scan"]["blur"]
-    assert look["scan"]["noise"] is False
+    scene: Any = tomllib.loads(toml_of(LookingConfig()))["scene"]
+    assert {"probability": 0.5, "sigma_px": [0.4, 1]} == scene["scan"]["blur"]
+    assert scene["scan"]["noise"] is False
 
 
 def test_the_part_alone_has_a_name_among_the_options() -> None:
     parts = [name for name, option in config_options(LookingConfig).items() if option.part]
 
-    assert ["look"] == parts
+    assert ["scene"] == parts
 
 
 @pytest.mark.parametrize(

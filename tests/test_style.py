@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shmtext.draw.draws import WORDS_PER_BLOCK, Stream, choose, words
-from shmtext.draw.style import draw_styles
+from shmtext.draw.style import draw_looks, draw_styles
 
 SEEDS = st.integers(0, 2**64 - 1)
 NUM_EXAMPLES = 60_000
@@ -149,3 +149,27 @@ def test_colours_and_sizes_do_not_depend_on_what_fonts_cover() -> None:
 
     assert np.array_equal(one.size_id, other.size_id)
     assert np.array_equal(one.pair_id, other.pair_id)
+
+
+# -- looks --------------------------------------------------------------------------------------
+
+
+def test_looks_are_drawn_as_often_as_their_shares_say() -> None:
+    drawn = words(17, Stream.LOOK, 0, NUM_EXAMPLES)
+    found = np.bincount(draw_looks(drawn, [0.5, 3, 1.5]), minlength=3) / NUM_EXAMPLES
+
+    assert np.allclose(found, [0.1, 0.6, 0.3], atol=0.01)
+
+
+def test_only_the_proportion_of_shares_counts() -> None:
+    drawn = words(18, Stream.LOOK, 0, 1_000)
+
+    assert np.array_equal(draw_looks(drawn, [1, 2, 1]), draw_looks(drawn, [4, 8, 4]))
+    assert not draw_looks(drawn, [0.3]).any()
+
+
+def test_looks_do_not_depend_on_what_else_is_drawn() -> None:
+    drawn = words(11, Stream.LOOK, 0, NUM_EXAMPLES), words(11, Stream.STYLE, 0, NUM_EXAMPLES)
+    looks, fonts = draw_looks(drawn[0], [1, 1, 1]), draw_styles(drawn[1], None, (4, 1, 1)).font_id
+
+    assert abs(chi_square(looks * 4 + fonts, 12)) < 4

@@ -11,6 +11,10 @@ from typing import Literal, assert_never, cast
 
 from shmtext.errors import ConfigError
 
+READABLE_LEVELS = 28
+"""Of luminance, between ink and paper, that remain whatever looks do: a few more than these ask of
+every picture in the end."""
+
 
 def parse_color(color: str) -> str:
     """Bring ``#rrggbb``, ``#rgb``, a CSS name or ``r,g,b`` to ``#rrggbb``.
@@ -49,6 +53,15 @@ def contrast(color: str, other: str, mode: Literal["gray", "rgb"]) -> int:
     """
     pairs = zip(_levels(color, mode), _levels(other, mode), strict=True)
     return max(abs(level - level_of_other) for level, level_of_other in pairs)
+
+
+def luminance(color: str) -> int:
+    """The level that a colour leaves in a gray picture.
+
+    >>> luminance("#ff0000"), luminance("#ffffff")
+    (76, 255)
+    """
+    return _levels(color, "gray")[0]
 
 
 def _levels(color: str, mode: Literal["gray", "rgb"]) -> tuple[int, ...]:

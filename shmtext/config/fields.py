@@ -41,6 +41,8 @@ class About:
     """Brings a text to its one form."""
     expected: str = ""
     """What a refusal says, in place of the words made of the bounds."""
+    kind: Kind | None = None
+    """What it may be, where its type does not say."""
     called: str = ""
     """Its name as an option and in messages, where that is not the field's."""
     is_option: bool = True
@@ -100,7 +102,7 @@ def settings_of(kind: type) -> dict[str, Setting]:
 def _setting(declared: Field[Any], hint: Any) -> Setting:
     about: About = declared.metadata.get(_ABOUT, About())
     limits = Limits(about.at_least, about.at_most)
-    kind = kind_of(hint, limits, about.parse, about.expected)
+    kind = about.kind or kind_of(hint, limits, about.parse, about.expected)
     if isinstance(kind, ListOf) and declared.default == ():
         kind = replace(kind, may_be_empty=True)
     said = Setting(declared.name, kind, about, declared)

@@ -7,7 +7,7 @@ value came from. ``kind_of`` reads the kind off a field's type; ``fields.py`` do
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -156,6 +156,10 @@ class FilePath:
     def schema(self) -> Schema:
         """A string that is not empty."""
         return {"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*$"}
+
+    def rebased(self, value: str, folder: Path) -> str:
+        """Let a path begin in a folder."""
+        return str(folder / value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +312,29 @@ def scalar_of(kind: Kind) -> Kind:
 def refusal(name: str, expected: str, value: object) -> ConfigError:
     """The error of a value that is not what its setting expects."""
     return ConfigError(f"{name} must be {expected}, got {shown(value)}")
+
+
+def unknown_option(
+    name: str,
+    known: Sequence[str],
+    others: Sequence[str] = (),
+    meant: str = "",
+    what: str = "option",
+) -> ConfigError:
+    """The error of a name that is not known: with the nearest one, and all that are known.
+
+    ``others`` are names elsewhere that may have been meant, too; ``meant`` is the one that was.
+    """
+    import difflib  # noqa: PLC0415 - it compiles patterns
+
+    nearest = [meant] if meant else difflib.get_close_matches(name, (*known, *others), 1)
+    hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+    return ConfigError(f"unknown {what} {name!r}{hint}; known are: {', '.join(known)}")
+
+
+def plain(value: object) -> Any:
+    """A value as JSON and TOML have it: what has a notation of its own says so."""
+    return value.plain() if hasattr(value, "plain") else value
 
 
 def shown(value: object) -> str:

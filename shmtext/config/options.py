@@ -8,13 +8,12 @@ dozens of settings perhaps, the part alone is named here: its settings stand in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass
 
 from shmtext.config.fields import Setting, settings_of
 from shmtext.config.kinds import Choice, Part, Switch, part_of, scalar_of
 from shmtext.config.settings import RunConfig, Start
-from shmtext.errors import ConfigError
 
 START = "start"
 """The table of the options of a start."""
@@ -81,17 +80,3 @@ def _options_in(table: str, part: Part) -> Iterator[Option]:
         for each in settings_of(kind).values():
             if each.about.is_option:
                 yield Option(each.called, table, each)
-
-
-def unknown_option(
-    name: str, known: Sequence[str], others: Sequence[str] = (), meant: str = ""
-) -> ConfigError:
-    """The error of a name that is not known: with the nearest one, and all that are known.
-
-    ``others`` are names elsewhere that may have been meant, too; ``meant`` is the one that was.
-    """
-    import difflib  # noqa: PLC0415 - it compiles patterns
-
-    nearest = [meant] if meant else difflib.get_close_matches(name, (*known, *others), 1)
-    hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-    return ConfigError(f"unknown option {name!r}{hint}; known are: {', '.join(known)}")

@@ -6,13 +6,14 @@ What names there are is ``options.py``'s; what a value may be, the settings' own
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from shmtext.config.building import build
 from shmtext.config.fields import settings_of
-from shmtext.config.kinds import FilePath, Kind, Part, part_of, refusal, scalar_of
-from shmtext.config.options import Option, config_options, start_options, unknown_option
+from shmtext.config.kinds import FilePath, Kind, part_of, refusal, scalar_of, unknown_option
+from shmtext.config.options import Option, config_options, start_options
+from shmtext.config.own import OwnKind
 from shmtext.config.settings import RunConfig, TextFile
 from shmtext.errors import ConfigError
 
@@ -43,46 +44,6 @@ def config_from_options(options: Mapping[str, Any], root: type[RunConfig] = RunC
         values["corpus"] = TextFile.parse(corpus["texts"])
     made: RunConfig = build(root, values)
     return made
-
-
-def build(kind: type, values: Mapping[str, Any], base: object = None, path: str = "") -> Any:
-    """Make settings of a class from values by field, parts as instances or as tables of their own.
-
-    What is left out is as in ``base``, or the default. Of a part that may be of several classes,
-    ``kind`` names one; else it is that of the default, or the first. False in place of a part that
-    may be missing takes it away. ``path`` leads to these settings, for messages. Raises
-    ``ConfigError``.
-    """
-    settings = settings_of(kind)
-    given: Table = {}
-    for name, value in values.items():
-        if name not in settings:
-            raise unknown_option(path + name, [path + each for each in settings])
-        part = part_of(settings[name].kind)
-        if part is not None and isinstance(value, Mapping):
-            default = settings[name].default if base is None else getattr(base, name)
-            inner = path if settings[name].about.is_flat else f"{path}{name}."
-            given[name] = _build_part(part, value, default, inner)
-        else:
-            is_taken_away = value is False and settings[name].is_optional_part
-            given[name] = None if is_taken_away else value
-    try:
-        return kind(**given) if base is None else replace(base, **given)  # type: ignore[type-var]
-    except ConfigError as error:
-        if not path:
-            raise
-        raise ConfigError(f"[{path[:-1]}] {error}") from error
-
-
-def _build_part(part: Part, table: Mapping[str, Any], default: object, path: str) -> Any:
-    values = dict(table)
-    kind: type | None = type(default) if isinstance(default, part.classes) else part.classes[0]
-    if len(part.classes) > 1 and "kind" in values:
-        kind = part.named(values.pop("kind"))
-    if kind is None:
-        words = ", ".join(each.__name__ for each in part.classes)
-        raise refusal(f"{path}kind", f"one of {words}", table["kind"])
-    return build(kind, values, default if type(default) is kind else None, path)
 
 
 def load_toml(path: Path, root: type[RunConfig] = RunConfig) -> Table:
@@ -175,8 +136,9 @@ def _rebased(value: object, kind: Kind, folder: Path) -> object:
             name: _rebased(each, kinds[name], folder) if name in kinds else each
             for name, each in value.items()
         }
-    if not isinstance(scalar_of(kind), FilePath):
+    scalar = scalar_of(kind)
+    if not isinstance(scalar, (FilePath, OwnKind)):
         return value
     if isinstance(value, list):
         return [_rebased(each, kind, folder) for each in value]
-    return str(folder / value) if value and isinstance(value, str) else value
+    return scalar.rebased(value, folder) if value and isinstance(value, str) else value

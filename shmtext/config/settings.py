@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from shmtext.config.colors import contrast, parse_color
+from shmtext.config.colors import READABLE_LEVELS, contrast, parse_color
 from shmtext.config.fields import About, check, metadata, part, setting
-from shmtext.config.kinds import FilePath, Text, refusal
+from shmtext.config.kinds import FilePath, ListOf, Text, refusal
+from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
+from shmtext.config.own import OwnKind
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -27,8 +29,10 @@ Container = Literal["files"]
 Layout = Literal["full", "basic"]
 Direction = Literal["auto", "ltr", "rtl", "ttb"]
 Fallback = Literal["none", "text", "character"]
+Boxes = Literal["none", "characters", "words"]
+FurtherColumn = Literal["effects"]
 
-CORPUS, STYLE, OUTPUT, RUN = "Corpus", "Style", "Output", "Run"
+CORPUS, STYLE, LOOK, OUTPUT, RUN = "Corpus", "Style", "Look", "Output", "Run"
 """Headings of ``--help``, of the README's table and of what ``shmtext config`` prints."""
 
 MIN_CONTRAST = 16
@@ -266,6 +270,16 @@ class Style:
         if self.direction == "ttb" and self.layout == "basic":
             raise ConfigError("lines go from top to bottom (direction ttb) in layout full alone")
 
+    @property
+    def given_colors(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Colours of papers and of inks that are not those by default: looks leave them alone."""
+        papers, inks = self.background_colors, self.font_colors
+        plain = Style.__dataclass_fields__
+        return (
+            () if papers == plain["background_colors"].default else papers,
+            () if inks == plain["font_colors"].default else inks,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
@@ -280,6 +294,22 @@ class Output:
         "files", About("How pictures are stored; files: one each.", OUTPUT)
     )
     csv: bool = setting(True, About("Write labels.csv beside metadata.parquet.", OUTPUT))
+    boxes: Boxes = setting(
+        "none",
+        About(
+            "Label boxes, in px of the final picture: around characters (letters that are drawn as "
+            "one, such as a ligature or a letter with its marks, share a box), or around words.",
+            OUTPUT,
+        ),
+    )
+    column: tuple[FurtherColumn, ...] = setting(
+        (),
+        About(
+            "Further columns of labels; effects: what looks did to each picture, as JSON.",
+            OUTPUT,
+            default_text="none",
+        ),
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -296,6 +326,37 @@ class RunConfig:
     corpus: BalancedText | TextFile = part(BalancedText, About(is_flat=True))
     style: Style = part(Style, About(is_flat=True))
     output: Output = part(Output, About(is_flat=True))
+    look: Looks = setting(
+        Looks(),
+        About(
+            "What pictures look like: clean, scan, photo, receipt, screen, mixed; of several, one "
+            "is drawn for each picture. `shmtext looks` tells more.",
+            *(LOOK, "NAME[=SHARE]"),
+            default_text="clean",
+            kind=LooksKind(),
+        ),
+    )
+    effect: tuple[str, ...] = setting(
+        (),
+        About(
+            "An effect of your own, the last that is done to pictures of whatever look: a function "
+            "of a picture and four random words, or a transform such as "
+            "albumentations:GaussNoise(std_range=(0.1, 0.2)). Several are done in this order.",
+            *(LOOK, "MODULE:FUNCTION[=P]"),
+            default_text="none",
+            kind=ListOf(OwnKind(), may_be_empty=True),
+        ),
+    )
+    """Paths among them are absolute. With ``=P`` behind, as often as that; else always."""
+    backgrounds: Path | None = setting(
+        None,
+        About(
+            "Folder of photographs, searched whole, for looks whose paper is a piece of one at "
+            "times (photo, mixed, the effect photograph).",
+            *(LOOK, "FOLDER"),
+            default_text="none: such looks have other paper",
+        ),
+    )
     max_images: int | None = setting(
         None,
         About("Render only the first N examples.", CORPUS, "N", default_text="all", at_least=1),
@@ -313,10 +374,17 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        if not self.color_pairs:
+        if self.backgrounds is not None and not self.look.needs_photos:
             raise ConfigError(
-                f"no font colour differs from a background colour by {MIN_CONTRAST} of 255 levels "
-                f"(in {self.picture_mode} pictures): the text could not be read"
+                "backgrounds are used by looks that have the effect photograph, and none of these "
+                "has it: choose such a look (look = photo), or leave out backgrounds"
+            )
+        self.look.check_given(*self.style.given_colors)
+        if not self.color_pairs:
+            mode, levels = self._least_contrast
+            raise ConfigError(
+                f"no font colour differs from a background colour by {levels} of 255 levels "
+                f"(in {mode} pictures): the text could not be read"
             )
 
     @property
@@ -324,6 +392,8 @@ class RunConfig:
         """What ``output.mode`` comes to with these colours."""
         if self.output.mode != "auto":
             return self.output.mode
+        if self.look.is_colored:
+            return "rgb"
         colors = self.style.font_colors + self.style.background_colors
         return "gray" if all(len({c[1:3], c[3:5], c[5:7]}) == 1 for c in colors) else "rgb"
 
@@ -331,14 +401,24 @@ class RunConfig:
     def color_pairs(self) -> tuple[tuple[str, str], ...]:
         """``(font_color, background_color)`` pairs that can be told apart in a picture.
 
-        Others, nearer than ``MIN_CONTRAST``, are never drawn.
+        Others are never drawn; but where looks choose the colour of a side that is not given, all
+        are kept: only the given one of a pair is drawn.
         """
+        is_half_free = self.look.chooses_colors and not all(self.style.given_colors)
+        mode, levels = self._least_contrast
         return tuple(
             (font_color, background_color)
             for font_color in self.style.font_colors
             for background_color in self.style.background_colors
-            if contrast(font_color, background_color, self.picture_mode) >= MIN_CONTRAST
+            if is_half_free or contrast(font_color, background_color, mode) >= levels
         )
+
+    @property
+    def _least_contrast(self) -> tuple[Literal["gray", "rgb"], int]:
+        """How much colours of a pair differ, in which pictures; with looks in gray ones, too."""
+        if self.look.looks or self.effect:
+            return "gray", READABLE_LEVELS
+        return self.picture_mode, MIN_CONTRAST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

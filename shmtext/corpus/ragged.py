@@ -106,6 +106,20 @@ def pack_texts(texts: Iterable[str]) -> RaggedTexts:
     return RaggedTexts(values, seams(np.array([len(text) for text in encoded], np.int64)))
 
 
+def code_points(texts: RaggedTexts) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Decode all texts at once: code points end to end, and the seams between texts.
+
+    >>> codes, text_seams = code_points(pack_texts(["aß", "b"]))
+    >>> codes.tolist(), text_seams.tolist()
+    ([97, 223, 98], [0, 2, 3])
+    """
+    if texts.values.size == 0 or int(texts.values.max()) < 0x80:
+        return texts.values.astype(np.uint32), texts.offsets
+    decoded = bytes(texts.values).decode().encode("utf-32-le")
+    is_first_byte = (texts.values & 0xC0) != 0x80
+    return np.frombuffer(decoded, np.uint32), seams(is_first_byte)[texts.offsets]
+
+
 def gather_chunks(chunks: Iterable[TextChunk]) -> RaggedTexts:
     """Collect a stream of chunks into private, read-only arrays."""
     held = list(chunks)

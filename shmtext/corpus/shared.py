@@ -1,4 +1,4 @@
-"""The corpus once in memory for all processes: shared segments, and files in their stead.
+"""What is once in memory for all processes: shared segments, and files in their stead.
 
 A segment is a file under ``/dev/shm`` that ``multiprocessing.shared_memory`` makes and removes.
 Where there is no room for it, an ordinary file with the same bytes takes its place, also when
@@ -14,7 +14,8 @@ exclusively has no owner, and is swept by the next start.
 
 ``SharedMemory`` is never used to attach: a failed attach there would unlink the owner's segment,
 and before Python 3.13 registers it with a tracker that may do so later. This module knows
-nothing of how texts are made, nor of what is done with them.
+nothing of how texts are made, nor of what is done with them; other bytes than a corpus's, such as
+those of photographs, are laid out by whoever fills their segment.
 """
 
 from __future__ import annotations
@@ -337,7 +338,12 @@ class SharedCorpus:
 
 def attach_corpus(spec: CorpusSpec) -> RaggedTexts:
     """Map a corpus for reading, in a worker. It is never closed: the worker's end does that."""
-    return _texts(np.frombuffer(_attach(spec.segment, writable=False), np.uint8), spec)
+    return _texts(attach_bytes(spec.segment), spec)
+
+
+def attach_bytes(spec: SegmentSpec) -> NDArray[np.uint8]:
+    """Map a segment for reading, in a worker, likewise."""
+    return np.frombuffer(_attach(spec, writable=False), np.uint8)
 
 
 def attach_slots(spec: SegmentSpec) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shmtext.columns import Column, ColumnSpec, Kind
+from shmtext.columns import ITEM_SIZES, Column, ColumnSpec, Kind
 from shmtext.errors import ConfigError
 
 FILE_NAME = ColumnSpec(
@@ -31,7 +31,13 @@ BEFORE = (FILE_NAME, TEXT, EXAMPLE_INDEX)
 AFTER = (NUM_BYTES, CRC32)
 """Contributed columns stand between these."""
 
-# A list's field has the name under which Parquet's readers give it back.
+
+def _list_of(element: pa.DataType) -> pa.DataType:
+    # Its field has the name under which Parquet's readers give it back.
+    return pa.list_(pa.field("element", element))
+
+
+# Items are no fixed-size lists: Parquet has none, they would be read back as these.
 _ARROW: Mapping[Kind, pa.DataType] = {
     "string": pa.string(),
     "bool": pa.bool_(),
@@ -40,13 +46,14 @@ _ARROW: Mapping[Kind, pa.DataType] = {
     "int64": pa.int64(),
     "uint32": pa.uint32(),
     "float32": pa.float32(),
-    "list<int32>": pa.list_(pa.field("element", pa.int32())),
-    # Not of fixed-size lists: Parquet has none, they would be read back as these.
-    "list<int32[4]>": pa.list_(pa.field("element", pa.list_(pa.field("element", pa.int32())))),
+    "list<int32>": _list_of(pa.int32()),
+    "list<int32[2]>": _list_of(_list_of(pa.int32())),
+    "list<int16[4]>": _list_of(_list_of(pa.int16())),
+    "list<int16[8]>": _list_of(_list_of(pa.int16())),
 }
 _LEAF: Mapping[Kind, str] = {
     "list<int32>": ".list.element",
-    "list<int32[4]>": ".list.element.list.element",
+    **dict.fromkeys(ITEM_SIZES, ".list.element.list.element"),
 }
 _MAX_OFFSET = 2**31 - 1
 
@@ -122,14 +129,14 @@ def arrow_array(column: Column) -> pa.Array:
     if column.spec.kind == "string":
         values = pa.py_buffer(np.ascontiguousarray(column.values))
         return pa.StringArray.from_buffers(offsets.size - 1, pa.py_buffer(offsets), values)
-    elements = column.values.ravel()
-    if column.spec.kind == "list<int32[4]>":
-        sides = pa.array(elements, pa.int32())
-        seams = np.arange(0, elements.size + 1, 4, dtype=np.int32)
-        inner = pa.ListArray.from_arrays(seams, sides, type=arrow_type.value_type)
+    item_type, elements = arrow_type.value_type, column.values.ravel()
+    if column.spec.kind in ITEM_SIZES:
+        numbers = pa.array(elements, item_type.value_type)
+        seams = np.arange(0, elements.size + 1, ITEM_SIZES[column.spec.kind], dtype=np.int32)
+        items = pa.ListArray.from_arrays(seams, numbers, type=item_type)
     else:
-        inner = pa.array(elements, arrow_type.value_type)
-    return pa.ListArray.from_arrays(offsets, inner, type=arrow_type)
+        items = pa.array(elements, item_type)
+    return pa.ListArray.from_arrays(offsets, items, type=arrow_type)
 
 
 def _offsets(name: str, offsets: NDArray[np.integer]) -> NDArray[np.int32]:

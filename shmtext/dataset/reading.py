@@ -11,7 +11,7 @@ import operator
 import os
 import threading
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +26,7 @@ from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.merge import METADATA, MergeResult, read_success
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord, require_record
+from shmtext.dataset.skipped import SkippedTexts, read_skipped_texts
 from shmtext.errors import DamageError, FolderError
 
 LabelRow = dict[str, Any]
@@ -70,6 +71,8 @@ class StoredRun:
         self._is_closed = False
         self._shard: Shard | None = None
         """Whose container is open in ``_of_shard``."""
+        self._skipped: SkippedTexts | None = None
+        """None until they are asked for."""
         with ExitStack() as stack:
             self._folder = stack.enter_context(OutputFolder.open(self.path, create=False))
             self.record = require_record(self._folder)
@@ -110,6 +113,22 @@ class StoredRun:
         self._check_open()
         with self._turn:
             return self._table.row(index % len(self))
+
+    def label(self, example: int) -> str | None:
+        """An example's label; None where it has no picture."""
+        num_without = self.record.plan.num_examples - len(self)
+        indices = range(max(example - num_without, 0), min(example + 1, len(self)))
+        at = bisect_left(indices, example, key=lambda index: self.row(index)["example_index"])
+        row = self.row(indices[at]) if at < len(indices) else None
+        return row["text"] if row is not None and row["example_index"] == example else None
+
+    def skipped_text(self, example: int) -> str:
+        """What an example without a picture says, before it was wrapped."""
+        self._check_open()
+        with self._turn:
+            if self._skipped is None:
+                self._skipped = read_skipped_texts(self._folder)
+            return self._skipped.text(example)
 
     def read(self, index: int) -> bytes:
         """The encoded picture of ``row(index)``."""

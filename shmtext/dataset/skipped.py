@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.merge import SKIPPED_TABLE
+from shmtext.dataset.merge import METADATA, SKIPPED_TABLE
 from shmtext.errors import DamageError
 
 _CHARACTER = r"U\+[0-9A-F]{4,6}(?: \S(?![^,\s]))?"
@@ -34,6 +34,21 @@ class SkipReason:
 
     def __str__(self) -> str:
         return self.reason + (" (or the like)" if self.differs else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTexts:
+    """What the examples without a picture say."""
+
+    table: pa.Table
+
+    def text(self, example: int) -> str:
+        """The text of one. Raises ``DamageError`` where it is not among them."""
+        index = pc.index(self.table["example_index"], example).as_py()
+        if index < 0:
+            raise DamageError(f"example {example} is neither in {METADATA} nor in {SKIPPED_TABLE}")
+        text: str = self.table["text"][index].as_py()
+        return text
 
 
 def kind_of(reason: str) -> str:
@@ -73,3 +88,19 @@ def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
         SkipReason(first_of_kind[kind], count, kind in differing)
         for kind, count in num_of_kind.most_common()
     ]
+
+
+def read_skipped_texts(folder: OutputFolder) -> SkippedTexts:
+    """Read what the examples without a picture say; nothing where all have one."""
+    columns = ["example_index", "text"]
+    if SKIPPED_TABLE not in folder.list_names():
+        return SkippedTexts(pa.table({"example_index": pa.array([], pa.int64()), "text": []}))
+    try:
+        with (
+            folder.errors_of("read", SKIPPED_TABLE),
+            pa.memory_map(str(folder.path / SKIPPED_TABLE)) as file,
+            pq.ParquetFile(file) as table,
+        ):
+            return SkippedTexts(table.read(columns, use_threads=False))
+    except pa.ArrowException as error:
+        raise DamageError(f"{folder.path / SKIPPED_TABLE} is damaged: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,24 +18,35 @@ Pixels = NDArray[np.uint8]
 class GlyphBoxes:
     """Boxes around the ink of a batch's glyphs, those of all texts end to end.
 
-    A character that leaves ink has a box, and no other; but in a text that needs shaping, where
-    Raqm does not tell which glyph is whose, each line with ink has one.
+    A cluster that leaves ink has a box, and no other: a letter with its marks, a ligature. Where
+    boxes of words are asked for, a word has one.
     """
 
     seams: Ints
     """Between texts, ``(num_texts + 1,)``."""
     cluster: Ints
-    """First character, in the text's label, of those that a box stands for, ``(num_boxes,)``. A
-    newline between lines counts as a character."""
+    """First character, in the text's label, of those that a box stands for, ``(num_boxes,)``, in
+    ascending order within a text. A newline between lines counts as a character."""
     corners: NDArray[np.float32]
-    """Pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner, then
-    clockwise. A box ends behind its last pixel."""
+    """Whole pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner,
+    as text is read, then clockwise. A box ends behind its last pixel."""
 
     def of_texts(self, texts: Ints) -> Self:
         """Those of some texts, given in ascending order; texts left out between them have none."""
         first, last = int(self.seams[texts[0]]), int(self.seams[texts[-1] + 1])
         between = np.append(self.seams[texts], last) - first
         return type(self)(between, self.cluster[first:last], self.corners[first:last])
+
+    def take(self, texts: Ints) -> Self:
+        """Those of some texts, in any order."""
+        count = np.diff(self.seams)[texts]
+        boxes = spell_out(self.seams[texts], count)
+        return type(self)(seams(count), self.cluster[boxes], self.corners[boxes])
+
+    @property
+    def text_of_box(self) -> Ints:
+        """The number of each box's text."""
+        return np.repeat(np.arange(self.seams.size - 1), np.diff(self.seams))
 
     @classmethod
     def join(cls, parts: Sequence[tuple[Ints, Self]], positions: Ints) -> Self:
@@ -69,5 +80,17 @@ class Batch:
     contiguous; pictures may be views of one array."""
     glyphs: GlyphBoxes | None = None
     """None unless asked for."""
+    effects: Sequence[str] = ()
+    """What looks did to each, as JSON; nothing unless asked for, and of pictures without a look."""
     is_alone: bool = False
-    """Of one text, which could not be drawn together with others."""
+    """Of texts that could not be drawn together with others."""
+
+    def take(self, rows: Ints) -> Batch:
+        """Some of the pictures, by their numbers in the batch."""
+        return replace(
+            self,
+            positions=self.positions[rows],
+            pictures=[self.pictures[row] for row in rows.tolist()],
+            glyphs=self.glyphs and self.glyphs.take(rows),
+            effects=[self.effects[row] for row in rows.tolist()] if self.effects else (),
+        )

@@ -26,19 +26,26 @@ class Stream(IntEnum):
     """Second half of the Philox key; the first is the run's seed."""
 
     STYLE = 1
+    LOOK = 2
+    """Which look; effects have streams of their own from ``EFFECTS`` on."""
+    EFFECTS = 1_000
+    OWN_EFFECTS = 2_000
+    """And on: those of the user's own, by their place."""
 
 
-def words(seed: int, stream: Stream, start: int, stop: int, block: int = 0) -> Words:
+def words(
+    seed: int, stream: int, start: int, stop: int, block: int = 0, *, attempt: int = 0
+) -> Words:
     """Random words of examples ``[start, stop)``, shape ``(stop - start, 4)``.
 
-    ``block`` counts from 0: further words of the same examples, or those of a further attempt.
+    ``block`` counts further words of the same examples from 0, ``attempt`` further drawings.
 
     >>> bool((words(7, Stream.STYLE, 5, 9)[2] == words(7, Stream.STYLE, 7, 8)[0]).all())
     True
     """
     key = np.array([seed, stream], np.uint64)
     # The counter's lowest word is the example: one after the other comes by counting.
-    generator = np.random.Philox(key=key, counter=np.array([start, block, 0, 0], np.uint64))
+    generator = np.random.Philox(key=key, counter=np.array([start, block, attempt, 0], np.uint64))
     drawn = generator.random_raw(WORDS_PER_BLOCK * (stop - start))
     return np.asarray(drawn, np.uint64).reshape(-1, WORDS_PER_BLOCK)
 

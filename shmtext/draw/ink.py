@@ -55,6 +55,12 @@ class Ink:
     def _ramps(self) -> list[Pixels]:
         return [ramp(pair, self._mode) for pair in self._color_pairs]
 
+    @property
+    def ends(self) -> tuple[Pixels, Pixels]:
+        """Paper and ink of each pair, ``(num_pairs, num_channels)``."""
+        paper, ink = (np.stack([ramp[level] for ramp in self._ramps]) for level in (0, 255))
+        return paper.reshape(len(self._ramps), -1), ink.reshape(len(self._ramps), -1)
+
     @cached_property
     def _colorings(self) -> list[Coloring]:
         return list(map(coloring, self._ramps))

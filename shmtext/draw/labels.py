@@ -5,7 +5,7 @@ A column more is an entry of ``LABELS``. How columns are stored is not known her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.columns import Column, ColumnSpec, Kind
+from shmtext.canonical import canonical_json
+from shmtext.columns import Column, ColumnSpec
+from shmtext.columns import Kind as ColumnKind
+from shmtext.corpus.ragged import RaggedTexts, pack_texts
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
 from shmtext.draw.settings import RenderSettings
+from shmtext.draw.spans import stops
 from shmtext.draw.style import Styles
+from shmtext.looks.effect import Kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +33,14 @@ class Drawn:
     styles: Styles
     width_px: NDArray[np.int32]
     height_px: NDArray[np.int32]
-    glyphs: GlyphBoxes | None
-    """None unless boxes were asked for."""
     further_fonts: Sequence[tuple[int, ...]]
     """Fonts of each picture beside the style's."""
+    texts: RaggedTexts
+    """What was drawn, line breaks included."""
+    glyphs: GlyphBoxes | None = None
+    """None unless boxes were asked for."""
+    effects: Sequence[str] = ()
+    """What looks did to each, as JSON; nothing unless asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +59,7 @@ class Lists:
     seams: Ints
 
 
-Values = Callable[[Drawn], NDArray[np.integer] | Chosen | Lists]
+Values = Callable[[Drawn], NDArray[np.integer] | Chosen | Lists | RaggedTexts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,8 @@ class Label:
         match self.values(drawn):
             case Chosen(choices, which):
                 return Column(self.spec, which, choices=choices)
+            case RaggedTexts(values, offsets):
+                return Column(self.spec, values, offsets=offsets)
             case Lists(elements, seams):
                 return Column(self.spec, elements, offsets=seams)
             case numbers:
@@ -102,7 +113,67 @@ def _background_color(drawn: Drawn) -> Chosen:
     return Chosen(tuple(paper for _, paper in drawn.settings.color_pairs), drawn.styles.pair_id)
 
 
-def _label(name: str, kind: Kind, about: str, values: Values, *, repeats: bool = True) -> Label:
+def _has_looks(settings: RenderSettings) -> bool:
+    return bool(settings.config.look.looks)
+
+
+def _look(drawn: Drawn) -> Chosen:
+    return Chosen(
+        tuple(look.name for look in drawn.settings.config.look.looks), drawn.styles.look_id
+    )
+
+
+def _asks_effects(settings: RenderSettings) -> bool:
+    return "effects" in settings.output.column
+
+
+def effects_text(attempt: int, effects: Sequence[Mapping[str, Any]]) -> str:
+    """What the column of effects says of a picture: which attempt it is, and its effects."""
+    return canonical_json({"attempt": attempt, "effects": effects})
+
+
+def _effects(drawn: Drawn) -> RaggedTexts:
+    return pack_texts(drawn.effects or [effects_text(0, ())] * drawn.width_px.size)
+
+
+def _has_geometry(settings: RenderSettings) -> bool:
+    effects = (effect for look in settings.config.look.looks for effect in look.effects)
+    return any(effect.kind is Kind.GEOMETRY for effect in effects)
+
+
+def _asks_boxes(settings: RenderSettings) -> bool:
+    return settings.output.boxes != "none"
+
+
+def _asks_upright_boxes(settings: RenderSettings) -> bool:
+    return _asks_boxes(settings) and not _has_geometry(settings)
+
+
+def _asks_boxes_askew(settings: RenderSettings) -> bool:
+    return _asks_boxes(settings) and _has_geometry(settings)
+
+
+def _upright_boxes(drawn: Drawn) -> Lists:
+    assert drawn.glyphs is not None
+    sides = drawn.glyphs.corners[:, [0, 2]].reshape(-1, 4)
+    return Lists(sides.astype(np.int16), drawn.glyphs.seams)
+
+
+def _boxes_askew(drawn: Drawn) -> Lists:
+    assert drawn.glyphs is not None
+    corners = drawn.glyphs.corners.reshape(-1, 8)
+    return Lists(corners.astype(np.int16), drawn.glyphs.seams)
+
+
+def _box_characters(drawn: Drawn) -> Lists:
+    assert drawn.glyphs is not None
+    first, stop = drawn.glyphs.cluster, stops(drawn.texts, drawn.glyphs)
+    return Lists(np.stack([first, stop], axis=1).astype(np.int32), drawn.glyphs.seams)
+
+
+def _label(
+    name: str, kind: ColumnKind, about: str, values: Values, *, repeats: bool = True
+) -> Label:
     return Label(ColumnSpec(name, kind, about, repeats), values)
 
 
@@ -118,8 +189,49 @@ LABELS = (
     _label("font_size_px", "int32", "height of the font's em square", _font_size_px),
     _label("font_color", "string", "ink, #rrggbb", _font_color),
     _label("background_color", "string", "paper, #rrggbb", _background_color),
+    Label(
+        ColumnSpec("look", "string", "which of the run's looks", repeats=True), _look, _has_looks
+    ),
+    Label(
+        ColumnSpec("effects", "string", "what the look did, and at which attempt, as JSON"),
+        _effects,
+        _asks_effects,
+    ),
+    Label(
+        ColumnSpec(
+            "boxes",
+            "list<int16[4]>",
+            "ink of characters or words: x0, y0, x1, y1, px",
+            repeats=True,
+        ),
+        _upright_boxes,
+        _asks_upright_boxes,
+        needs_boxes=True,
+    ),
+    Label(
+        ColumnSpec(
+            "boxes",
+            "list<int16[8]>",
+            "ink of characters or words: x, y of four corners, clockwise from the upper left, px",
+            repeats=True,
+        ),
+        _boxes_askew,
+        _asks_boxes_askew,
+        needs_boxes=True,
+    ),
+    Label(
+        ColumnSpec(
+            "box_characters",
+            "list<int32[2]>",
+            "characters of the text that each box is around: the first, and behind the last",
+            repeats=True,
+        ),
+        _box_characters,
+        _asks_boxes,
+        needs_boxes=True,
+    ),
 )
-"""In the order of the label table."""
+"""In the order of the label table. A run has no two of one name."""
 
 
 def labels_of(settings: RenderSettings) -> tuple[Label, ...]:

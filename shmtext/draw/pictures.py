@@ -7,13 +7,14 @@ on what was drawn before it or beside it. Encoding, files and labels are other p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts
+from shmtext.corpus.ragged import RaggedTexts, pack_texts
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.basic import BasicLayout
 from shmtext.draw.batch import Batch, Pixels
@@ -24,18 +25,26 @@ from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.ink import Ink
 from shmtext.draw.laid import Group
-from shmtext.draw.limits import fits, why_unfit
 from shmtext.draw.plain import PlainDrawer
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.shape.lines import LineShaper
+from shmtext.draw.spans import boxes_of_words
 from shmtext.draw.strip import Strip
 from shmtext.draw.texts import (
     MAX_LABEL_CHARACTERS,
+    FirstLinesOf,
     ShardTexts,
     Skip,
     decode_texts,
+    first_lines,
     style_texts,
 )
+from shmtext.limits import MAX_BOXED_PX, fits, why_unboxed, why_unfit
+from shmtext.looks.own import Mark
+
+if TYPE_CHECKING:
+    from shmtext.draw.looked import Looker
+    from shmtext.draw.others import OtherLines
 
 SLOT_TABLE_ENTRIES = 16 << 20
 """Bound of characters x faces, 4 bytes each. At the bound what is known of them is forgotten."""
@@ -44,9 +53,9 @@ GROUP_CHARACTERS = 24_576
 """About, of texts that are laid out at once: arrays of more leave a core's cache, and layout takes
 a third longer."""
 
-Mark = Callable[[int | None], None]
-"""Told a text's position in its shard before anything that could crash on it, and None when that
-went well."""
+LOOKED_PX = 8 << 20
+"""Of masks that are given looks at once, some 800: what is done once for all of them, drawing what
+effects they have above all, costs by the strip a third of what effects do."""
 
 
 class PictureMaker:
@@ -56,8 +65,15 @@ class PictureMaker:
         self.settings = settings
         self.faces = Faces(settings.fonts, settings.style.font_sizes)
         self._with_boxes = with_boxes
+        self._boxes_words = with_boxes and settings.output.boxes == "words"
+        self._labelled: ShardTexts | None = None
+        self._labels = pack_texts([])
         self._metrics = FaceMetrics(self.faces)
         self._ink = Ink(settings.color_pairs, settings.mode)
+        if with_boxes:
+            settings.refuse_moving()
+        has_look = bool(settings.config.look.looks or settings.own)
+        self._looker = self._new_looker() if has_look else None
         self._has_unread_kerning = np.array([font.has_unread_kerning for font in settings.fonts])
         self._shaper = LineShaper(self.faces)
         self._start_over()
@@ -76,51 +92,78 @@ class PictureMaker:
         self._by_character = Composer(self._metrics, self._table, self._basic, **more)
         self._by_glyph = Composer(self._metrics, self._table, self._full, **more)
         self._plain = PlainDrawer(self.faces, self._metrics, self._table, **more)
+        self._others = self._new_others() if self._looker is not None else None
 
-    def prepare(self, texts: RaggedTexts, start: int) -> ShardTexts:
-        """Wrap, check and style the texts of examples ``[start, start + len(texts))``."""
+    # Effects are dozens of modules: a run without a look starts in two thirds of the time.
+
+    def _new_looker(self) -> Looker:
+        from shmtext.draw.looked import Looker  # noqa: PLC0415 - see above
+
+        return Looker(self.settings, self.faces, self._metrics, self._ink)
+
+    def _new_others(self) -> OtherLines:
+        from shmtext.draw.others import OtherLines  # noqa: PLC0415 - see above
+
+        return OtherLines(self.settings, self.faces, self._metrics, self._table, self._shaper)
+
+    def prepare(
+        self, texts: RaggedTexts, start: int, corpus: RaggedTexts | None = None
+    ) -> ShardTexts:
+        """Wrap, check and style the texts of examples ``[start, start + len(texts))``.
+
+        ``corpus`` has those of all examples up to these, which looks may show edges of.
+        """
         if len(self._table) * len(self.faces) > SLOT_TABLE_ENTRIES:
             self._start_over()
         decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
-        return style_texts(decoded, start, self.settings, self._table)
+        styled = style_texts(decoded, start, self.settings, self._table)
+        if corpus is None:
+            return styled
+        return replace(
+            styled, first_lines_of=lambda examples: self.first_lines(corpus.take(examples))
+        )
 
-    def prepare_labels(self, labels: RaggedTexts, start: int) -> ShardTexts:
+    def first_lines(self, texts: RaggedTexts) -> tuple[NDArray[np.uint32], Ints]:
+        """Their first lines, wrapped, as other texts have them beside theirs."""
+        return first_lines(texts, self.settings.style.max_chars_per_line)
+
+    def prepare_labels(
+        self, labels: RaggedTexts, start: int, lines_of: FirstLinesOf | None = None
+    ) -> ShardTexts:
         """Likewise, of texts that were drawn before: every line stands where it was wrapped."""
         decoded = decode_texts(labels, None, MAX_LABEL_CHARACTERS)
-        return style_texts(decoded, start, self.settings, self._table)
+        styled = style_texts(decoded, start, self.settings, self._table)
+        return replace(styled, first_lines_of=lines_of)
 
     def draw(self, shard: ShardTexts, mark: Mark) -> Iterator[Batch]:
         """Draw every drawable text, in batches, in whatever order is fastest.
 
         Texts that turn out not to be drawable are added to ``shard.skips``.
         """
-        by_character = shard.is_drawable & ~shard.is_shaped
         alone: list[int] = []
+        yield from self._finished(shard, self._strips_together(shard, mark, alone), mark)
+        for batch in self._finished(shard, self._strips_alone(shard, mark, alone), mark):
+            yield replace(batch, is_alone=True)
+
+    def _strips_together(self, shard: ShardTexts, mark: Mark, alone: list[int]) -> Iterator[Strip]:
+        """Draw masks of many texts at a time; those that can't be, exactly, come to ``alone``."""
+        by_character = shard.is_drawable & ~shard.is_shaped
         if by_character.any():
             by_itself = by_character & self._has_unread_kerning[shard.styles.font_id]
             alone += np.flatnonzero(by_itself).tolist()
             together = np.flatnonzero(by_character & ~by_itself)
-            yield from self._draw_together(shard, together, self._by_character, mark, alone)
+            yield from self._strips_of(shard, together, self._by_character, mark, alone)
         # Batches are of lines side by side, each in one face.
         is_batched = np.full(len(shard.texts), not self._full.is_vertical)
         is_batched[list(shard.fonts)] = False
         by_glyph = shard.is_drawable & shard.is_shaped
         alone += np.flatnonzero(by_glyph & ~is_batched).tolist()
         together = np.flatnonzero(by_glyph & is_batched)
-        yield from self._draw_together(shard, together, self._by_glyph, mark, alone)
-        for position in alone:
-            mark(position)
-            strip_or_skip = self._draw_alone(shard, position)
-            mark(None)
-            if isinstance(strip_or_skip, Skip):
-                shard.skips.append(strip_or_skip)
-            else:
-                yield replace(self._finish(shard, strip_or_skip), is_alone=True)
+        yield from self._strips_of(shard, together, self._by_glyph, mark, alone)
 
-    def _draw_together(
+    def _strips_of(
         self, shard: ShardTexts, positions: Ints, composer: Composer, mark: Mark, alone: list[int]
-    ) -> Iterator[Batch]:
-        """Draw some texts in batches; those that can't be, exactly, are added to ``alone``."""
+    ) -> Iterator[Strip]:
         for group in self._groups(shard, positions):
             try:
                 composed = composer.lay_out(group, mark)
@@ -130,13 +173,26 @@ class PictureMaker:
                 continue
             mark(None)
             alone += group.positions[~composed.is_exact].tolist()
-            for strip in composer.strips(composed, _drawn_together(shard, composed)):
-                yield self._finish(shard, strip)
+            yield from composer.strips(composed, _drawn_together(shard, composed))
+
+    def _strips_alone(self, shard: ShardTexts, mark: Mark, alone: list[int]) -> Iterator[Strip]:
+        """Draw masks one text at a time; those that can't be drawn are skipped."""
+        for position in alone:
+            mark(position)
+            strip_or_skip = self._draw_alone(shard, position)
+            mark(None)
+            if isinstance(strip_or_skip, Skip):
+                shard.skips.append(strip_or_skip)
+            else:
+                yield strip_or_skip
 
     def draw_plainly(self, shard: ShardTexts, position: int) -> Pixels | Skip:
         """Draw one text the plain way, whatever way ``draw`` would choose."""
         strip = self._draw_alone(shard, position)
-        return strip if isinstance(strip, Skip) else self._finish(shard, strip).pictures[0]
+        if isinstance(strip, Skip):
+            return strip
+        batch = next(self._finished(shard, iter([strip]), lambda _position: None), None)
+        return shard.skips[-1] if batch is None else batch.pictures[0]
 
     def _groups(self, shard: ShardTexts, positions: Ints) -> Iterator[Group]:
         """Divide texts, those whose faces share a stride side by side."""
@@ -157,15 +213,51 @@ class PictureMaker:
             # FreeType's errors come as OSError; no file is written here.
             return Skip(position, f"cannot be drawn: {error}", failed=True)
 
-    def _finish(self, shard: ShardTexts, strip: Strip) -> Batch:
-        """Make pictures of masks, those of one text or of many.
+    def _finished(self, shard: ShardTexts, strips: Iterator[Strip], mark: Mark) -> Iterator[Batch]:
+        """Make pictures of masks.
 
         A stage that changes masks takes a strip and returns one, before the ink; one that changes
         what has colour comes after it. Texts touch in a strip: what reaches beyond a pixel needs
-        strips whose cells stand apart, as wide as all stages together reach.
+        cells that stand apart, as looks have them.
         """
-        pictures = self._ink.pictures(strip, shard.styles.pair_id[strip.positions])
-        return Batch(strip.positions, pictures, strip.boxes)
+        if self._boxes_words:
+            strips = (self._boxed_by_words(shard, strip) for strip in strips)
+        for batch in self._batches(shard, strips, mark):
+            within = _within_reach_of_boxes(shard, batch)
+            if within.pictures:
+                yield within
+
+    def _batches(self, shard: ShardTexts, strips: Iterator[Strip], mark: Mark) -> Iterator[Batch]:
+        if self._looker is None or self._others is None:
+            for strip in strips:
+                pictures = self._ink.pictures(strip, shard.styles.pair_id[strip.positions])
+                yield Batch(strip.positions, pictures, strip.boxes)
+            return
+        for together in _gathered(strips):
+            yield self._looker.batch(shard, together, mark, self._others)
+
+    def _boxed_by_words(self, shard: ShardTexts, strip: Strip) -> Strip:
+        labels = self._labels_of(shard).take(strip.positions)
+        return replace(strip, boxes=strip.boxes and boxes_of_words(labels, strip.boxes))
+
+    def _labels_of(self, shard: ShardTexts) -> RaggedTexts:
+        if shard is not self._labelled:
+            self._labelled = shard
+            self._labels = shard.labels(np.arange(len(shard.texts)))
+        return self._labels
+
+
+def _gathered(strips: Iterator[Strip]) -> Iterator[list[Strip]]:
+    """Gather strips that one after another come to ``LOOKED_PX``."""
+    together, num_px = [], 0
+    for strip in strips:
+        together.append(strip)
+        num_px += strip.masks.size
+        if num_px >= LOOKED_PX:
+            yield together
+            together, num_px = [], 0
+    if together:
+        yield together
 
 
 def _drawn_together(shard: ShardTexts, composed: Composition) -> NDArray[np.bool_]:
@@ -176,3 +268,14 @@ def _drawn_together(shard: ShardTexts, composed: Composition) -> NDArray[np.bool
         reason = why_unfit(int(width[text]), int(height[text]))
         shard.skips.append(Skip(int(composed.group.positions[text]), reason))
     return is_drawn
+
+
+def _within_reach_of_boxes(shard: ShardTexts, batch: Batch) -> Batch:
+    """A batch without pictures that are too large for the numbers of boxes; these are skipped."""
+    if batch.glyphs is None or not (batch.glyphs.corners > MAX_BOXED_PX).any():
+        return batch
+    sides = [max(picture.shape[:2]) for picture in batch.pictures]
+    for position, side in zip(batch.positions.tolist(), sides, strict=True):
+        if side > MAX_BOXED_PX:
+            shard.skips.append(Skip(position, why_unboxed(side)))
+    return batch.take(np.flatnonzero(np.array(sides) <= MAX_BOXED_PX))

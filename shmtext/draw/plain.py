@@ -18,11 +18,11 @@ from shmtext.draw.faces import Faces
 from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.laid import Group
-from shmtext.draw.limits import why_unfit
 from shmtext.draw.placed import ShapedText, place_columns, place_text
 from shmtext.draw.seen import unseen_characters
 from shmtext.draw.strip import Cells, Strip
 from shmtext.draw.texts import ShardTexts, Skip, describe_inkless
+from shmtext.limits import why_unfit
 
 
 class PlainDrawer:

@@ -14,7 +14,7 @@ each text. How masks are made, and coloured, is not known here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -42,6 +42,10 @@ class Cells:
         """Let one text have all of a mask, its lines one below the other there already."""
         height, width = mask.shape
         return cls(*np.array([[0], [height], [0], [width], [1]], np.int64))
+
+    def take(self, texts: Ints) -> Self:
+        """Those of some texts."""
+        return type(self)(*(getattr(self, each.name)[texts] for each in fields(self)))
 
     def cut(self, strip: Pixels) -> list[Pixels]:
         """Cut an array, shape ``(num_rows, num_columns)`` or with channels behind, text by text.

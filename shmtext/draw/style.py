@@ -1,16 +1,19 @@
-"""What is drawn for example ``i``: a font, a size, a pair of colours.
+"""What is drawn for example ``i``: a font, a size, a pair of colours, a look.
 
 Of an example's words in the stream ``STYLE`` (see ``draws.py``) the first decides the font, the
-second the size, the third the colours. Nothing is drawn on a canvas here.
+second the size, the third the colours; the first in the stream ``LOOK`` the look. Nothing is drawn
+on a canvas here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.config.ranges import unit
 from shmtext.draw.draws import Words, choose
 
 
@@ -21,16 +24,21 @@ class Styles:
     font_id: NDArray[np.int64]
     size_id: NDArray[np.int64]
     pair_id: NDArray[np.int64]
+    look_id: NDArray[np.int64]
 
     def take(self, rows: NDArray[np.int64]) -> Styles:
         """Those of some texts."""
-        return Styles(self.font_id[rows], self.size_id[rows], self.pair_id[rows])
+        return Styles(
+            self.font_id[rows], self.size_id[rows], self.pair_id[rows], self.look_id[rows]
+        )
 
 
 def draw_styles(
-    words: Words, support: NDArray[np.bool_] | None, counts: tuple[int, int, int]
+    words: Words,
+    support: NDArray[np.bool_] | None,
+    counts: tuple[int, int, int],
 ) -> Styles:
-    """Draw a style for each row of ``words``.
+    """Draw a style for each row of ``words``, all with the first look.
 
     ``counts`` are the numbers of fonts, sizes and colour pairs. ``support`` tells which fonts
     (columns) cover each text (rows), None that all do; a text that no font covers gets font 0.
@@ -42,4 +50,15 @@ def draw_styles(
         # The n-th font among those that cover the text: count up along the row.
         nth = choose(words[:, 0], np.maximum(support.sum(axis=1), 1))
         font_id = np.argmax(np.cumsum(support, axis=1) == (nth + 1)[:, None], axis=1)
-    return Styles(font_id, choose(words[:, 1], num_sizes), choose(words[:, 2], num_pairs))
+    size_id, pair_id = choose(words[:, 1], num_sizes), choose(words[:, 2], num_pairs)
+    return Styles(font_id, size_id, pair_id, np.zeros_like(pair_id))
+
+
+def draw_looks(words: Words, weights: Sequence[float]) -> NDArray[np.int64]:
+    """Draw one of some looks for each row of ``words``, as often as its weight says."""
+    if len(weights) < 2:
+        return np.zeros(len(words), np.int64)
+    share = np.cumsum(weights)
+    drawn = unit(words[:, 0]) * share[-1]
+    look_id: NDArray[np.int64] = np.searchsorted(share[:-1], drawn, side="right")
+    return look_id

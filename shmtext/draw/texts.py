@@ -7,20 +7,21 @@ characters that no font has. Pixels, and the sizes of pictures, come later.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts
-from shmtext.corpus.ranges import Ints, all_in_ranges, seams
+from shmtext.config import Style
+from shmtext.corpus.ragged import RaggedTexts, code_points
+from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import LEFTWARDS, CharacterTable, describe
 from shmtext.draw.draws import Stream, words
 from shmtext.draw.fallback import Cover, asking_order
 from shmtext.draw.settings import RenderSettings
-from shmtext.draw.style import Styles, draw_styles
+from shmtext.draw.style import Styles, draw_looks, draw_styles
 
 MAX_CHARACTERS = 10_000
 """Characters of an example; longer ones are skipped. A page of print has about 3,000."""
@@ -28,8 +29,17 @@ MAX_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 2**31
 """Of a label, which may be longer than its text: no bound of its own."""
 
+MOST_OF_LINE = 48
+"""Characters of a line that stands beside another text: of longer ones the rest would hardly be
+seen, and costs."""
+
 MAX_NAMED = 5
 """Characters that a reason names; the rest are counted."""
+
+
+FirstLinesOf = Callable[[Ints], tuple[NDArray[np.uint32], Ints]]
+"""Gives the first lines of examples, or their beginnings, by the examples' numbers in the run: code
+points end to end, and the seams between lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,8 @@ class Skip:
 class ShardTexts:
     """A shard's texts, wrapped and styled, before anything is drawn."""
 
+    start: int
+    """Example of the first text."""
     texts: RaggedTexts
     lines: Lines
     is_wrapped: bool
@@ -63,6 +75,8 @@ class ShardTexts:
     """Font of each character, those of a text's lines end to end, of texts drawn in several."""
     skips: list[Skip] = field(default_factory=list)
     """Texts that are not drawn; drawing may add to it."""
+    first_lines_of: FirstLinesOf | None = None
+    """Knows those of all examples up to these; None: nobody asks."""
 
     def lines_of(self, position: int) -> list[str]:
         """Return the lines of one text as strings."""
@@ -87,7 +101,7 @@ class ShardTexts:
         """Return what was drawn for these texts: their lines, joined with newlines."""
         if not self.is_wrapped:
             return self.texts.take(positions)
-        return _join_lines(self.lines).take(positions)
+        return join_lines(self.lines).take(positions)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,13 +119,27 @@ def decode_texts(
     texts: RaggedTexts, max_chars_per_line: int | None, at_most: int = MAX_CHARACTERS
 ) -> DecodedTexts:
     """Decode texts and break them into lines: wrapped, or at their newlines alone."""
-    codes, text_seams = _code_points(texts)
+    codes, text_seams = code_points(texts)
     is_short: NDArray[np.bool_] = np.diff(text_seams) <= at_most
     if not is_short.all():
         codes, text_seams = _without(codes, text_seams, ~is_short)
     if max_chars_per_line is None:
         return DecodedTexts(texts, split_lines(codes, text_seams), False, is_short)
     return DecodedTexts(texts, wrap_texts(codes, text_seams, max_chars_per_line), True, is_short)
+
+
+def first_lines(
+    texts: RaggedTexts, max_chars_per_line: int | None
+) -> tuple[NDArray[np.uint32], Ints]:
+    """Each text's first line, or its beginning, as ``FirstLinesOf`` gives it."""
+    lines = decode_texts(texts, max_chars_per_line).lines
+    first = lines.text_lines[:-1]
+    has_lines = lines.text_lines[1:] > first
+    # Of a text without lines the next one's is looked at, or the last seam.
+    start = lines.line_starts[first]
+    stop = lines.line_starts[np.minimum(first + 1, lines.line_starts.size - 1)]
+    length = np.where(has_lines, np.minimum(stop - start, MOST_OF_LINE), 0)
+    return lines.codes[spell_out(start, length)], seams(length)
 
 
 def style_texts(
@@ -168,7 +196,12 @@ def style_texts(
         skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
     drawn = words(settings.seed, Stream.STYLE, start, start + len(texts))
+    looks = settings.config.look.looks
     styles = draw_styles(drawn, support, counts)
+    if looks:
+        of_look = words(settings.seed, Stream.LOOK, start, start + len(texts))
+        look_id = draw_looks(of_look, [look.share for look in looks])
+        styles = replace(styles, look_id=look_id)
     by_character = settings.style.fallback == "character"
     fonts = {
         position: cover.fonts(int(styles.font_id[position]), by_character=by_character)
@@ -178,6 +211,7 @@ def style_texts(
         # Only shaping composes and decomposes.
         is_shaped |= ~has_all[np.arange(len(texts)), styles.font_id]
     return ShardTexts(
+        start=start,
         texts=texts,
         lines=lines,
         is_wrapped=decoded.is_wrapped,
@@ -190,6 +224,38 @@ def style_texts(
         fonts=fonts,
         skips=skips,
     )
+
+
+def drawn_as_written(
+    font_id: Ints,
+    characters: NDArray[np.int32],
+    starts: Ints,
+    table: CharacterTable,
+    style: Style,
+) -> NDArray[np.bool_]:
+    """Which texts the fonts given for each have all of, so that they are drawn without more ado.
+
+    ``starts`` are the texts' seams among the ``characters``.
+    """
+    font_of_character = np.repeat(font_id, np.diff(starts))
+    is_fit = table.support[characters, font_of_character] & ~table.is_hidden[characters]
+    if style.layout == "basic":
+        is_fit &= ~table.needs_shaping[characters]
+    is_first = np.zeros(characters.size, np.bool_)
+    is_first[starts[:-1][np.diff(starts) > 0]] = True
+    is_fit &= ~(table.is_mark[characters] & is_first)
+    is_drawn: NDArray[np.bool_] = all_in_ranges(is_fit, starts)
+    is_drawn &= ~all_in_ranges(table.is_blank[characters], starts)
+    return is_drawn
+
+
+def read_leftwards(
+    characters: NDArray[np.int32], starts: Ints, table: CharacterTable, style: Style
+) -> NDArray[np.bool_]:
+    """Which texts read from right to left."""
+    if style.direction == "auto":
+        return _first_is_rtl(table.reads[characters], starts)
+    return np.full(starts.size - 1, style.direction == "rtl")
 
 
 def _support(
@@ -331,15 +397,6 @@ def _describe(table: CharacterTable, ids: NDArray[np.int32]) -> str:
     return ", ".join(map(describe, code_points[:MAX_NAMED])) + more
 
 
-def _code_points(texts: RaggedTexts) -> tuple[NDArray[np.uint32], Ints]:
-    """Decode all texts at once: code points end to end, and the seams between texts."""
-    if texts.values.size == 0 or int(texts.values.max()) < 0x80:
-        return texts.values.astype(np.uint32), texts.offsets
-    decoded = bytes(texts.values).decode().encode("utf-32-le")
-    is_first_byte = (texts.values & 0xC0) != 0x80
-    return np.frombuffer(decoded, np.uint32), seams(is_first_byte)[texts.offsets]
-
-
 def _without(
     codes: NDArray[np.uint32], text_seams: Ints, dropped: NDArray[np.bool_]
 ) -> tuple[NDArray[np.uint32], Ints]:
@@ -349,7 +406,7 @@ def _without(
     return codes[kept], seams(np.where(dropped, 0, lengths))
 
 
-def _join_lines(lines: Lines) -> RaggedTexts:
+def join_lines(lines: Lines) -> RaggedTexts:
     """Lines of each text joined with newlines, as UTF-8."""
     # A newline goes before every line but the first of its text.
     num_lines = lines.line_starts.size - 1

@@ -1,4 +1,4 @@
-"""What serves several runs of one config: fonts read, corpus encoded, workers started.
+"""What serves several runs of one config: fonts, photographs and corpus read, workers started.
 
 Made when the first run needs it, all at once. What belongs to one run (its folder, how many
 images, whether to resume) is ``run.py``'s.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -17,11 +17,13 @@ from typing import Literal, assert_never
 
 from shmtext.config import BalancedText, Engine, RunConfig, TextFile
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
-from shmtext.corpus.shared import SharedCorpus, sweep_orphans
+from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import shard_size
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
+from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
+from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
 from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
@@ -113,7 +115,7 @@ class Holding:
             self.let_go()
 
     def let_go(self) -> None:
-        """End the workers and remove the corpus from memory."""
+        """End the workers and remove what they share from memory."""
         self._held = None
         self._resources.close()
 
@@ -130,7 +132,8 @@ class FirstRun:
 
 
 def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
-    """Read the fonts, encode the corpus and start the engine, whose ends go to ``resources``.
+    """Read fonts and photographs, encode the corpus and start the engine; all of them end with
+    ``resources``.
 
     Raises ``InputError`` for a corpus of no example, and what reading and starting raise.
     """
@@ -138,7 +141,8 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
     engine = _chosen_engine(means, first.was_cut_short)
     if engine == "processes":
         return _hold_for_processes(means, first, resources)
-    settings = _render_settings(means.config, means.observer)
+    photos = photos_of(means.config, first.stop, means.observer)
+    settings = replace(_render_settings(means.config, means.observer), photos=photos)
     texts = gather_chunks(_chunks(means.config, first.stop))
     _refuse_no_text(texts)
     num_threads = means.num_workers if engine == "threads" else 1
@@ -152,13 +156,20 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
     )
     workers.start(_least_num_shards(means.config))
     settings = _render_settings(means.config, means.observer)
+    is_spilled, photos = workers.note is not None, None
+    if means.config.backgrounds is not None:
+        segment = resources.enter_context(Segment(first.stage, PHOTOS_CONTENT))
+        photos = fill_segment(segment, means.config, first.stop, means.observer)
+        is_spilled |= segment.note is not None
     chunks = _chunks(means.config, first.stop)
     corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage))
-    workers.set_up(Setup(settings, corpus.spec))
+    workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
         means.observer.note(corpus.note)
     _refuse_no_text(corpus.texts)
-    is_spilled = workers.note is not None or corpus.note is not None
+    is_spilled |= corpus.note is not None
+    if photos is not None:
+        settings = replace(settings, photos=attach_photos(photos))
     return Held(settings, corpus.texts, workers, is_spilled)
 
 
@@ -196,7 +207,10 @@ def _render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     )
     if left_out:
         observer.note(left_out)
-    return RenderSettings.of(config, fonts)
+    settings = RenderSettings.of(config, fonts)
+    if needs_boxes(settings):
+        settings.refuse_moving()
+    return settings
 
 
 def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChunk]:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from unicodedata import unidata_version
 
 from PIL import features
 
 from shmtext.config import Output, RunConfig, Style, TextFile
+from shmtext.config.building import build
 from shmtext.config.fields import settings_of
-from shmtext.config.reading import build
+from shmtext.config.kinds import part_of, plain
+from shmtext.config.own import AskedEffect
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.draw.encode import FILE_FORMATS, opencv_version
+from shmtext.draw.settings import RenderSettings
 from shmtext.errors import ConfigError, FolderError
 
 OUTPUT_FORMAT = 5
@@ -29,8 +32,14 @@ OUTPUT_FORMAT = 5
 changes: it is part of every identity that does not spell it out."""
 
 
+PHOTOGRAPHS = "photographs"
+"""Key of what is known of a run's backgrounds, where it has some."""
+OWN_EFFECTS = "effects"
+"""Key of what is known of the user's own effects, likewise."""
+
 BESIDE_SETTINGS = {
-    *("format", "corpus_sha256", "num_examples", "fonts", "font_order", "mode", "versions")
+    *("format", "corpus_sha256", "num_examples", "fonts", "font_order", "mode", "versions"),
+    *(OWN_EFFECTS, PHOTOGRAPHS),
 }
 """Keys of an identity that are no settings."""
 
@@ -65,18 +74,29 @@ LEFT_OUT: dict[type, dict[str, Callable[[RunConfig], bool]]] = {
         # Beside the label table, and made anew from it whenever it is asked for.
         "csv": _always,
     },
-    # ``num_examples`` is what it comes to.
-    RunConfig: {"max_images": _always},
+    RunConfig: {
+        # ``num_examples`` is what it comes to.
+        "max_images": _always,
+        # In its place stand ``effects``, with the content of their files.
+        "effect": _always,
+        # In its place stands what the pictures there look like: ``photographs``.
+        "backgrounds": _always,
+    },
 }
 """Fields of settings that do not decide a byte by themselves, and in which runs they do not."""
 
 
 def identity_of(
-    config: RunConfig, fonts: Mapping[str, str], corpus_sha256: str, num_examples: int
+    config: RunConfig,
+    fonts: Mapping[str, str],
+    corpus_sha256: str,
+    num_examples: int,
+    beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Everything that decides a run's bytes, as JSON.
 
     ``fonts`` are digests by name, in the order in which fonts are asked for what others lack.
+    ``beside`` is what other files come to: the user's own effects, photographs.
     """
     asked = {"font_order": list(fonts)} if config.style.fallback != "none" else {}
     return _deciding(config, type(config)(), config) | {
@@ -87,14 +107,26 @@ def identity_of(
         "mode": config.picture_mode,
         "versions": versions_of(config),
         **asked,
+        **beside,
     }
+
+
+def beside_settings(settings: RenderSettings) -> dict[str, Any]:
+    """What tells apart the files that settings name: ``beside`` of ``identity_of``."""
+    beside: dict[str, Any] = {}
+    if settings.own:
+        beside[OWN_EFFECTS] = [source.recorded() for source in settings.own]
+    if settings.photos is not None:
+        beside[PHOTOGRAPHS] = settings.photos.table.identity
+    return beside
 
 
 def config_of(identity: Mapping[str, Any]) -> RunConfig:
     """The config that an identity is of, with ``max_images`` as many as the run has examples.
 
-    Paths are not known: it has the fonts that come with the package, and texts ``UNKNOWN_TEXTS``
-    where they are from a file. Raises ``FolderError`` if another version of this program wrote it.
+    Paths are not known: it has the fonts that come with the package, files of own effects in the
+    current folder, and texts ``UNKNOWN_TEXTS`` where they are from a file. Raises ``FolderError``
+    if another version of this program wrote it.
     """
     found = identity.get("format")
     if found != OUTPUT_FORMAT:
@@ -107,6 +139,7 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
         values["output"] = {**values.get("output", {}), "mode": identity["mode"]}
         if values.get("corpus", {}).get("kind") == TextFile.__name__:
             values["corpus"] = UNKNOWN_TEXTS
+        values["effect"] = [each["effect"] for each in identity.get("effects", ())]
         config: RunConfig = build(RunConfig, {**values, "max_images": identity["num_examples"]})
     except (ConfigError, KeyError, TypeError, AttributeError) as error:
         raise FolderError(
@@ -119,9 +152,10 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
 def spelled_out(settings: object) -> dict[str, Any]:
     """Every field with its value, parts as objects: what an identity's missing keys stand for."""
     values: dict[str, Any] = {"kind": type(settings).__name__}
-    for name in settings_of(type(settings)):
+    for name, each in settings_of(type(settings)).items():
         value = getattr(settings, name)
-        values[name] = spelled_out(value) if is_dataclass(value) else value
+        is_part = part_of(each.kind) is not None and value is not None
+        values[name] = spelled_out(value) if is_part else plain(value)
     return values
 
 
@@ -140,9 +174,9 @@ def _deciding(settings: object, base: object, config: RunConfig) -> dict[str, An
         default = each.default if base is None else getattr(base, name)
         if name in left_out:
             continue
-        if not is_dataclass(value):
+        if part_of(each.kind) is None or value is None:
             if value != default:
-                values[name] = value
+                values[name] = plain(value)
         elif type(value) is not type(default):
             values[name] = {"kind": type(value).__name__, **_deciding(value, None, config)}
         elif deciding := _deciding(value, default, config):
@@ -164,4 +198,23 @@ def versions_of(config: RunConfig) -> dict[str, str | None]:
         "pyarrow": version("pyarrow"),
         "unicode": unidata_version,
         **FILE_FORMATS[config.output.image_format].versions,
+        **_versions_of_transforms(config),
+        **{
+            f"effect {effect.name()}": str(effect.version)
+            for look in config.look.looks
+            for effect in look.effects
+        },
     }
+
+
+def _versions_of_transforms(config: RunConfig) -> dict[str, str | None]:
+    """Of albumentations and of its arithmetic, where there are transforms of it."""
+    if not any(AskedEffect.parse(effect).is_transform for effect in config.effect):
+        return {}
+    versions: dict[str, str | None] = {}
+    for name in ("albumentations", "albucore"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = None
+    return versions

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
     from shmtext.draw.settings import RenderSettings
+    from shmtext.engine.backgrounds import PhotosSpec
     from shmtext.engine.shards import Destination
 
 MAX_LINE_BYTES = 4_000
@@ -55,7 +56,9 @@ class Setup:
     """What stays for a worker's life."""
 
     settings: RenderSettings
+    """Without photographs: these are mapped by each worker."""
     corpus: CorpusSpec
+    photos: PhotosSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,17 +37,23 @@ class OpenedRun:
     example a picture is of. Can be pickled, and handed to the workers of a data loader.
     """
 
-    def __init__(self, out: AnyPath, fonts: AnyPath | Sequence[AnyPath] = ()) -> None:
+    def __init__(
+        self,
+        out: AnyPath,
+        fonts: AnyPath | Sequence[AnyPath] = (),
+        backgrounds: AnyPath | None = None,
+    ) -> None:
         self._stored = StoredRun(out)
         given = [fonts] if isinstance(fonts, (str, os.PathLike)) else fonts
         # Absolute: whoever a pickled copy is handed to may work elsewhere.
         self._fonts = tuple(Path(os.path.abspath(font)) for font in given)
+        self._backgrounds = None if backgrounds is None else Path(os.path.abspath(backgrounds))
         self._turn = Turn()
         self._redrawing_by: dict[int, Redrawing] = {}
         """By process: a forked child's copy may be in the middle of a drawing."""
 
-    def __reduce__(self) -> tuple[type[OpenedRun], tuple[Path, tuple[Path, ...]]]:
-        return type(self), (self._stored.path, self._fonts)
+    def __reduce__(self) -> tuple[type[OpenedRun], tuple[Path, tuple[Path, ...], Path | None]]:
+        return type(self), (self._stored.path, self._fonts, self._backgrounds)
 
     def close(self) -> None:
         """Let go of the folder's files. May be called twice."""
@@ -82,26 +88,29 @@ class OpenedRun:
         """Picture ``index`` drawn, encoded and decoded again: equal to what is stored.
 
         Threads take turns. Raises ``FontError`` where a font of the run is not among those that it
-        was opened with, ``FolderError`` where libraries of other versions would draw it otherwise,
-        and ``DamageError`` if it comes out otherwise all the same.
+        was opened with, ``InputError`` where its photographs are not in the folder of backgrounds,
+        ``FolderError`` where libraries of other versions would draw it otherwise, and
+        ``DamageError`` if it comes out otherwise all the same.
         """
         row = self._stored.row(index)
         with self._turn:
             if os.getpid() not in self._redrawing_by:
-                redrawing = Redrawing.of(self._stored.record, self._fonts)
+                redrawing = Redrawing.of(self._stored, self._fonts, self._backgrounds)
                 self._redrawing_by = {os.getpid(): redrawing}
             return _decoded(self._redrawing_by[os.getpid()].draw(row), row)
 
 
-def open(out: AnyPath, fonts: AnyPath | Sequence[AnyPath] = ()) -> OpenedRun:
+def open(
+    out: AnyPath, fonts: AnyPath | Sequence[AnyPath] = (), backgrounds: AnyPath | None = None
+) -> OpenedRun:
     """Open the finished run in the folder ``out`` for reading.
 
-    ``fonts``, files and folders, are for ``render`` alone: those the run was made with, if they are
-    not those that come with the package. Raises ``FolderError`` where there is no run, or it is not
-    finished. Reading raises ``DamageError``, naming the picture that is missing or not what was
-    committed.
+    ``fonts``, files and folders, and ``backgrounds``, a folder, are for ``render`` alone: those the
+    run was made with, if the fonts are not those that come with the package. Raises ``FolderError``
+    where there is no run, or it is not finished. Reading raises ``DamageError``, naming the picture
+    that is missing or not what was committed.
     """
-    return OpenedRun(out, fonts)
+    return OpenedRun(out, fonts, backgrounds)
 
 
 def _decoded(data: bytes, row: LabelRow) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.merge import CSV, SUCCESS
 from shmtext.dataset.record import require_record
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
-from shmtext.engine.identity import UNKNOWN_TEXTS, config_of
+from shmtext.engine.identity import PHOTOGRAPHS, UNKNOWN_TEXTS, config_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,10 @@ def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
         unknown["texts"] = (
             "no path is recorded; give the file that the texts came from, of which the run took "
             f"{record.plan.num_examples:,}"
+        )
+    if photos := identity.get(PHOTOGRAPHS):
+        unknown["backgrounds"] = (
+            f"no path is recorded; give the folder that held {photos['num_pictures']:,} pictures"
         )
     return RecordedSettings(config, unknown)
 

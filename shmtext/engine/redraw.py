@@ -1,7 +1,8 @@
 """Examples of a recorded run drawn again, from what its ``run.json`` and label rows tell.
 
 Fonts are not in a run's folder: those that come with the package are found again, others have to be
-given. Where a picture is stored, and what it looked like, is not known here.
+given, and so have photographs. Where a picture is stored, and what it looked like, is not known
+here.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shmtext.canonical import differences
+from shmtext.config import RunConfig
 from shmtext.corpus.ragged import pack_texts
-from shmtext.dataset.reading import LabelRow
-from shmtext.dataset.record import RunRecord
+from shmtext.corpus.ranges import Ints
+from shmtext.dataset.reading import LabelRow, StoredRun
 from shmtext.draw.encode import crc32
 from shmtext.draw.faces import (
     FontFile,
@@ -26,11 +31,16 @@ from shmtext.draw.faces import (
 )
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
+from shmtext.draw.texts import first_lines
+from shmtext.engine.backgrounds import photos_again
 from shmtext.engine.example import render_example
-from shmtext.engine.identity import config_of, versions_of
+from shmtext.engine.identity import OWN_EFFECTS, PHOTOGRAPHS, config_of, versions_of
 from shmtext.engine.libraries import without_ipp
 from shmtext.engine.probe import try_out
-from shmtext.errors import DamageError, FolderError, FontError
+from shmtext.errors import ConfigError, DamageError, FolderError, FontError
+from shmtext.looks.photos import Photos
+
+OWN_ADVICE = "to draw its examples again, work in the folder that has what it was made with"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +48,20 @@ class Redrawing:
     """What draws the examples of one run again."""
 
     maker: PictureMaker
+    stored: StoredRun
 
     @classmethod
-    def of(cls, record: RunRecord, fonts: Sequence[Path]) -> Redrawing:
-        """Find the run's fonts among ``fonts``, or among those that come with the package.
+    def of(
+        cls, stored: StoredRun, fonts: Sequence[Path], backgrounds: Path | None = None
+    ) -> Redrawing:
+        """Find the run's fonts among ``fonts``, or among those that come with the package, and its
+        photographs in the folder ``backgrounds``.
 
-        Raises ``FontError`` where one is missing, and ``FolderError`` where this machine has other
-        versions of what decides pictures.
+        Raises ``FontError`` where a font is missing, ``InputError`` where the photographs are, and
+        ``FolderError`` where this machine has other versions of what decides pictures, or other
+        effects than the run's own.
         """
+        record = stored.record
         config = config_of(record.identity)
         changed = differences(versions_of(config), record.identity["versions"])
         if changed:
@@ -57,13 +73,17 @@ class Redrawing:
         order = record.identity.get("font_order", [])
         rank = {name: place for place, name in enumerate(order)}
         chosen = tuple(replace(font, rank=rank.get(font.name, 0)) for font in chosen)
-        return cls(PictureMaker(RenderSettings.of(config, chosen)))
+        photos = photos_again(record.identity.get(PHOTOGRAPHS), backgrounds, config)
+        settings = _settings(config, chosen, photos)
+        _check_own(settings, record.identity.get(OWN_EFFECTS, []))
+        return cls(PictureMaker(settings), stored)
 
     def draw(self, row: LabelRow) -> bytes:
         """The encoded picture of a label row's example; ``DamageError`` if it isn't what it was."""
         example: int = row["example_index"]
         with without_ipp():
-            texts = self.maker.prepare_labels(pack_texts([row["text"]]), example)
+            label = pack_texts([row["text"]])
+            texts = self.maker.prepare_labels(label, example, self._lines_of)
             data = render_example(self.maker, texts, example)
         if data is None or crc32(data) != row["crc32"]:
             raise DamageError(
@@ -71,6 +91,36 @@ class Redrawing:
                 "something that no version tells has changed"
             )
         return bytes(data)
+
+    def _lines_of(self, examples: Ints) -> tuple[NDArray[np.uint32], Ints]:
+        return first_lines(pack_texts(map(self._first_line, examples.tolist())), None)
+
+    def _first_line(self, example: int) -> str:
+        label = self.stored.label(example)
+        if label is not None:
+            return label.partition("\n")[0]
+        # It has not been wrapped yet.
+        codes, _ = self.maker.first_lines(pack_texts([self.stored.skipped_text(example)]))
+        return codes.tobytes().decode("utf-32-le")
+
+
+def _settings(
+    config: RunConfig, fonts: tuple[FontFile, ...], photos: Photos | None
+) -> RenderSettings:
+    try:
+        return RenderSettings.of(config, fonts, photos)
+    except ConfigError as error:
+        raise FolderError(f"the run has effects of its own ({error}): {OWN_ADVICE}") from error
+
+
+def _check_own(settings: RenderSettings, effects: Sequence[Mapping[str, str]]) -> None:
+    """Raise ``FolderError`` unless the run's own effects are those that were recorded."""
+    for source, recorded in zip(settings.own, effects, strict=True):
+        if source.recorded() != recorded:
+            raise FolderError(
+                f"the run has an effect of its own, {source.asked.name}, and {source.path} is not "
+                f"the file that it was made with: {OWN_ADVICE}"
+            )
 
 
 def _chosen_fonts(

@@ -26,7 +26,7 @@ from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
 from shmtext.draw.labels import labels_of
 from shmtext.engine.held import FirstRun, Held, Holding
-from shmtext.engine.identity import identity_of, spelled_out
+from shmtext.engine.identity import beside_settings, identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
 from shmtext.engine.resume import RunFolder, existing_record, whole_shards
 from shmtext.engine.stop import StopRequest, stop_on_signals
@@ -128,10 +128,11 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
 def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
     asked = sorted(held.settings.fonts, key=attrgetter("rank"))
     fonts = {font.name: font.digest for font in asked}
+    beside = beside_settings(held.settings)
     output = config.output
     extension = FILE_FORMATS[output.image_format].extension
     return RunRecord(
-        identity=identity_of(config, fonts, held.corpus_sha256(texts), len(texts)),
+        identity=identity_of(config, fonts, held.corpus_sha256(texts), len(texts), beside),
         plan=Plan(len(texts)),
         container=open_container(output.container, len(texts), extension),
         schema=LabelSchema.of([label.spec for label in labels_of(held.settings)]),

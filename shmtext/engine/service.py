@@ -8,11 +8,12 @@ worker ends. How it started is ``worker.py``'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import attach_corpus, attach_slots
 from shmtext.draw.pictures import PictureMaker
+from shmtext.engine.backgrounds import attach_photos
 from shmtext.engine.example import render_example
 from shmtext.engine.libraries import adapt_libraries
 from shmtext.engine.messages import Message, MessageKind, Place, Release, Setup, Target
@@ -95,7 +96,8 @@ class Service:
                 raise TypeError(f"a worker knows no message like {message!r}")
 
     def _set_up(self, setup: Setup) -> None:
-        self._maker = maker_of(setup.settings)
+        photos = None if setup.photos is None else attach_photos(setup.photos)
+        self._maker = maker_of(replace(setup.settings, photos=photos))
         self._corpus = attach_corpus(setup.corpus)
         self._say("set up")
 
@@ -130,7 +132,8 @@ class Service:
     def _try(self, suspect: int) -> None:
         """Draw one example alone: does it end this worker?"""
         self._row[ON_TRIAL] = 1
-        texts = self._maker.prepare(self._corpus.slice(suspect, suspect + 1), suspect)
+        corpus = self._corpus
+        texts = self._maker.prepare(corpus.slice(suspect, suspect + 1), suspect, corpus)
         render_example(self._maker, texts, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0

@@ -121,7 +121,7 @@ def render_shard(
 def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: Task) -> ShardTexts:
     """Wrap, check and style a shard's texts."""
     shard = task.shard
-    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start)
+    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start, corpus)
     if not task.excluded:
         return texts
     reasons = {example - shard.start: reason for example, reason in task.excluded.items()}

@@ -27,8 +27,13 @@ from shmtext.engine.worker import serve
 SEND_TIMEOUT_S = 5
 """A worker that does not read for so long while it waits for work is taken for dead."""
 
-WORKER_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""For workers alone: numpy and OpenCV each make a pool of threads when they are imported."""
+WORKER_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+}
+"""For workers alone: numpy and OpenCV each make a pool of threads when they are imported, and
+albumentations asks the network for its latest version."""
 
 CHILD = "from shmtext.engine.spawn import spawn_main; spawn_main()"
 

@@ -118,6 +118,7 @@ class DatasetShard:
         self._crc32 = np.zeros(shard.num_examples, np.uint32)
         self._has_boxes = needs_boxes(sink.settings)
         self._glyphs: list[tuple[Ints, GlyphBoxes]] = []
+        self._effects: dict[int, str] = {}
 
     def __enter__(self) -> Self:
         staged = self._container.stage(self._sink.folder, self._shard)
@@ -143,8 +144,9 @@ class DatasetShard:
         self._height_px[batch.positions] = [picture.shape[0] for picture in batch.pictures]
         if batch.glyphs is not None:
             self._glyphs.append((batch.positions, batch.glyphs))
+        self._effects.update(zip(batch.positions.tolist(), batch.effects, strict=False))
         self._num_images += len(positions)
-        self._num_alone += batch.is_alone
+        self._num_alone += batch.is_alone * len(batch.pictures)
         self._watch.batch_done(self._num_images)
 
     def commit(self) -> ShardDone:
@@ -186,9 +188,10 @@ class DatasetShard:
         """Gather the label rows of what was written, and the rows of what was not."""
         written = np.flatnonzero(self._num_bytes)
         example_index = written + self._shard.start
+        labels = self._labels.take(written)
         rows = PictureRows(
             file_names=self._container.file_names(self._shard, example_index),
-            texts=self._labels.take(written),
+            texts=labels,
             example_index=example_index,
             num_bytes=self._num_bytes[written],
             crc32=self._crc32[written],
@@ -199,7 +202,9 @@ class DatasetShard:
             width_px=self._width_px[written],
             height_px=self._height_px[written],
             further_fonts=[self._texts.further_fonts(each) for each in written.tolist()],
+            texts=labels,
             glyphs=GlyphBoxes.join(self._glyphs, written) if self._has_boxes else None,
+            effects=[self._effects[each] for each in written.tolist()] if self._effects else (),
         )
         columns = [label.column(drawn) for label in labels_of(self._sink.settings)]
         return build_fragment(self._shard, rows, columns, self._skipped())

@@ -13,6 +13,9 @@ MAX_SIDE_PX = 65_500
 MAX_PIXELS = 1 << 26
 """Largest picture: 64 Mpx, 200 MB in colour while it is drawn."""
 
+MAX_BOXED_PX = 2**15 - 1
+"""Longest side of a picture whose boxes are labels: these are of 16-bit numbers."""
+
 
 def fits(width_px: Ints, height_px: Ints) -> NDArray[np.bool_]:
     """Which pictures are drawn, given their sizes; shape as that of either."""
@@ -32,3 +35,8 @@ def why_unfit(width_px: int, height_px: int) -> str:
             f"side and {MAX_PIXELS:,} px in all can be stored"
         )
     return ""
+
+
+def why_unboxed(side_px: int) -> str:
+    """Why a picture with boxes is not drawn, whose longest side is too long."""
+    return f"makes a picture of {side_px:,} px; at most {MAX_BOXED_PX:,} px can have boxes"

@@ -1,0 +1,300 @@
+"""Texts with a look: their masks go through its effects, again until the text can be read.
+
+Which effects an example has is drawn here, from streams of random words addressed by effect,
+example and attempt. What effects do is known to ``shmtext.looks``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.config.looks import CLEAN, Look
+from shmtext.config.ranges import Floats, unit
+from shmtext.corpus.ranges import Ints
+from shmtext.draw.batch import Batch, GlyphBoxes, Pixels
+from shmtext.draw.draws import WORDS_PER_BLOCK, Stream, Words, words
+from shmtext.draw.faces import Faces
+from shmtext.draw.glyphs import FaceMetrics
+from shmtext.draw.ink import Ink
+from shmtext.draw.labels import effects_text
+from shmtext.draw.moved import moved
+from shmtext.draw.others import Asked, OtherLines
+from shmtext.draw.raster import combine
+from shmtext.draw.settings import RenderSettings
+from shmtext.draw.strip import Strip
+from shmtext.draw.texts import ShardTexts, Skip
+from shmtext.looks.develop import Material, develop, widened_px
+from shmtext.looks.drawing import Drawn, draw_effects, told
+from shmtext.looks.effect import Draws, Effect, TextLines, Traits
+from shmtext.looks.loading import load_own
+from shmtext.looks.luminance import levels_of
+from shmtext.looks.neighbours import LINE, NO_INK, SIDES, WORD, Neighbours, OtherInk, Others
+from shmtext.looks.own import Mark, OwnBatch, OwnDrawn, Record
+
+ATTEMPTS = 4
+"""Drawings of an example until its text can be read; the last without what degrades it."""
+
+NO_CONTRAST = "cannot be read in the colours that its look has"
+
+
+class Looker:
+    """Gives a run's texts their looks; keeps random words for the shard at hand."""
+
+    def __init__(
+        self, settings: RenderSettings, faces: Faces, metrics: FaceMetrics, ink: Ink
+    ) -> None:
+        self._seed = settings.seed
+        # Own effects alone are on clean pictures.
+        self._looks = settings.config.look.looks or (Look(CLEAN),)
+        self._own = [(load_own(source), Record()) for source in settings.own]
+        is_plain = [not (look.effects or self._own) for look in self._looks]
+        self._is_plain = np.array(is_plain)
+        self._ink = ink
+        self._photos = settings.photos
+        self._faces = faces
+        self._metrics = metrics
+        self._is_vertical = settings.style.direction == "ttb"
+        self._paper_of_pair, self._ink_of_pair = ink.ends
+        self._tells = "effects" in settings.output.column
+        papers, inks = settings.style.given_colors
+        levels = (levels_of(ends).astype(np.float64) for ends in ink.ends)
+        self._paper_levels, self._ink_levels = levels
+        self._has_paper, self._has_ink = bool(papers), bool(inks)
+        self._shard: ShardTexts | None = None
+        self._words: dict[tuple[int, int, int], Words] = {}
+
+    def batch(
+        self, shard: ShardTexts, strips: Sequence[Strip], mark: Mark, lines: OtherLines
+    ) -> Batch:
+        """Make pictures of strips' texts, each of which has a look; ``lines`` draws what is near.
+
+        Texts that can't be made readable, or that an own effect fails at, have none, and are added
+        to ``shard.skips``. Those of a look without effects are as a run without a look has them.
+        """
+        if shard is not self._shard:
+            self._shard, self._words = shard, {}
+        positions = np.concatenate([strip.positions for strip in strips])
+        is_plain = self._is_plain[shard.styles.look_id[positions]]
+        pictures = self._plain_pictures(shard, strips)
+        effects = dict.fromkeys(pictures, effects_text(0, ()))
+        material = self._material(shard, strips)
+        glyphs = _boxes(strips, positions)
+        boxes: list[tuple[Ints, GlyphBoxes]] = []
+        if glyphs is not None and pictures:
+            plain = np.flatnonzero(is_plain)
+            boxes.append((positions[plain], glyphs.take(plain)))
+        left = np.flatnonzero(~is_plain)
+        for attempt in range(ATTEMPTS):
+            if not left.size:
+                break
+            taken = material.take(left)
+            own = self._own_batch(positions[left], attempt, mark)
+            drawn = self._draw(shard, positions[left], taken.traits, attempt)
+            others = _others(shard, positions[left], drawn, lines, mark)
+            taken = replace(taken, others=others)
+            developed = develop(taken, drawn, own)
+            shard.skips.extend(Skip(at, why, failed=True) for at, why in own.faults.items())
+            has_failed = np.isin(own.positions, list(own.faults))
+            done = np.flatnonzero(developed.can_be_read & ~has_failed)
+            pictures |= {int(left[at]): developed.pictures[at] for at in done.tolist()}
+            if glyphs is not None and done.size:
+                wider = widened_px(taken.traits, drawn)[done]
+                found = moved(glyphs.take(left[done]), developed.warp, done, wider)
+                boxes.append((positions[left[done]], found))
+            if self._tells:
+                said = told(drawn, left.size)
+                own.tell(said)
+                effects |= {int(left[at]): effects_text(attempt, said[at]) for at in done.tolist()}
+            left = left[~(developed.can_be_read | has_failed)]
+        unreadable = positions[left].tolist()
+        shard.skips.extend(Skip(each, NO_CONTRAST, failed=True) for each in unreadable)
+        rows = sorted(pictures)
+        made = positions[rows]
+        glyphs = glyphs and GlyphBoxes.join(boxes, made)
+        in_order = [effects[row] for row in rows] if self._tells else ()
+        return Batch(made, [pictures[row] for row in rows], glyphs, in_order)
+
+    def _plain_pictures(self, shard: ShardTexts, strips: Sequence[Strip]) -> dict[int, Pixels]:
+        """Pictures of texts whose look has no effects, by their numbers."""
+        pictures: dict[int, Pixels] = {}
+        first = 0
+        for strip in strips:
+            pair_id = shard.styles.pair_id[strip.positions]
+            rows = np.flatnonzero(self._is_plain[shard.styles.look_id[strip.positions]])
+            if rows.size:
+                # Ink uses masks up, those of texts with effects, too.
+                copied = replace(strip, masks=strip.masks.copy())
+                inked = self._ink.pictures(copied, pair_id)
+                pictures |= {first + row: inked[row] for row in rows.tolist()}
+            first += pair_id.size
+        return pictures
+
+    def _material(self, shard: ShardTexts, strips: Sequence[Strip]) -> Material:
+        positions = np.concatenate([strip.positions for strip in strips])
+        masks = [mask for strip in strips for mask in _masks(strip)]
+        sizes_px = np.array(self._faces.sizes_px, np.float64)
+        pair_id = shard.styles.pair_id[positions]
+        traits = Traits(
+            em_px=sizes_px[shard.styles.size_id[positions]],
+            stroke_px=np.concatenate([stroke_px(strip) for strip in strips]),
+            photos=self._photos,
+            given_paper=self._paper_levels[pair_id] if self._has_paper else None,
+            given_ink=self._ink_levels[pair_id] if self._has_ink else None,
+            lines=self._text_lines(shard, positions),
+        )
+        return Material(
+            masks=masks,
+            traits=traits,
+            paper_color=self._paper_of_pair[pair_id],
+            ink_color=self._ink_of_pair[pair_id],
+        )
+
+    def _text_lines(self, shard: ShardTexts, positions: Ints) -> TextLines:
+        """Where lines lie, but for ink above the ascent, which moves all of them down."""
+        metrics, face_id = self._metrics, shard.face_id[positions]
+        ascent_px, line_px = metrics.ascent_px[face_id], metrics.line_px[face_id]
+        # Texts in several fonts are seldom, and each is another matter.
+        for row in np.flatnonzero(np.isin(positions, list(shard.fonts))).tolist():
+            size_id = shard.styles.size_id[positions[row]]
+            faces = shard.fonts[int(positions[row])] * len(self._faces.sizes_px) + size_id
+            ascent_px[row] = metrics.ascent_px[faces].max()
+            descent_px = (metrics.line_px - metrics.ascent_px)[faces].max()
+            line_px[row] = ascent_px[row] + descent_px
+        count = np.diff(shard.lines.text_lines)[positions]
+        return TextLines(
+            baseline_px=ascent_px.astype(np.float64),
+            line_px=line_px.astype(np.float64),
+            count=np.zeros_like(count) if self._is_vertical else count,
+        )
+
+    def _draw(
+        self, shard: ShardTexts, positions: Ints, traits: Traits, attempt: int
+    ) -> list[Drawn]:
+        def draws_of(effect: type[Effect], rows: Ints) -> Draws:
+            return _Words(self, effect.number, positions[rows], attempt)
+
+        is_last = attempt == ATTEMPTS - 1
+        look_id = shard.styles.look_id[positions]
+        return draw_effects(self._looks, look_id, traits, draws_of, degrades=not is_last)
+
+    def _own_batch(self, positions: Ints, attempt: int, mark: Mark) -> OwnBatch:
+        """Which own effects some texts have: none in the last attempt, as they may degrade."""
+        drawn = []
+        for place, (effect, record) in enumerate(self._own if attempt < ATTEMPTS - 1 else ()):
+            stream = Stream.OWN_EFFECTS + place
+            given = self.block_of(stream, 0, positions, attempt)
+            occurrence = self.block_of(stream, 1, positions, attempt)[:, 0]
+            rows = np.flatnonzero(unit(occurrence) < effect.probability)
+            drawn.append(OwnDrawn(effect, record, rows, given[rows]))
+        return OwnBatch(drawn, positions, mark)
+
+    def block_of(self, stream: int, block: int, positions: Ints, attempt: int) -> Words:
+        """A block of words of some texts in a stream, kept with those of the shard's others."""
+        assert self._shard is not None
+        key = stream, block, attempt
+        if key not in self._words:
+            start, stop = self._shard.start, self._shard.start + len(self._shard.texts)
+            self._words[key] = words(self._seed, stream, start, stop, block, attempt=attempt)
+        return self._words[key][positions]
+
+
+def _masks(strip: Strip) -> list[Pixels]:
+    """Masks of a strip's texts, patches among them."""
+    for patch in strip.patches:
+        rows = slice(patch.top, patch.top + patch.mask.shape[0])
+        under = strip.masks[rows, patch.left : patch.left + patch.mask.shape[1]]
+        under[...] = combine(under, patch.mask)
+    return strip.cells.cut(strip.masks)
+
+
+def _boxes(strips: Sequence[Strip], positions: Ints) -> GlyphBoxes | None:
+    """Boxes of all strips' texts, in their order; None where there are none."""
+    boxes = [(strip.positions, strip.boxes) for strip in strips if strip.boxes is not None]
+    return GlyphBoxes.join(boxes, positions) if boxes else None
+
+
+def _others(
+    shard: ShardTexts, positions: Ints, drawn: Sequence[Drawn], lines: OtherLines, mark: Mark
+) -> Others:
+    """Draw the lines that some texts have beside them: those of examples before."""
+    neighbours = next((each for each in drawn if each.effect is Neighbours), None)
+    if neighbours is None or shard.first_lines_of is None:
+        return {}
+    rows, values = neighbours.rows, neighbours.values
+    example = shard.start + positions[rows]
+    wanted: dict[str, NDArray[np.bool_]] = {
+        kind: np.zeros(rows.size, np.bool_) for kind in (LINE, WORD)
+    }
+    for side, kind in SIDES.items():
+        wanted[kind] |= (values[side] > 0) & (example > 0)
+    which = {kind: np.flatnonzero(is_wanted) for kind, is_wanted in wanted.items()}
+    all_of = np.concatenate(list(which.values()))
+    place = np.concatenate([values[kind][at] for kind, at in which.items()])
+    asked = Asked(
+        position=positions[rows[all_of]],
+        face_id=shard.face_id[positions[rows[all_of]]],
+        example=np.floor(place * example[all_of]).astype(np.int64),
+    )
+    inks = iter(lines.draw(asked, shard.first_lines_of, mark))
+    others: dict[str, list[OtherInk]] = {}
+    for kind, at in which.items():
+        others[kind] = [NO_INK] * positions.size
+        for row in rows[at].tolist():
+            others[kind][row] = next(inks)
+    return others
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Words:
+    """An effect's words of some texts."""
+
+    looker: Looker
+    effect: int
+    positions: Ints
+    attempt: int
+
+    def word(self, number: int) -> NDArray[np.uint64]:
+        block, place = divmod(number, WORDS_PER_BLOCK)
+        stream = Stream.EFFECTS + self.effect
+        return self.looker.block_of(stream, block, self.positions, self.attempt)[:, place]
+
+
+def stroke_px(strip: Strip) -> Floats:
+    """About how wide most strokes of each text are."""
+    cells = strip.cells
+    result = _stroke_px(strip.masks, np.append(cells.left, cells.right[-1:]))
+    # Lines lie side by side in a strip: where they touch in the picture is seen there alone.
+    several = np.flatnonzero(cells.num_lines > 1)
+    for text, mask in zip(several.tolist(), cells.take(several).cut(strip.masks), strict=True):
+        result[text] = _stroke_px(mask, np.array([0, mask.shape[1]]))[0]
+    return result
+
+
+def _stroke_px(masks: Pixels, seams: Ints) -> Floats:
+    """Twice the area of ink over its edge's length, of masks side by side; blank around each.
+
+    Steps of coverage along both axes come to 1.2 of an edge's length, about: to 1 where it is
+    upright, to 4 / pi where it takes all directions.
+    """
+    left, last = seams[:-1], seams[1:] - 1
+    if min(masks.shape) == 1:
+        # OpenCV has nothing to say of no pixels, which is how many steps there are between one.
+        masks = np.pad(masks, (0, 1))
+    beside = cv2.absdiff(masks[:, 1:], masks[:, :-1])
+    area, across, down = (
+        cv2.reduce(each, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+        for each in (masks, beside, cv2.absdiff(masks[1:], masks[:-1]))
+    )
+    steps = down + masks[0] + masks[-1]
+    steps[1:] += across
+    steps[left[1:]] -= across[last[:-1]]
+    steps[left] += area[left]
+    steps[last] += area[last]
+    ink, edge = (np.add.reduceat(each[: seams[-1]], left) for each in (area, steps))
+    width: Floats = np.maximum(2 * ink / np.maximum(edge / 1.2, 1), 1)
+    return width

@@ -1,0 +1,1 @@
+"""What makes pictures look like the world's: effects, and looks made of them."""

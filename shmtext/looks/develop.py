@@ -1,0 +1,210 @@
+"""Masks to pictures by way of effects: the order of what happens to a batch.
+
+Geometry first, all of it at once; then a sheet of masks, papers, inks; then what is laid on paper
+is a picture, and optics, noise, resampling and compression are done to that. ``registry.py`` has
+the effects in this order. What examples have drawn is known here, how is ``drawing.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shmtext.corpus.ranges import Ints
+from shmtext.looks.drawing import Drawn
+from shmtext.looks.effect import Geometry, Kind, Step, Traits
+from shmtext.looks.guard import can_be_read
+from shmtext.looks.neighbours import Beside, Neighbours, Others, place_others
+from shmtext.looks.own import OwnBatch
+from shmtext.looks.remapping import draw_masks
+from shmtext.looks.sheet import Pixels, Sheet
+from shmtext.looks.warp import Warp
+
+SHEET_COLUMNS = 65_536
+"""Of pictures that are developed together: a batch as it comes, unless pictures grew much. For a
+quarter of it calls cost more than layers gain that stay in a second cache: a tenth in all."""
+
+PIECE_BYTES = 1 << 16
+"""Of a layer that several operations are done to, one after another: so much stays in a core's
+first cache. With colour that takes half the time that whole layers take."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What examples of a batch are made of; arrays have one length."""
+
+    masks: Sequence[Pixels]
+    traits: Traits
+    paper_color: Pixels
+    """Unless an effect has another, ``(num_examples, num_channels)``."""
+    ink_color: Pixels
+    others: Others = field(default_factory=dict)
+    """Ink beside the texts', where effects want it."""
+
+    def take(self, rows: Ints) -> Material:
+        """That of some examples."""
+        which = rows.tolist()
+        return Material(
+            masks=[self.masks[row] for row in which],
+            traits=self.traits.take(rows),
+            paper_color=self.paper_color[rows],
+            ink_color=self.ink_color[rows],
+            others={side: [inks[row] for row in which] for side, inks in self.others.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Developed:
+    """Pictures of a batch, in its order."""
+
+    pictures: list[Pixels]
+    """Shape ``(height, width)`` or ``(height, width, 3)``; views of a few arrays."""
+    warp: Warp
+    """Where everything went."""
+    can_be_read: NDArray[np.bool_]
+    """``(num_examples,)``."""
+
+
+def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Developed:
+    """Do what was drawn to a batch; ``drawn`` is in the order of ``registry.EFFECTS``.
+
+    The user's own effects come last. Pictures that these fail at are as they were before.
+    """
+    num = len(material.masks)
+    warp = Warp.of_masks(material.masks)
+    for each in drawn:
+        if issubclass(each.effect, Geometry):
+            each.effect.bend(warp, each.rows, each.values)
+    warp.settle()
+    beside = _beside(material, warp, drawn)
+    bleed_px = _bleed_px(material.traits, drawn)
+    width_px, height_px = (side + 2 * bleed_px for side in (warp.width_px, warp.height_px))
+    order, sheets = _order(width_px, height_px, drawn)
+    place = np.argsort(order)
+    pictures: list[Pixels] = []
+    is_read = np.zeros(num, np.bool_)
+    for first, last in sheets:
+        rows = order[first:last]
+        steps = [each.within(place, first, last) for each in drawn if _is_step(each)]
+        ground = warp.take(rows), beside and beside.within(place, first, last)
+        sheet = _developed_sheet(material.take(rows), ground, bleed_px[rows], steps)
+        own.within(place, first, last).apply(sheet)
+        pictures += sheet.pictures(sheet.paper)
+        is_read[rows] = can_be_read(sheet)
+    return Developed([pictures[at] for at in place.tolist()], warp, is_read)
+
+
+def _is_step(drawn: Drawn) -> bool:
+    return issubclass(drawn.effect, Step)
+
+
+def _order(
+    width_px: Ints, height_px: Ints, drawn: Sequence[Drawn]
+) -> tuple[Ints, list[tuple[int, int]]]:
+    """The order of a batch, given the sides of cells, and the sheets that it is divided into.
+
+    Cells of like height are in one sheet, so that little of its layers is for nothing. Within, they
+    are in the order in which an effect needs the fewest calls.
+    """
+    by_height = np.argsort(height_px, kind="stable")
+    sheets = list(_sheets(np.cumsum(width_px[by_height])))
+    key = np.full(width_px.size, -1.0)
+    for each in drawn:
+        if issubclass(each.effect, Step) and each.effect.done_by:
+            key[each.rows] = each.values[each.effect.done_by]
+            break
+    of_sheet = np.repeat(np.arange(len(sheets)), [last - first for first, last in sheets])
+    return by_height[np.lexsort([key[by_height], of_sheet])], sheets
+
+
+def _sheets(columns: Ints) -> Iterator[tuple[int, int]]:
+    """Divide a batch, given the columns up to each example's end, into sheets of ``SHEET_COLUMNS``.
+
+    But of at least one example.
+    """
+    first = 0
+    while first < columns.size:
+        begin = int(columns[first - 1]) if first else 0
+        last = int(np.searchsorted(columns, begin + SHEET_COLUMNS, side="right"))
+        yield first, max(last, first + 1)
+        first = max(last, first + 1)
+
+
+def _beside(material: Material, warp: Warp, drawn: Sequence[Drawn]) -> Beside | None:
+    """Where ink beside the texts goes."""
+    for each in drawn:
+        if each.effect is Neighbours and material.others:
+            em_px = material.traits.em_px[each.rows]
+            return place_others(warp, each.rows, each.values, em_px, material.others)
+    return None
+
+
+def _developed_sheet(
+    material: Material,
+    ground: tuple[Warp, Beside | None],
+    bleed_px: Ints,
+    drawn: Sequence[Drawn],
+) -> Sheet:
+    """Make pictures of some masks, given where these go, and what lies beside them."""
+    warp, beside = ground
+    is_colored = material.paper_color.shape[1] == 3
+    sizes = warp.width_px, warp.height_px
+    sheet = Sheet.blank(material.traits, sizes, bleed_px, is_colored=is_colored)
+    sheet.warp = warp
+    draw_masks(warp, sheet)
+    sheet.beside = beside
+    sheet.paper_color[...] = material.paper_color
+    sheet.ink_color[...] = material.ink_color
+    _apply(sheet, drawn, (Kind.MASK, Kind.COLOR))
+    sheet.paper = sheet.fill(sheet.paper_color)
+    _apply(sheet, drawn, (Kind.PAPER,))
+    sheet.ink = sheet.fill(sheet.ink_color)
+    _apply(sheet, drawn, (Kind.INK,))
+    lay_ink(sheet)
+    _apply(sheet, drawn, (Kind.OPTICS, Kind.NOISE, Kind.TONE, Kind.RESAMPLE, Kind.COMPRESS))
+    return sheet
+
+
+def _apply(sheet: Sheet, drawn: Sequence[Drawn], kinds: tuple[Kind, ...]) -> None:
+    for each in drawn:
+        if each.rows.size and each.effect.kind in kinds and issubclass(each.effect, Step):
+            each.effect.apply(sheet, each.rows, each.values)
+
+
+def lay_ink(sheet: Sheet) -> None:
+    """Lay ink on paper: as much of it as the masks cover, as much of the paper as they leave.
+
+    Each product is rounded to nearest, so that a level may be one off.
+    """
+    num_channels = 3 if sheet.is_colored else 1
+    num_rows = max(PIECE_BYTES // (sheet.mask.shape[1] * num_channels), 1)
+    for top in range(0, sheet.mask.shape[0], num_rows):
+        rows = slice(top, top + num_rows)
+        paper, mask = sheet.paper[rows], sheet.mask[rows]
+        if sheet.other.size:
+            mask = cv2.max(mask, sheet.other[rows])  # type: ignore[assignment]
+        if sheet.is_colored:
+            mask = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
+        cv2.multiply(paper, cv2.bitwise_not(mask), dst=paper, scale=1 / 255)
+        cv2.add(paper, cv2.multiply(sheet.ink[rows], mask, scale=1 / 255), dst=paper)
+
+
+def widened_px(traits: Traits, drawn: Sequence[Drawn]) -> Ints:
+    """How much further the text's ink reaches on every side than it did in the masks."""
+    widened = np.zeros(traits.em_px.size, np.int64)
+    for each in drawn:
+        if issubclass(each.effect, Step):
+            widened[each.rows] += each.effect.widens_px(each.values, traits.take(each.rows))
+    return widened
+
+
+def _bleed_px(traits: Traits, drawn: Sequence[Drawn]) -> Ints:
+    bleed = np.zeros(traits.em_px.size, np.int64)
+    for each in drawn:
+        if issubclass(each.effect, Step):
+            bleed[each.rows] += each.effect.reach_px(each.values, traits.take(each.rows))
+    return bleed
