@@ -107,18 +107,30 @@ def _order(
 ) -> tuple[Ints, list[tuple[int, int]]]:
     """The order of a batch, given the sides of cells, and the sheets that it is divided into.
 
-    Cells of like height are in one sheet, so that little of its layers is for nothing. Within, they
-    are in the order in which an effect needs the fewest calls.
+    Cells of like height are in one sheet, so that little of its layers is for nothing, and those
+    whose ink is more than a colour apart from others. Within, they are in the order in which an
+    effect needs the fewest calls.
     """
-    by_height = np.argsort(height_px, kind="stable")
-    sheets = list(_sheets(np.cumsum(width_px[by_height])))
-    key = np.full(width_px.size, -1.0)
+    num = width_px.size
+    is_layered, key = np.zeros(num, np.bool_), np.full(num, -1.0)
+    for each in drawn:
+        if each.effect.kind is Kind.INK:
+            is_layered[each.rows] = True
     for each in drawn:
         if issubclass(each.effect, Step) and each.effect.done_by:
             key[each.rows] = each.values[each.effect.done_by]
             break
-    of_sheet = np.repeat(np.arange(len(sheets)), [last - first for first, last in sheets])
-    return by_height[np.lexsort([key[by_height], of_sheet])], sheets
+    order: list[Ints] = []
+    sheets: list[tuple[int, int]] = []
+    start = 0
+    for group in (np.flatnonzero(~is_layered), np.flatnonzero(is_layered)):
+        group = group[np.argsort(height_px[group], kind="stable")]
+        for first, last in _sheets(np.cumsum(width_px[group])):
+            rows = group[first:last]
+            order.append(rows[np.argsort(key[rows], kind="stable")])
+            sheets.append((start + first, start + last))
+        start += group.size
+    return np.concatenate(order), sheets
 
 
 def _sheets(columns: Ints) -> Iterator[tuple[int, int]]:
@@ -162,7 +174,8 @@ def _developed_sheet(
     _apply(sheet, drawn, (Kind.MASK, Kind.COLOR))
     sheet.paper = sheet.fill(sheet.paper_color)
     _apply(sheet, drawn, (Kind.PAPER,))
-    sheet.ink = sheet.fill(sheet.ink_color)
+    has_layer = any(each.effect.kind is Kind.INK and each.rows.size for each in drawn)
+    sheet.ink = sheet.fill(sheet.ink_color) if has_layer else sheet.row(sheet.ink_color)
     _apply(sheet, drawn, (Kind.INK,))
     lay_ink(sheet)
     _apply(sheet, drawn, (Kind.OPTICS, Kind.NOISE, Kind.TONE, Kind.RESAMPLE, Kind.COMPRESS))
@@ -181,16 +194,20 @@ def lay_ink(sheet: Sheet) -> None:
     Each product is rounded to nearest, so that a level may be one off.
     """
     num_channels = 3 if sheet.is_colored else 1
-    num_rows = max(PIECE_BYTES // (sheet.mask.shape[1] * num_channels), 1)
-    for top in range(0, sheet.mask.shape[0], num_rows):
+    height = sheet.mask.shape[0]
+    num_rows = min(max(PIECE_BYTES // (sheet.mask.shape[1] * num_channels), 1), height)
+    is_layer = len(sheet.ink) == height
+    of_all = sheet.ink if is_layer else np.repeat(sheet.ink, num_rows, axis=0)
+    for top in range(0, height, num_rows):
         rows = slice(top, top + num_rows)
         paper, mask = sheet.paper[rows], sheet.mask[rows]
+        ink = of_all[rows] if is_layer else of_all[: len(mask)]
         if sheet.other.size:
             mask = cv2.max(mask, sheet.other[rows])  # type: ignore[assignment]
         if sheet.is_colored:
             mask = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
         cv2.multiply(paper, cv2.bitwise_not(mask), dst=paper, scale=1 / 255)
-        cv2.add(paper, cv2.multiply(sheet.ink[rows], mask, scale=1 / 255), dst=paper)
+        cv2.add(paper, cv2.multiply(ink, mask, scale=1 / 255), dst=paper)
 
 
 def widened_px(traits: Traits, drawn: Sequence[Drawn]) -> Ints:

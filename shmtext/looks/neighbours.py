@@ -84,8 +84,8 @@ class Neighbours(Step):
     kind: ClassVar[Kind] = Kind.MASK
     number: ClassVar[int] = 27
 
-    above: Range = ranged((0.6, 0.6), "How often a line above is seen.", (0, 1), "P")
-    below: Range = ranged((0.6, 0.6), "How often a line below is seen.", (0, 1), "P")
+    above: Range = ranged((0.45, 0.45), "How often a line above is seen.", (0, 1), "P")
+    below: Range = ranged((0.45, 0.45), "How often a line below is seen.", (0, 1), "P")
     left: Range = ranged((0.1, 0.1), "How often a word to the left is seen.", (0, 1), "P")
     right: Range = ranged((0.1, 0.1), "How often a word to the right is seen.", (0, 1), "P")
     share: Range = ranged((0.06, 0.28), "Of the height of a line that is seen.", (0, 0.5))

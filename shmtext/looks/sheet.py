@@ -59,6 +59,7 @@ class Sheet:
     paper: Pixels
     """What ink is laid on; what was laid on it so far, once pictures are made."""
     ink: Pixels
+    """What is laid on paper; one row stands for all where they are alike."""
     warp: Warp | None = None
     """Where masks' points are in pictures; None where masks were not drawn."""
 
@@ -136,7 +137,11 @@ class Sheet:
             self.other = np.zeros_like(self.mask)
         return self.other
 
+    def row(self, colors: Pixels) -> Pixels:
+        """Make a row of a layer of one colour an example, ``(num_examples, num_channels)``."""
+        return self.by_columns(colors if self.is_colored else colors[:, 0])[None]  # type: ignore[return-value]
+
     def fill(self, colors: Pixels) -> Pixels:
-        """Make a layer of one colour an example, given ``(num_examples, num_channels)``."""
-        row = self.by_columns(colors if self.is_colored else colors[:, 0])
+        """Make a layer of such rows."""
+        row = self.row(colors)[0]
         return np.ascontiguousarray(np.broadcast_to(row, (self.mask.shape[0], *row.shape)))
