@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from held_effects import HELD_EFFECTS
 from looks import only
 from nested_settings import Blur, Look, Noise
 
@@ -15,6 +16,7 @@ from shmtext import BalancedText, Output, RunConfig, Style, TextFile
 from shmtext.canonical import canonical_json, differences
 from shmtext.config import Engine, ImageFormat, Mode, Resume
 from shmtext.config.fields import About, part, settings_of
+from shmtext.config.kinds import plain
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.draw.encode import FILE_FORMATS, encoder
 from shmtext.engine.identity import (
@@ -29,7 +31,7 @@ from shmtext.engine.identity import (
 )
 from shmtext.engine.renderer import Renderer
 from shmtext.errors import FolderError
-from shmtext.looks.registry import BY_NAME
+from shmtext.looks.registry import BY_NAME, EFFECTS
 
 
 def look_of(value: Any) -> Looks:
@@ -440,3 +442,16 @@ def test_an_engine_that_is_not_known_is_no_other(tmp_path: Path) -> None:
         object.__setattr__(renderer._holding.means, "engine", "gpu")
         with pytest.raises(AssertionError):
             renderer.render(tmp_path / "out")
+
+
+def test_effects_at_their_defaults_are_what_their_versions_say() -> None:
+    """An identity leaves out what is at its default: see ``held_effects.py``."""
+    found = {
+        effect.name(): (
+            effect.number,
+            effect.version,
+            {name: plain(each.default) for name, each in settings_of(effect).items()},
+        )
+        for effect in EFFECTS
+    }
+    assert HELD_EFFECTS == found
