@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from looks import fonts, only
+from PIL import ImageColor
 
 import shmtext
 from shmtext import Output, RunConfig, Style, render
@@ -117,6 +118,42 @@ def test_each_row_has_its_look_and_what_it_did(tmp_path: Path) -> None:
     file = pq.ParquetFile(tmp_path / "metadata.parquet")
     place = file.schema_arrow.names.index("look")
     assert file.metadata.row_group(0).column(place).has_dictionary_page
+
+
+@pytest.mark.parametrize("mode", ["gray", "rgb"])
+def test_rows_have_the_colours_that_looks_drew(tmp_path: Path, mode: Any) -> None:
+    colors = {"colored": 0.7, "inverted": 0.5, "paper": [60, 255], "contrast": [60, 200]}
+    look: Any = {**only(colors=colors), "clean": {"share": 0.5}}
+    style = replace(RUN.style, font_sizes=(48,))
+    output = Output(mode=mode, image_format="png")
+    render(replace(RUN, look=look, style=style, output=output), tmp_path, 1, "serial")
+    drawn = set()
+    with shmtext.open(tmp_path) as run:
+        for picture, row in run:
+            levels = picture.reshape(*picture.shape[:2], -1)
+            ink, paper = (
+                np.array(ImageColor.getrgb(row[side]))[: levels.shape[2]]
+                for side in ("font_color", "background_color")
+            )
+            off_paper = np.abs(levels.astype(int) - paper).sum(axis=2)
+            farthest = levels.reshape(-1, levels.shape[2])[off_paper.argmax()]
+            assert not off_paper[[0, -1]].min(axis=1).any()
+            assert np.abs(farthest.astype(int) - ink).max() <= 1
+            if row["look"] == "clean":
+                assert ("#000000", "#ffffff") == (row["font_color"], row["background_color"])
+            drawn.add(row["background_color"])
+    assert len(drawn) > 20
+
+
+def test_colours_that_a_user_gave_remain_in_rows(tmp_path: Path) -> None:
+    style = replace(RUN.style, background_colors=("#ffe0c0",))
+    look: Any = only(colors={"colored": 1, "contrast": [60, 200]})
+    render(replace(RUN, look=look, style=style), tmp_path, 1, "serial")
+    with shmtext.open(tmp_path) as run:
+        rows = [row for _, row in run]
+
+    assert {"#ffe0c0"} == {row["background_color"] for row in rows}
+    assert len({row["font_color"] for row in rows}) > 20
 
 
 def test_a_run_without_looks_tells_that_nothing_was_done(tmp_path: Path) -> None:

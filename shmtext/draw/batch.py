@@ -13,6 +13,9 @@ from shmtext.corpus.ranges import Ints, seams, spell_out
 
 Pixels = NDArray[np.uint8]
 
+Colors = tuple[str | None, str | None]
+"""Of ink and paper, ``#rrggbb``; None where it is the one of the settings."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GlyphBoxes:
@@ -82,6 +85,8 @@ class Batch:
     """None unless asked for."""
     effects: Sequence[str] = ()
     """What looks did to each, as JSON; nothing unless asked for, and of pictures without a look."""
+    colors: Sequence[Colors] = ()
+    """What looks drew each in; nothing in runs without looks."""
     is_alone: bool = False
     """Of texts that could not be drawn together with others."""
 
@@ -93,4 +98,5 @@ class Batch:
             pictures=[self.pictures[row] for row in rows.tolist()],
             glyphs=self.glyphs and self.glyphs.take(rows),
             effects=[self.effects[row] for row in rows.tolist()] if self.effects else (),
+            colors=[self.colors[row] for row in rows.tolist()] if self.colors else (),
         )

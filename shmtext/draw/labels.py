@@ -18,7 +18,7 @@ from shmtext.columns import Column, ColumnSpec
 from shmtext.columns import Kind as ColumnKind
 from shmtext.corpus.ragged import RaggedTexts, pack_texts
 from shmtext.corpus.ranges import Ints
-from shmtext.draw.batch import GlyphBoxes
+from shmtext.draw.batch import Colors, GlyphBoxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.spans import stops
 from shmtext.draw.style import Styles
@@ -41,6 +41,8 @@ class Drawn:
     """None unless boxes were asked for."""
     effects: Sequence[str] = ()
     """What looks did to each, as JSON; nothing unless asked for."""
+    colors: Sequence[Colors] = ()
+    """What looks drew each in; nothing in runs without looks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,12 +107,23 @@ def _font_size_px(drawn: Drawn) -> NDArray[np.int32]:
     return np.array(drawn.settings.style.font_sizes, np.int32)[drawn.styles.size_id]
 
 
-def _font_color(drawn: Drawn) -> Chosen:
-    return Chosen(tuple(ink for ink, _ in drawn.settings.color_pairs), drawn.styles.pair_id)
+def _font_color(drawn: Drawn) -> Chosen | RaggedTexts:
+    return _color(drawn, 0)
 
 
-def _background_color(drawn: Drawn) -> Chosen:
-    return Chosen(tuple(paper for _, paper in drawn.settings.color_pairs), drawn.styles.pair_id)
+def _background_color(drawn: Drawn) -> Chosen | RaggedTexts:
+    return _color(drawn, 1)
+
+
+def _color(drawn: Drawn, side: int) -> Chosen | RaggedTexts:
+    """Ink (0) or paper (1): of the settings, or what a look has drawn in its place."""
+    given = tuple(pair[side] for pair in drawn.settings.color_pairs)
+    if not drawn.colors:
+        return Chosen(given, drawn.styles.pair_id)
+    of_settings = (given[pair] for pair in drawn.styles.pair_id.tolist())
+    return pack_texts(
+        colors[side] or color for colors, color in zip(drawn.colors, of_settings, strict=True)
+    )
 
 
 def _has_looks(settings: RenderSettings) -> bool:
@@ -187,8 +200,8 @@ LABELS = (
         _asks_further_fonts,
     ),
     _label("font_size_px", "int32", "height of the font's em square", _font_size_px),
-    _label("font_color", "string", "ink, #rrggbb", _font_color),
-    _label("background_color", "string", "paper, #rrggbb", _background_color),
+    _label("font_color", "string", "ink, #rrggbb, before a look shades it", _font_color),
+    _label("background_color", "string", "paper, #rrggbb, likewise", _background_color),
     Label(
         ColumnSpec("look", "string", "which of the run's looks", repeats=True), _look, _has_looks
     ),

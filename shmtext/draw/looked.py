@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.config.colors import hex_of
 from shmtext.config.looks import CLEAN, Look
 from shmtext.config.ranges import Floats, unit
 from shmtext.corpus.ranges import Ints
-from shmtext.draw.batch import Batch, GlyphBoxes, Pixels
+from shmtext.draw.batch import Batch, Colors, GlyphBoxes, Pixels
 from shmtext.draw.draws import WORDS_PER_BLOCK, Stream, Words, words
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyphs import FaceMetrics
@@ -28,9 +29,9 @@ from shmtext.draw.raster import combine
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.strip import Strip
 from shmtext.draw.texts import ShardTexts, Skip
-from shmtext.looks.develop import Material, develop, widened_px
+from shmtext.looks.develop import Developed, Material, develop, widened_px
 from shmtext.looks.drawing import Drawn, draw_effects, told
-from shmtext.looks.effect import Draws, Effect, TextLines, Traits
+from shmtext.looks.effect import Draws, Effect, Kind, TextLines, Traits
 from shmtext.looks.loading import load_own
 from shmtext.looks.luminance import levels_of
 from shmtext.looks.neighbours import LINE, NO_INK, SIDES, WORD, Neighbours, OtherInk, Others
@@ -82,6 +83,7 @@ class Looker:
         is_plain = self._is_plain[shard.styles.look_id[positions]]
         pictures = self._plain_pictures(shard, strips)
         effects = dict.fromkeys(pictures, effects_text(0, ()))
+        colors: list[Colors] = [(None, None)] * positions.size
         material = self._material(shard, strips)
         glyphs = _boxes(strips, positions)
         boxes: list[tuple[Ints, GlyphBoxes]] = []
@@ -102,6 +104,8 @@ class Looker:
             has_failed = np.isin(own.positions, list(own.faults))
             done = np.flatnonzero(developed.can_be_read & ~has_failed)
             pictures |= {int(left[at]): developed.pictures[at] for at in done.tolist()}
+            for at, pair in self._colors(developed, drawn).items():
+                colors[int(left[at])] = pair
             if glyphs is not None and done.size:
                 wider = widened_px(taken.traits, drawn)[done]
                 found = moved(glyphs.take(left[done]), developed.warp, done, wider)
@@ -116,8 +120,28 @@ class Looker:
         rows = sorted(pictures)
         made = positions[rows]
         glyphs = glyphs and GlyphBoxes.join(boxes, made)
-        in_order = [effects[row] for row in rows] if self._tells else ()
-        return Batch(made, [pictures[row] for row in rows], glyphs, in_order)
+        return Batch(
+            positions=made,
+            pictures=[pictures[row] for row in rows],
+            glyphs=glyphs,
+            effects=[effects[row] for row in rows] if self._tells else (),
+            colors=[colors[row] for row in rows],
+        )
+
+    def _colors(self, developed: Developed, drawn: Sequence[Drawn]) -> dict[int, Colors]:
+        """Colours that looks have drawn, by the examples' numbers, where a user gave none."""
+        colors: dict[int, Colors] = {}
+        for each in drawn:
+            if each.effect.kind is Kind.COLOR:
+                inks, papers = (
+                    [None] * each.rows.size if is_given else list(map(hex_of, color.tolist()))
+                    for color, is_given in (
+                        (developed.ink_color[each.rows], self._has_ink),
+                        (developed.paper_color[each.rows], self._has_paper),
+                    )
+                )
+                colors |= zip(each.rows.tolist(), zip(inks, papers, strict=True), strict=True)
+        return colors
 
     def _plain_pictures(self, shard: ShardTexts, strips: Sequence[Strip]) -> dict[int, Pixels]:
         """Pictures of texts whose look has no effects, by their numbers."""

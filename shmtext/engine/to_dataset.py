@@ -25,7 +25,7 @@ from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fr
 from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord
-from shmtext.draw.batch import Batch, GlyphBoxes
+from shmtext.draw.batch import Batch, Colors, GlyphBoxes
 from shmtext.draw.encode import crc32, encoder
 from shmtext.draw.labels import Drawn, labels_of, needs_boxes
 from shmtext.draw.settings import RenderSettings
@@ -119,6 +119,7 @@ class DatasetShard:
         self._has_boxes = needs_boxes(sink.settings)
         self._glyphs: list[tuple[Ints, GlyphBoxes]] = []
         self._effects: dict[int, str] = {}
+        self._colors: dict[int, Colors] = {}
 
     def __enter__(self) -> Self:
         staged = self._container.stage(self._sink.folder, self._shard)
@@ -145,6 +146,7 @@ class DatasetShard:
         if batch.glyphs is not None:
             self._glyphs.append((batch.positions, batch.glyphs))
         self._effects.update(zip(batch.positions.tolist(), batch.effects, strict=False))
+        self._colors.update(zip(batch.positions.tolist(), batch.colors, strict=False))
         self._num_images += len(positions)
         self._num_alone += batch.is_alone * len(batch.pictures)
         self._watch.batch_done(self._num_images)
@@ -205,6 +207,7 @@ class DatasetShard:
             texts=labels,
             glyphs=GlyphBoxes.join(self._glyphs, written) if self._has_boxes else None,
             effects=[self._effects[each] for each in written.tolist()] if self._effects else (),
+            colors=[self._colors[each] for each in written.tolist()] if self._colors else (),
         )
         columns = [label.column(drawn) for label in labels_of(self._sink.settings)]
         return build_fragment(self._shard, rows, columns, self._skipped())

@@ -67,6 +67,9 @@ class Developed:
     """Where everything went."""
     can_be_read: NDArray[np.bool_]
     """``(num_examples,)``."""
+    paper_color: Pixels
+    """Before anything was done to papers, ``(num_examples, num_channels)``."""
+    ink_color: Pixels
 
 
 def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Developed:
@@ -87,6 +90,7 @@ def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Develo
     place = np.argsort(order)
     pictures: list[Pixels] = []
     is_read = np.zeros(num, np.bool_)
+    paper_color, ink_color = material.paper_color.copy(), material.ink_color.copy()
     for first, last in sheets:
         rows = order[first:last]
         steps = [each.within(place, first, last) for each in drawn if _is_step(each)]
@@ -95,7 +99,9 @@ def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Develo
         own.within(place, first, last).apply(sheet)
         pictures += sheet.pictures(sheet.paper)
         is_read[rows] = can_be_read(sheet)
-    return Developed([pictures[at] for at in place.tolist()], warp, is_read)
+        paper_color[rows], ink_color[rows] = sheet.paper_color, sheet.ink_color
+    in_order = [pictures[at] for at in place.tolist()]
+    return Developed(in_order, warp, is_read, paper_color, ink_color)
 
 
 def _is_step(drawn: Drawn) -> bool:
