@@ -16,6 +16,7 @@ from shmtext.config.colors import READABLE_LEVELS
 from shmtext.looks import textures
 from shmtext.looks.border import SIDES, Border
 from shmtext.looks.effect import Step, Traits
+from shmtext.looks.fields import SPARE_PX
 from shmtext.looks.gradient import Gradient
 from shmtext.looks.ink_gradient import InkGradient
 from shmtext.looks.ink_texture import InkTexture
@@ -138,13 +139,13 @@ def test_changes_leave_contrast_whatever_the_colours(
 @pytest.mark.parametrize("grain_px", [1, 2, 4])
 def test_a_field_goes_on_where_it_began(pattern: textures.Pattern, grain_px: int) -> None:
     field = textures._field(pattern, grain_px)
-    rows, columns = (size - spare for size, spare in zip(field.shape, textures.SPARE, strict=True))
+    rows, columns = (size - spare for size, spare in zip(field.shape, SPARE_PX, strict=True))
     steps = np.abs(np.diff(field.astype(np.int64), axis=0)).mean(axis=1)
     across = np.abs(np.diff(field.astype(np.int64), axis=1)).mean(axis=0)
 
     assert not field.flags.writeable
-    assert np.array_equal(field[rows:], field[: textures.SPARE[0]])
-    assert np.array_equal(field[:, columns:], field[:, : textures.SPARE[1]])
+    assert np.array_equal(field[rows:], field[: SPARE_PX[0]])
+    assert np.array_equal(field[:, columns:], field[:, : SPARE_PX[1]])
     # No seam: neighbours differ there as they do elsewhere.
     assert steps[rows - 1] <= steps.max() * 1.01
     assert across[columns - 1] <= across[: columns - 1].max()

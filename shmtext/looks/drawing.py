@@ -16,6 +16,7 @@ from shmtext.config.looks import Look
 from shmtext.corpus.ranges import Ints
 from shmtext.looks.effect import Draws, Effect, Traits, Values
 from shmtext.looks.registry import EFFECTS
+from shmtext.looks.sheet import within
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +36,9 @@ class Drawn:
 
     def within(self, place: Ints, first: int, last: int) -> Drawn:
         """For examples whose places in an order are in ``[first, last)``, counted from there."""
-        places = place[self.rows]
-        order = np.argsort(places)
-        order = order[slice(*np.searchsorted(places[order], [first, last]))]
+        order, rows = within(self.rows, place, first, last)
         values = {name: each[order] for name, each in self.values.items()}
-        return Drawn(self.effect, places[order] - first, values)
+        return Drawn(self.effect, rows, values)
 
 
 DrawsOf = Callable[[type[Effect], Ints], Draws]

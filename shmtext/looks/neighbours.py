@@ -28,7 +28,7 @@ from shmtext.looks.effect import (
 )
 from shmtext.looks.planes import compose, matrices
 from shmtext.looks.remapping import Cells, Part, moved_masks
-from shmtext.looks.sheet import Pixels, Sheet
+from shmtext.looks.sheet import Pixels, Sheet, within
 from shmtext.looks.warp import Warp, ink_boxes
 
 LINE, WORD = "line", "word"
@@ -136,9 +136,8 @@ class Beside:
 
     def within(self, place: Ints, first: int, last: int) -> Beside:
         """For examples whose places in an order lie in ``[first, last)``, counted from there."""
-        places = place[self.row]
-        which = np.flatnonzero((places >= first) & (places < last))
-        return Beside(self.warp.take(which), places[which] - first)
+        which, rows = within(self.row, place, first, last)
+        return Beside(self.warp.take(which), rows)
 
 
 def _kept_away(ink: Pixels, part: Part, sheet: Sheet, row: int) -> Pixels:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
 from shmtext.errors import ConfigError
-from shmtext.looks.sheet import Pixels, Sheet
+from shmtext.looks.sheet import Pixels, Sheet, within
 
 Mark = Callable[[int | None], None]
 """Told a text's position in its shard before anything that could crash on it, and None when that
@@ -74,10 +74,8 @@ class OwnDrawn:
 
     def within(self, place: Ints, first: int, last: int) -> OwnDrawn:
         """For examples whose places in an order are in ``[first, last)``, counted from there."""
-        places = place[self.rows]
-        order = np.argsort(places)
-        order = order[slice(*np.searchsorted(places[order], [first, last]))]
-        return OwnDrawn(self.effect, self.record, places[order] - first, self.words[order])
+        order, rows = within(self.rows, place, first, last)
+        return OwnDrawn(self.effect, self.record, rows, self.words[order])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

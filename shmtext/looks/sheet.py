@@ -145,3 +145,14 @@ class Sheet:
         """Make a layer of such rows."""
         row = self.row(colors)[0]
         return np.ascontiguousarray(np.broadcast_to(row, (self.mask.shape[0], *row.shape)))
+
+
+def within(rows: Ints, place: Ints, first: int, last: int) -> tuple[Ints, Ints]:
+    """Which of ``rows`` have places in ``[first, last)``, in order, and these counted from there.
+
+    ``place`` has that of every example of a batch.
+    """
+    places = place[rows]
+    order = np.argsort(places)
+    order = order[slice(*np.searchsorted(places[order], [first, last]))]
+    return order, places[order] - first

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from shmtext.config.ranges import Floats, unit
 from shmtext.corpus.ranges import Ints
 from shmtext.looks.effect import FIRST_OWN_WORD, Draws, Values
+from shmtext.looks.fields import SPARE_PX, sides, window
 from shmtext.looks.planes import cosine, sine
 from shmtext.looks.sheet import Pixels, Sheet
 
@@ -31,9 +32,6 @@ SHAPE = (256, 1024)
 GRAIN_SHAPE = (288, 832)
 """Of the field of grain: neither side is a multiple of the other's, so that a picture wider than
 both does not repeat."""
-
-SPARE = (128, 512)
-"""Rows and columns that a field goes on for after its end, so that most windows are views of it."""
 
 MIDDLE = 64
 """Of each field. Levels run from 0 to 127, so that two fields can be added up."""
@@ -96,14 +94,8 @@ def lay(
 
 def _window(field: Pixels, at: int, height: int, width: int) -> Pixels:
     """A part of a field, which goes on without end."""
-    num_rows, num_columns = field.shape[0] - SPARE[0], field.shape[1] - SPARE[1]
-    top, left = at % num_rows, at // num_rows % num_columns
-    if top + height <= field.shape[0] and left + width <= field.shape[1]:
-        return field[top : top + height, left : left + width]
-    down = np.arange(top, top + height) % num_rows
-    across = np.arange(left, left + width) % num_columns
-    window: Pixels = field[down][:, across]
-    return window
+    num_rows, num_columns = sides(field)
+    return window(field, at % num_rows, at // num_rows % num_columns, (height, width))
 
 
 @cache
@@ -136,7 +128,7 @@ def _finished(field: Ints, sigma: int) -> Pixels:
 
 
 def _twice_as_coarse(field: Pixels) -> Pixels:
-    once = field[: -SPARE[0], : -SPARE[1]]
+    once = field[: -SPARE_PX[0], : -SPARE_PX[1]]
     # Two of its pixels beyond the edges, so that it goes on when it has grown, too.
     wider = cv2.copyMakeBorder(once, 2, 2, 2, 2, cv2.BORDER_WRAP)
     grown = cv2.resize(wider, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
@@ -146,7 +138,7 @@ def _twice_as_coarse(field: Pixels) -> Pixels:
 def _going_on(levels: NDArray[Any]) -> Pixels:
     """Let a field go on for as long as it has spare."""
     field: Pixels = np.asarray(
-        cv2.copyMakeBorder(levels, 0, SPARE[0], 0, SPARE[1], cv2.BORDER_WRAP)
+        cv2.copyMakeBorder(levels, 0, SPARE_PX[0], 0, SPARE_PX[1], cv2.BORDER_WRAP)
     )
     field.setflags(write=False)
     return field

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from shmtext.config.ranges import Floats
 from shmtext.corpus.ranges import Ints
+from shmtext.looks.fields import SPARE_PX, window
 from shmtext.looks.sheet import Pixels
 
 SIZES_PX = (1, 2, 3, 4, 6, 8)
@@ -23,9 +24,6 @@ SIZES_PX = (1, 2, 3, 4, 6, 8)
 
 SIDES_PX = (256, 1024), (251, 1021)
 """Of the two fields, rows and columns."""
-
-SPARE_PX = 128, 512
-"""Rows and columns that a field goes on for behind its end: most windows are views of it."""
 
 SMOOTHINGS = 2
 """By box, along each axis: one leaves edges."""
@@ -61,13 +59,7 @@ def _window(size: int, number: int, place: int, shape: tuple[int, int]) -> Pixel
     field, (num_rows, num_columns) = _field(size, number), SIDES_PX[number]
     top = place % (1 << PLACE_BITS) * num_rows >> PLACE_BITS
     left = (place >> PLACE_BITS) % (1 << PLACE_BITS) * num_columns >> PLACE_BITS
-    height, width = shape
-    if top + height <= field.shape[0] and left + width <= field.shape[1]:
-        return field[top : top + height, left : left + width]
-    rows = np.arange(top, top + height) % num_rows
-    columns = np.arange(left, left + width) % num_columns
-    window: Pixels = field[rows][:, columns]
-    return window
+    return window(field, top, left, shape)
 
 
 @cache
