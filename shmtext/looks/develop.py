@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 
 import cv2
 import numpy as np
@@ -28,6 +27,9 @@ from shmtext.looks.warp import Warp
 SHEET_COLUMNS = 65_536
 """Of pictures that are developed together: a batch as it comes, unless pictures grew much. For a
 quarter of it calls cost more than layers gain that stay in a second cache: a tenth in all."""
+
+FEW_COLUMNS = 8192
+"""Of a batch that is one sheet, whatever its ink: what is drawn again, mostly."""
 
 MOST_SPARE = 1 << 19
 """Pixels of a sheet below cells that are less high than its highest: where there were more, a sheet
@@ -119,13 +121,14 @@ def _order(
     """The order of a batch, given the sides of cells, and the sheets that it is divided into.
 
     Cells of like height are in one sheet, so that little of its layers is for nothing, and those
-    whose ink is more than a colour apart from others. Within, they are in the order in which an
+    whose ink is more than a colour apart from others, but where these are few. Within, they are in the order in which an
     effect needs the fewest calls.
     """
     num = width_px.size
     is_layered, key = np.zeros(num, np.bool_), np.full(num, -1.0)
+    is_few = int(width_px.sum()) <= FEW_COLUMNS
     for each in drawn:
-        if each.effect.kind is Kind.INK:
+        if each.effect.kind is Kind.INK and not is_few:
             is_layered[each.rows] = True
     for each in drawn:
         if issubclass(each.effect, Step) and each.effect.done_by:
@@ -210,20 +213,25 @@ def lay_ink(sheet: Sheet) -> None:
 
     Each product is rounded to nearest, so that a level may be one off.
     """
-    num_channels = 3 if sheet.is_colored else 1
     height, width = sheet.mask.shape
-    num_rows = PIECE_BYTES // (PIECE_COLUMNS * num_channels)
     is_layer = len(sheet.ink) == height
-    for left, top in product(range(0, width, PIECE_COLUMNS), range(0, height, num_rows)):
-        piece = slice(top, top + num_rows), slice(left, left + PIECE_COLUMNS)
-        paper, mask = sheet.paper[piece], sheet.mask[piece]
-        ink = sheet.ink[piece] if is_layer else np.repeat(sheet.ink[:, piece[1]], len(mask), axis=0)
+    num_rows = PIECE_BYTES // (PIECE_COLUMNS * (3 if sheet.is_colored else 1))
+    for left in range(0, width, PIECE_COLUMNS):
+        columns = slice(left, left + PIECE_COLUMNS)
+        covered = sheet.mask[:, columns]
         if sheet.other.size:
-            mask = cv2.max(mask, sheet.other[piece])  # type: ignore[assignment]
-        if sheet.is_colored:
-            mask = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
-        cv2.multiply(paper, cv2.bitwise_not(mask), dst=paper, scale=1 / 255)
-        cv2.add(paper, cv2.multiply(ink, mask, scale=1 / 255), dst=paper)
+            covered = cv2.max(covered, sheet.other[:, columns])  # type: ignore[assignment]
+        _, first, _, num = cv2.boundingRect(covered)
+        for top in range(first, first + num, num_rows):
+            rows = slice(top, min(top + num_rows, first + num))
+            paper, mask = sheet.paper[rows, columns], covered[rows]
+            ink = sheet.ink[rows if is_layer else slice(1), columns]
+            if not is_layer:
+                ink = np.repeat(ink, len(mask), axis=0)
+            if sheet.is_colored:
+                mask = cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)  # type: ignore[assignment]
+            cv2.multiply(paper, cv2.bitwise_not(mask), dst=paper, scale=1 / 255)
+            cv2.add(paper, cv2.multiply(ink, mask, scale=1 / 255), dst=paper)
 
 
 def widened_px(traits: Traits, drawn: Sequence[Drawn]) -> Ints:
