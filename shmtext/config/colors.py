@@ -7,7 +7,6 @@ line's that is about no run (``--help``, a completion) is answered without it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Literal, assert_never, cast
 
 from shmtext.errors import ConfigError
@@ -44,16 +43,6 @@ def parse_color(color: str) -> str:
         found = repr(color) if text == color else text
         raise ConfigError(f"a colour must be '#rrggbb', a CSS name or 'r,g,b' (0-255), got {found}")
     return "#{:02x}{:02x}{:02x}".format(*channels)
-
-
-def hex_of(levels: Sequence[int]) -> str:
-    """Three levels, red, green, blue, or one of gray, as ``#rrggbb``.
-
-    >>> hex_of([16, 32, 255]), hex_of([7])
-    ('#1020ff', '#070707')
-    """
-    red, green, blue = levels if len(levels) == 3 else [*levels] * 3
-    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def contrast(color: str, other: str, mode: Literal["gray", "rgb"]) -> int:

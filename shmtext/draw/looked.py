@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.config.colors import hex_of
 from shmtext.config.looks import CLEAN, Look
 from shmtext.config.ranges import Floats, unit
 from shmtext.corpus.ranges import Ints
@@ -134,7 +133,7 @@ class Looker:
         for each in drawn:
             if each.effect.kind is Kind.COLOR:
                 inks, papers = (
-                    [None] * each.rows.size if is_given else list(map(hex_of, color.tolist()))
+                    [None] * each.rows.size if is_given else _names_of(color)
                     for color, is_given in (
                         (developed.ink_color[each.rows], self._has_ink),
                         (developed.paper_color[each.rows], self._has_paper),
@@ -225,6 +224,12 @@ class Looker:
             start, stop = self._shard.start, self._shard.start + len(self._shard.texts)
             self._words[key] = words(self._seed, stream, start, stop, block, attempt=attempt)
         return self._words[key][positions]
+
+
+def _names_of(colors: Pixels) -> list[str]:
+    """Colours, ``(num, 3)`` in red, green, blue or ``(num, 1)`` in gray, each as ``#rrggbb``."""
+    digits = np.broadcast_to(colors, (len(colors), 3)).tobytes().hex()
+    return [f"#{digits[at : at + 6]}" for at in range(0, len(digits), 6)]
 
 
 def _masks(strip: Strip) -> list[Pixels]:
