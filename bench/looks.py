@@ -27,6 +27,7 @@ from bench.rows import table
 from bench.stages import Bench
 from shmtext.config.looks import CLEAN, look_names
 from shmtext.engine.renderer import Renderer
+from shmtext.looks.colors import Colors
 from shmtext.looks.registry import BY_NAME
 
 NAME = "looks"
@@ -77,7 +78,8 @@ def ask(setting: Setting, others: Others | None = None) -> Answer:
     width, height = (fmean(getattr(row, side) for row in effects) for side in SIDES)
     text = [
         f"Effects at their defaults, always done, on pictures of {width:.0f} x {height:.0f} px on "
-        "average: what each adds to drawing, CPU us/picture.",
+        "average: what each adds to drawing with colours, these to drawing plainly, CPU "
+        "us/picture.",
         _effects_table(effects),
         f"Whole runs, serial, of {looks[0].num_images:,} texts in twelve faces, JPEG of quality "
         "95; floor: the encoding and writing of the same pictures.",
@@ -94,11 +96,16 @@ SIDES = ("width_px", "height_px")
 
 def _effects(setting: Setting, mode: str, home: Path) -> list[EffectRow]:
     options = work.looked_at(setting.num(1_000, 10), mode=mode)
-    without = Drawing({**options, "look": only([])})
+    # Colours bring all that any effect needs: a sheet, and the check. They stand beside no effect.
+    colors = Colors()
+    plain, colored = (Drawing({**options, "look": only(each)}) for each in ([], [colors]))
     rows = []
     for name, effect in BY_NAME.items():
+        is_colors = effect is Colors
+        without = plain if is_colors else colored
         # Made when its turn comes: forty of them would take a gigabyte and more.
-        with_it = Drawing(with_look(options, only([effect()]), home))
+        effects = [colors] if is_colors else [colors, effect()]
+        with_it = Drawing(with_look(options, only(effects), home))
         case = {name: partial(_pair, without, with_it)}
         pairs = interleave(case, setting.num(7, 1), setting.num(1, 0))
         rows.append(_effect_row(name, mode, pairs[name]))

@@ -232,7 +232,7 @@ HELD_EFFECTS = {
     "fringes": (112, 1, {"probability": 1, "shift": [0.2, 0.33]}),
     "resample": (
         110,
-        1,
+        2,
         {"probability": 1, "share": [0.5, 0.9], "font_size": [0, 0], "least_font_size": 9},
     ),
     "pixelate": (111, 1, {"probability": 1, "block_px": [2, 3]}),

@@ -365,19 +365,23 @@ def test_contrast_is_around_the_middle_and_brightness_is_added() -> None:
 # Resampling
 
 
-@given(st.integers(0, 2**32 - 1), st.floats(0.1, 1))
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 1), st.sampled_from([10, 18, 32]))
 @settings(max_examples=30, deadline=None)
-def test_resampling_is_there_and_back(seed: int, share: float) -> None:
+def test_resampling_is_there_and_back_and_leaves_out_no_pixel_of_thin_strokes(
+    seed: int, share: float, em_px: int
+) -> None:
     rng = np.random.default_rng(seed)
     pictures = [random_picture(seed + n, tuple(rng.integers(3, 60, 2).tolist())) for n in range(3)]
-    after = done(Resample, pictures, {"share": share}, bleed_px=2)
+    after = done(Resample, pictures, {"share": share}, bleed_px=2, em_px=em_px)
+    is_wide = share >= 0.5 and share * em_px / 10 >= 1.25
 
     for picture, found in zip(pictures, after, strict=True):
         height, width = picture.shape
         size = max(round(width * share), 1), max(round(height * share), 1)
         wanted = picture
         if size != (width, height):
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            way = cv2.INTER_LINEAR if is_wide else cv2.INTER_AREA
+            small = cv2.resize(picture, size, interpolation=way)
             wanted = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
         assert np.array_equal(found, wanted)
 
