@@ -5,14 +5,15 @@ that lies flat, more for one that rises. For each pixel of a patch the place in 
 lines ``LINE_PX`` apart, and between these by steps of equal size. Maps are then rounded to 32nds
 of a pixel: what ``remap`` does with such is the same on every processor.
 
-Patches are drawn some hundred thousand pixels at a time, which stay in a processor's cache; those
-of like height together, so that little of a map is for nothing.
+Lines are found for many patches at once, maps made of them for a few, which a core's cache still
+holds when they are read; of like height, so that little of a map is for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import cv2
@@ -37,7 +38,13 @@ SLICE_STEPS = 8
 """Pieces that the edges of slices of bent texts are looked at in."""
 
 MAX_PATCH_PX = 16_000
-CHUNK_PX = 1 << 18
+
+LINES_PX = 1 << 18
+"""Of patches whose lines are found together: calls cost little then."""
+
+MAPS_PX = 1 << 16
+"""Of those whose maps are made together: six bytes a pixel, and for a moment eight more, stay in a
+core's second cache. Maps that had left it would take remap a fifth longer."""
 
 DEEP = 1
 """A bit of what places go through: a division by depth."""
@@ -86,7 +93,7 @@ class _Patches:
     width: Ints
     height: Ints
 
-    def take(self, which: Ints) -> _Patches:
+    def take(self, which: Ints | slice) -> _Patches:
         """Some of them."""
         arrays = self.row, self.left, self.top, self.width, self.height
         return _Patches(*(each[which] for each in arrays))
@@ -121,7 +128,7 @@ class _Back:
         form = _scaled(inverse(from_mask))
         return cls(back.astype(np.float32), kind, form.astype(np.float32))
 
-    def take(self, which: Ints) -> Self:
+    def take(self, which: Ints | slice) -> Self:
         """Those of some patches."""
         return type(self)(self.view[which], self.kind[which], self.form[which])
 
@@ -167,17 +174,27 @@ def _still(warp: Warp, rows: Ints, cells: Cells) -> Iterator[tuple[int, Part, Pi
 
 def _moved(warp: Warp, rows: Ints, cells: Cells) -> Iterator[tuple[int, Part, Maps]]:
     """Where patches of masks lie in a layer, and from where in the mask they are read."""
-    if not rows.size:
-        return
     patches = _patches(warp, rows, cells)
+    if not patches.row.size:
+        return
     back = _Back.of(warp, patches)
-    order = np.argsort(patches.height, kind="stable")
-    area = np.cumsum((patches.width * patches.height)[order])
-    cuts = np.flatnonzero(np.diff(area // CHUNK_PX)) + 1
-    for which in np.split(order, cuts):
-        if which.size:
-            which = which[np.argsort(back.kind[which], kind="stable")]
-            yield from _read(warp, patches.take(which), back.take(which), cells)
+    order = np.lexsort((patches.height, back.kind))
+    patches, back = patches.take(order), back.take(order)
+    is_other = np.append(False, np.diff(back.kind) != 0)
+    for first, last in _pieces(patches, LINES_PX, is_other):
+        some = patches.take(slice(first, last))
+        lines = _lines(warp.bends, some, back.take(slice(first, last)))
+        yield from _read(some, lines, cells)
+
+
+def _pieces(
+    patches: _Patches, area_px: int, is_first: NDArray[np.bool_] | bool = False
+) -> Iterator[tuple[int, int]]:
+    """Divide patches into ranges of about so many pixels; some are the first of theirs."""
+    area = np.cumsum(patches.width * patches.height)
+    is_cut = np.append(False, np.diff(area // area_px) != 0) | is_first
+    cuts = np.flatnonzero(is_cut).tolist()
+    yield from pairwise([0, *cuts, area.size])
 
 
 def _patches(warp: Warp, rows: Ints, cells: Cells) -> _Patches:
@@ -220,71 +237,65 @@ def _slices(box: Floats, count: Ints) -> tuple[Floats, Ints]:
 
 
 def _read(
-    warp: Warp, patches: _Patches, back: _Back, cells: Cells
+    patches: _Patches, lines: Float32s, cells: Cells
 ) -> Iterator[tuple[int, Part, Maps]]:
-    height = int(patches.height.max())
+    """Make maps of the lines of patches, a few at a time."""
     left = seams(patches.width)
-    line_x, line_y = _lines(warp.bends, patches, back, 1 - height // -LINE_PX)
-    map_x, map_y = _between(line_x), _between(line_y)
-    whole, part = cv2.convertMaps(map_x[:height], map_y[:height], cv2.CV_16SC2)
     bleed = cells.bleed_px[patches.row]
     cell_left, cell_top = cells.left[patches.row] + bleed + patches.left, bleed + patches.top
     sides = cell_left, cell_left + patches.width, cell_top, cell_top + patches.height
-    for row, first, last, x, right, y, bottom in zip(
-        *(each.tolist() for each in (patches.row, left[:-1], left[1:], *sides)), strict=True
-    ):
-        maps = whole[: bottom - y, first:last], part[: bottom - y, first:last]
-        yield row, (slice(y, bottom), slice(x, right)), maps
+    places = list(zip(*(each.tolist() for each in (patches.row, *sides)), strict=True))
+    for some, end in _pieces(patches, MAPS_PX):
+        height = int(patches.height[end - 1])
+        few = lines[:, : 1 - height // -LINE_PX, left[some] : left[end]]
+        map_x, map_y = _between(few)
+        whole, part = cv2.convertMaps(map_x[:height], map_y[:height], cv2.CV_16SC2)
+        first = 0
+        for row, x, right, y, bottom in places[some:end]:
+            last = first + right - x
+            maps = whole[: bottom - y, first:last], part[: bottom - y, first:last]
+            yield row, (slice(y, bottom), slice(x, right)), maps
+            first = last
 
 
-def _lines(
-    bends: Bends, patches: _Patches, back: _Back, num_lines: int
-) -> tuple[Float32s, Float32s]:
-    """Places in masks of the pixels of every ``LINE_PX``-th row, ``(num_lines, num_columns)``.
+def _lines(bends: Bends, patches: _Patches, back: _Back) -> Float32s:
+    """Places in masks of the pixels of every ``LINE_PX``-th row, ``(2, num_lines, num_columns)``.
 
-    In float32 they are off by a 500th of a pixel at most.
+    Patches are of one kind and ascend by height. In float32 places are off by a 500th of a pixel at
+    most.
     """
-    left = seams(patches.width)
-    of_column = np.repeat(np.arange(patches.row.size), patches.width)
-    column = spell_out(np.zeros_like(patches.width), patches.width).astype(np.float32)
-    down = np.arange(0, num_lines * LINE_PX, LINE_PX, dtype=np.float32)[:, None]
-    x, y = (_affine(back.view[:, axis], of_column, column, down) for axis in (0, 1))
-    cuts = np.flatnonzero(np.diff(back.kind)) + 1
-    for first, end in zip([0, *cuts.tolist()], [*cuts.tolist(), back.kind.size], strict=True):
-        columns = slice(int(left[first]), int(left[end]))
-        some_x, some_y, of_some = x[:, columns], y[:, columns], of_column[columns]
-        if back.kind[first] & DEEP:
-            depth = _affine(back.view[:, 2], of_some, column[columns], down)
-            for line in (some_x, some_y):
-                line /= depth
-                np.clip(line, -FAR, FAR, out=line)
-        if back.kind[first] > DEEP:
-            bends.back(patches.row[of_some], some_x, some_y)
-            _unform(back.form, of_some, some_x, some_y)
-    return x, y
+    width, kind = patches.width, int(back.kind[0])
+    column = spell_out(np.zeros_like(width), width).astype(np.float32)
+    height = int(patches.height[-1])
+    down = np.arange(0, height + LINE_PX, LINE_PX, dtype=np.float32)[:, None]
+    axes = 3 if kind & DEEP else 2
+    by_x, by_y, start = _by_column(back.view[:, :axes], width)
+    by_x *= column
+    by_x += start
+    places: Float32s = down * by_y
+    places += by_x
+    lines = places[:2]
+    if kind & DEEP:
+        lines /= places[2]
+        np.clip(lines, -FAR, FAR, out=lines)
+    if kind > DEEP:
+        bends.back(np.repeat(patches.row, width), *lines)
+        by_x, by_y, start = _by_column(back.form[:, :2], width)
+        x, y = lines
+        by_y = y * by_y
+        np.multiply(x, by_x, out=lines)
+        lines += by_y
+        lines += start
+        np.clip(lines, -FAR, FAR, out=lines)
+    return lines
 
 
-def _unform(form: Float32s, of_column: Ints, x: Float32s, y: Float32s) -> None:
-    """Take places from lines to masks, in place."""
-    places = []
-    for axis in (0, 1):
-        by_x, by_y, start = (np.ascontiguousarray(form[:, axis, k])[of_column] for k in range(3))
-        place = x * by_x
-        place += y * by_y
-        place += start
-        places.append(place)
-    for line, place in zip((x, y), places, strict=True):
-        np.clip(place, -FAR, FAR, out=line)
+def _by_column(rows: Float32s, width: Ints) -> Float32s:
+    """Some rows of matrices, ``(num, num_rows, 3)``, for each column; what is by x, by y, alone.
 
-
-def _affine(rows: Float32s, of_column: Ints, column: Float32s, down: Float32s) -> Float32s:
-    """Sums of a matrix's row, ``(num, 3)``, on lines ``down`` a patch."""
-    by_x, by_y, start = (np.ascontiguousarray(rows[:, at])[of_column] for at in range(3))
-    first = by_x * column
-    first += start
-    result: Float32s = down * by_y
-    result += first
-    return result
+    Shape ``(3, num_rows, 1, num_columns)``.
+    """
+    return np.repeat(rows.transpose(2, 1, 0)[:, :, None], width, axis=3)
 
 
 def _scaled(matrix: Floats) -> Floats:
@@ -293,15 +304,18 @@ def _scaled(matrix: Floats) -> Floats:
 
 
 def _between(lines: Float32s) -> Float32s:
-    """Rows from the first line to before the last, in equal steps, ``(num_rows, num_columns)``."""
-    num_lines, num_columns = lines.shape
-    result = np.empty((num_lines - 1, LINE_PX, num_columns), np.float32)
-    step = lines[1:] - lines[:-1]
+    """Rows from the first line to before the last, in equal steps, ``(2, num_rows, num_columns)``.
+
+    Of places along x and y, ``(2, num_lines, num_columns)``.
+    """
+    _, num_lines, num_columns = lines.shape
+    result = np.empty((2, num_lines - 1, LINE_PX, num_columns), np.float32)
+    step = lines[:, 1:] - lines[:, :-1]
     step *= np.float32(1 / LINE_PX)
-    result[:, 0] = lines[:-1]
+    result[:, :, 0] = lines[:, :-1]
     done = 1
     while done < LINE_PX:
-        np.add(result[:, :done], step[:, None], out=result[:, done : 2 * done])
+        np.add(result[:, :, :done], step[:, :, None], out=result[:, :, done : 2 * done])
         step *= np.float32(2)
         done *= 2
-    return result.reshape(-1, num_columns)
+    return result.reshape(2, -1, num_columns)
