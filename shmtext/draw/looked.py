@@ -233,12 +233,16 @@ def _names_of(colors: Pixels) -> list[str]:
 
 
 def _masks(strip: Strip) -> list[Pixels]:
-    """Masks of a strip's texts, patches among them."""
+    """Masks of a strip's texts, patches among them; each has its rows end to end.
+
+    A strip's rows are some 32 KB apart, which a cache's few places at such distances do not hold:
+    effects that read a mask's rows again would take half as long again.
+    """
     for patch in strip.patches:
         rows = slice(patch.top, patch.top + patch.mask.shape[0])
         under = strip.masks[rows, patch.left : patch.left + patch.mask.shape[1]]
         under[...] = combine(under, patch.mask)
-    return strip.cells.cut(strip.masks)
+    return [np.ascontiguousarray(mask) for mask in strip.cells.cut(strip.masks)]
 
 
 def _boxes(strips: Sequence[Strip], positions: Ints) -> GlyphBoxes | None:
