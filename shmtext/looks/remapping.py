@@ -43,8 +43,8 @@ LINES_PX = 1 << 18
 """Of patches whose lines are found together: calls cost little then."""
 
 MAPS_PX = 1 << 16
-"""Of those whose maps are made together: six bytes a pixel, and for a moment eight more, stay in a
-core's second cache. Maps that had left it would take remap a fifth longer."""
+"""Of those whose maps are made together, which stay in a core's second cache: of maps that had left
+it, remap would take a fifth longer."""
 
 DEEP = 1
 """A bit of what places go through: a division by depth."""
@@ -248,8 +248,7 @@ def _read(
     for some, end in _pieces(patches, MAPS_PX):
         height = int(patches.height[end - 1])
         few = lines[:, : 1 - height // -LINE_PX, left[some] : left[end]]
-        map_x, map_y = _between(few)
-        whole, part = cv2.convertMaps(map_x[:height], map_y[:height], cv2.CV_16SC2)
+        whole, part = _maps(few, height)
         first = 0
         for row, x, right, y, bottom in places[some:end]:
             last = first + right - x
@@ -303,19 +302,27 @@ def _scaled(matrix: Floats) -> Floats:
     return matrix / matrix[:, 2:, 2:]
 
 
-def _between(lines: Float32s) -> Float32s:
-    """Rows from the first line to before the last, in equal steps, ``(2, num_rows, num_columns)``.
+def _maps(lines: Float32s, height: int) -> Maps:
+    """As many rows as asked for, in equal steps between lines, rounded to 32nds of a pixel.
 
-    Of places along x and y, ``(2, num_lines, num_columns)``.
+    ``lines`` are places along x and y, ``(2, num_lines, num_columns)``, of which a row's number is
+    a sum of powers of two times the step. Rows equally far from their lines are found at once, and
+    four of all eight kept: a cache holds that.
     """
     _, num_lines, num_columns = lines.shape
-    result = np.empty((2, num_lines - 1, LINE_PX, num_columns), np.float32)
+    shape = num_lines - 1, LINE_PX, num_columns
+    whole, part = np.empty((*shape, 2), np.int16), np.empty(shape, np.uint16)
     step = lines[:, 1:] - lines[:, :-1]
     step *= np.float32(1 / LINE_PX)
-    result[:, :, 0] = lines[:, :-1]
-    done = 1
-    while done < LINE_PX:
-        np.add(result[:, :, :done], step[:, :, None], out=result[:, :, done : 2 * done])
+    rows = [lines[:, :-1].copy()]
+    while len(rows) < LINE_PX // 2:
+        rows += [each + step for each in rows]
         step *= np.float32(2)
-        done *= 2
-    return result.reshape(2, -1, num_columns)
+    for number in range(min(LINE_PX, height)):
+        row = rows[number % len(rows)]
+        if number >= len(rows):
+            row += step
+        count = -((number - height) // LINE_PX)
+        x, y = row[:, :count]
+        cv2.convertMaps(x, y, cv2.CV_16SC2, whole[:count, number], part[:count, number])
+    return whole.reshape(-1, num_columns, 2), part.reshape(-1, num_columns)
