@@ -139,14 +139,19 @@ class Coverage:
         x, y = np.maximum.accumulate(paths[:, :, 0], axis=1), paths[:, :, 1]
         first = np.maximum(np.floor(x[:, 0]).astype(np.int64), 0)
         last = np.minimum(np.ceil(x[:, -1]).astype(np.int64), cells.width_px)
-        count = np.maximum(last - first, 0)
+        last = np.maximum(last, first)
+        count = last - first
         line, column = np.repeat(np.arange(count.size), count), spell_out(first, count)
-        middles = column + 0.5
-        num_before = np.count_nonzero(x[line] < middles[:, None], axis=1)
-        piece = np.minimum(np.maximum(num_before - 1, 0), x.shape[1] - 2)
+        # The columns of a piece are those whose middles lie behind its first point.
+        begin = np.floor(x[:, 1:-1] - 0.5).astype(np.int64) + 1
+        begin = np.minimum(np.maximum(begin, first[:, None]), last[:, None])
+        pieces = np.diff(begin, axis=1, prepend=first[:, None], append=last[:, None]).ravel()
         rise = np.diff(y) / np.maximum(np.diff(x), 2.0**-10)
-        rise = np.minimum(np.maximum(rise, -STEEPEST), STEEPEST)[line, piece]
-        middle = y[line, piece] + (middles - x[line, piece]) * rise
+        rise = np.minimum(np.maximum(rise, -STEEPEST), STEEPEST)
+        rise, start_x, start_y = (
+            np.repeat(each.ravel(), pieces) for each in (rise, x[:, :-1], y[:, :-1])
+        )
+        middle = start_y + (column + 0.5 - start_x) * rise
         half = width_px[line] / 2 * np.sqrt(1 + rise * rise)
         low, high = middle - half, middle + half
         top = np.floor(low)

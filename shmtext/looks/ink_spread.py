@@ -63,14 +63,16 @@ class InkSpread(Step):
         """Blur cells, bring up what comes of it unevenly, and let it not become ink."""
         tables = _tables(values["gain"], values["unevenness"])
         fibres, places, soak_px = (values[name].tolist() for name in ("fibres", "at", "soak_px"))
-        for number, cell in enumerate(sheet.cells(sheet.mask, rows)):
+        for number, place in enumerate(sheet.cells(sheet.mask, rows)):
+            # A sheet's rows are far apart: end to end, a cache holds a cell's for all of this.
+            cell = place.copy()
             paper = grain(fibres[number], places[number], cell.shape)
             side = 2 * soak_px[number] + 1
             # OpenCV has the kernels of no given sigma ready, and takes longer to make another.
             soaked = cv2.GaussianBlur(cell, (side, side), 0)
             half = cv2.multiply(soaked, cv2.LUT(paper, tables[number]), scale=1 / 255)
             seen = cv2.min(cv2.add(half, half), cv2.LUT(cell, MOST))
-            cv2.max(cell, seen, dst=cell)
+            cv2.max(cell, seen, dst=place)
 
 
 def _tables(gain: Floats, unevenness: Floats) -> Pixels:

@@ -258,7 +258,7 @@ def _line_place(
         room_px = np.floor(frame.bottom) - frame.ink[:, 3] - frame.gap_px
     is_above = side == "above"
     most_px = np.minimum(most_px, np.floor(room_px))
-    least_px = np.array([_least_px(ink.mask, at_bottom=is_above) for ink in inks])
+    least_px = _least_px([ink.mask for ink in inks], at_bottom=is_above)
     seen_px = np.maximum(np.minimum(np.rint(share * height), most_px), least_px)
     seen_px = np.where(seen_px <= most_px, seen_px, -np.inf)
     y = np.ceil(frame.top) + seen_px - height if is_above else np.floor(frame.bottom) - seen_px
@@ -289,11 +289,14 @@ def _word_place(
     return np.floor(frame.right) - seen_px, y, seen_px
 
 
-def _least_px(mask: Pixels, *, at_bottom: bool) -> int:
-    """How many rows of a line are seen at least, so that they look like those of a line."""
-    by_row = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
-    seen = np.cumsum(by_row[::-1] if at_bottom else by_row)
-    return int(np.searchsorted(seen, LEAST_OF_INK * seen[-1])) + 1
+def _least_px(masks: Sequence[Pixels], *, at_bottom: bool) -> Ints:
+    """How many rows of lines are seen at least, so that they look like those of a line."""
+    by_row = np.zeros((len(masks), max(len(mask) for mask in masks)), np.int64)
+    for sums, mask in zip(by_row, masks, strict=True):
+        found = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
+        sums[: len(mask)] = found[::-1] if at_bottom else found
+    seen = np.cumsum(by_row, axis=1)
+    return np.count_nonzero(seen < LEAST_OF_INK * seen[:, -1:], axis=1) + 1
 
 
 def _harmless_px(mask: Pixels, em_px: float, *, at_end: bool) -> float:

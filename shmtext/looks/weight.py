@@ -79,7 +79,8 @@ class Weight(Step):
         """Change cells one by one, and let those through that read the same."""
         steps = np.rint(values["grow_px"] * STEPS_PER_PX).astype(np.int64)
         rows, steps = rows[steps != 0], steps[steps != 0]
-        cells = sheet.cells(sheet.mask, rows)
+        # A sheet's rows are far apart: end to end, a cache holds a cell's for all that is done.
+        cells = [cell.copy() for cell in sheet.cells(sheet.mask, rows)]
         changed = [
             grown(cell, num_steps) for cell, num_steps in zip(cells, steps.tolist(), strict=True)
         ]
