@@ -296,7 +296,8 @@ def _least_px(masks: Sequence[Pixels], *, at_bottom: bool) -> Ints:
         found = cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]
         sums[: len(mask)] = found[::-1] if at_bottom else found
     seen = np.cumsum(by_row, axis=1)
-    return np.count_nonzero(seen < LEAST_OF_INK * seen[:, -1:], axis=1) + 1
+    too_few: Ints = np.count_nonzero(seen < LEAST_OF_INK * seen[:, -1:], axis=1)
+    return too_few + 1
 
 
 def _harmless_px(mask: Pixels, em_px: float, *, at_end: bool) -> float:

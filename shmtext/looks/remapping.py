@@ -39,7 +39,7 @@ SLICE_STEPS = 8
 
 MAX_PATCH_PX = 16_000
 
-LINES_PX = 1 << 18
+LINES_PX = 1 << 20
 """Of patches whose lines are found together: calls cost little then."""
 
 MAPS_PX = 1 << 16
@@ -236,9 +236,7 @@ def _slices(box: Floats, count: Ints) -> tuple[Floats, Ints]:
     return slices, of_slice
 
 
-def _read(
-    patches: _Patches, lines: Float32s, cells: Cells
-) -> Iterator[tuple[int, Part, Maps]]:
+def _read(patches: _Patches, lines: Float32s, cells: Cells) -> Iterator[tuple[int, Part, Maps]]:
     """Make maps of the lines of patches, a few at a time."""
     left = seams(patches.width)
     bleed = cells.bleed_px[patches.row]
