@@ -16,7 +16,7 @@ Pieces are of an example's columns alone, and sums are whole numbers: it is judg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -84,6 +84,10 @@ part of a piece's ink lies in its ring, too, which then varies more."""
 ROW_STEP = 3
 """At a glance every third row is looked at: strokes and dots of most fonts are as high."""
 
+GLANCE_PX = 1 << 16
+"""That are looked at together at a glance: what its operations hand to each other has to stay in a
+core's second cache. With all of a sheet at once it takes half as long again."""
+
 
 def can_be_read(sheet: Sheet) -> NDArray[np.bool_]:
     """Tell of each example whether its text stands out everywhere, ``(num_examples,)``."""
@@ -103,19 +107,12 @@ def can_be_read(sheet: Sheet) -> NDArray[np.bool_]:
 
 def _is_sure(sheet: Sheet) -> NDArray[np.bool_]:
     """Whether texts are so clear that no closer look is needed."""
-    paper, mask, other = (layer[::ROW_STEP] for layer in (sheet.paper, sheet.mask, sheet.other))
-    ink, ring = _ink_and_ring(mask, other, RING_PX)
-    inside = np.zeros_like(sheet.mask)
-    for picture in sheet.pictures(inside):
-        picture[...] = 255
-    for each in (ink, ring):
-        cv2.bitwise_and(each, inside[::ROW_STEP], dst=each)
     width = np.diff(sheet.left)
     count = _num_pieces(width, sheet.traits.em_px)
     example = np.repeat(np.arange(len(sheet)), count)
     number = np.arange(example.size) - (np.cumsum(count) - count)[example]
     starts = sheet.left[example] + (number * width[example] // count[example]).astype(np.int64)
-    pieces = _Sums.of(in_gray(paper), ink, ring, starts, [0, mask.shape[0]]).over_bands()
+    pieces = _Sums.of_masked(np.concatenate(list(_glances(sheet, starts)), axis=-1))
     ratio = np.maximum(_noise_ratio(sheet.traits.detail_px), SURE_RATIO)[example]
     is_clear = pieces.difference >= np.maximum(SURE_LEVELS, ratio * pieces.deviation)
     is_judged = pieces.least_count > 0
@@ -123,6 +120,44 @@ def _is_sure(sheet: Sheet) -> NDArray[np.bool_]:
     num_judged = np.bincount(example, is_judged, len(sheet))
     is_sure: NDArray[np.bool_] = (num_clear == num_judged) & (num_judged > 0)
     return is_sure
+
+
+def _glances(sheet: Sheet, starts: Ints) -> Iterator[Floats]:
+    """Sums over pieces, given the first column of each, ``(5, num_pieces)``: some at a time."""
+    paper, mask, other = (layer[::ROW_STEP] for layer in (sheet.paper, sheet.mask, sheet.other))
+    inside = _inside(sheet, len(mask))
+    cells = _cells_with_ink(sheet.left, other)
+    part = sheet.left[:-1] * len(mask) // GLANCE_PX
+    seams = np.append(sheet.left[:-1][np.diff(part, prepend=-1) > 0], sheet.left[-1])
+    at = np.searchsorted(starts, seams)
+    for first, last, *pieces in np.stack([seams[:-1], seams[1:], at[:-1], at[1:]], axis=1).tolist():
+        ink, ring = _ink_and_ring(mask[:, first:last], RING_PX)
+        while cells and cells[-1][0] < last:
+            left, right = cells.pop()
+            _keep_off(ring[:, left - first : right - first], other[:, left:right])
+        for each in (ink, ring):
+            cv2.bitwise_and(each, inside[:, first:last], dst=each)
+        by_column = _by_column(in_gray(paper[:, first:last]), ink, ring, [0, len(mask)])
+        yield np.add.reduceat(by_column[:, 0], starts[slice(*pieces)] - first, axis=-1)
+
+
+def _inside(sheet: Sheet, num_rows: int) -> Pixels:
+    """A mask of all pictures, without bleed, in every ``ROW_STEP``-th row."""
+    row = ROW_STEP * np.arange(num_rows)[:, None]
+    is_inside = (row >= sheet.bleed_px) & (row < sheet.bleed_px + sheet.height_px)
+    # Bleed, picture, bleed, and so on.
+    levels = np.zeros((num_rows, len(sheet), 3), np.uint8)
+    levels[:, :, 1] = np.where(is_inside, 255, 0)
+    widths = np.stack([sheet.bleed_px, sheet.width_px, sheet.bleed_px], axis=1)
+    return np.repeat(levels.reshape(num_rows, -1), widths.ravel(), axis=1)
+
+
+def _cells_with_ink(left: Ints, other: Pixels) -> list[tuple[int, int]]:
+    """Columns of the cells that have other ink, which few do; the first comes last."""
+    if not other.size:
+        return []
+    rows = np.flatnonzero(np.logical_or.reduceat(other.any(axis=0), left[:-1]))[::-1]
+    return list(zip(left[rows].tolist(), left[rows + 1].tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,19 +173,13 @@ class _Sums:
         cls, gray: Pixels, ink: Pixels, ring: Pixels, starts: Ints, seams: Sequence[int]
     ) -> Self:
         """Sum over pieces, given the first column of each, in bands of rows between seams."""
-        under_ink, under_ring = cv2.bitwise_and(gray, ink), cv2.bitwise_and(gray, ring)
-        both = cv2.bitwise_or(under_ink, under_ring)
-        squares = np.multiply(both, both, dtype=np.uint16)
-        layers = ink, under_ink, ring, under_ring, squares
-        by_column = np.empty((len(layers), len(seams) - 1, 1, ink.shape[1]), np.float32)
-        for sums, layer in zip(by_column, layers, strict=True):
-            for band, top, bottom in zip(sums, seams[:-1], seams[1:], strict=True):
-                # Floats hold whole numbers up to 2**24: squares of 258 rows; beyond, as good as.
-                rows = layer[top:bottom]
-                cv2.reduce(rows, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F, dst=band)
-        found = np.add.reduceat(by_column[:, :, 0].astype(np.float64), starts, axis=-1)
-        found[[0, 2]] /= 255
-        return cls(found)
+        return cls.of_masked(np.add.reduceat(_by_column(gray, ink, ring, seams), starts, axis=-1))
+
+    @classmethod
+    def of_masked(cls, sums: Floats) -> Self:
+        """Count pixels, given the sums of masks that are 0 or 255."""
+        sums[[0, 2]] /= 255
+        return cls(sums)
 
     def over_bands(self) -> Self:
         """Sums over all bands."""
@@ -205,7 +234,7 @@ class _CloseLook:
 
     def _is_clear(self, tile_ring_px: int, ring_px: int, detail_px: float) -> bool:
         """Whether it can, told by rings that wide."""
-        ink, ring = _ink_and_ring(self.mask, self.other, tile_ring_px)
+        ink, ring = self._ink_and_ring(tile_ring_px)
         height, width = self.gray.shape
         num_ems = max(width // int(max(self.em_px, LEAST_EM_PX)), 1)
         across = num_ems * int(np.clip(self.em_px // LEAST_TILE_PX, 1, TILES_PER_EM))
@@ -215,7 +244,7 @@ class _CloseLook:
         is_hidden = (tiles.least_count >= LEAST_PX) & (tiles.difference < MIN_TILE_LEVELS)
         if is_hidden.any():
             return False
-        ink, ring = _ink_and_ring(self.mask, self.other, ring_px)
+        ink, ring = self._ink_and_ring(ring_px)
         starts = np.arange(num_ems) * width // num_ems
         pieces = _Sums.of(self.gray, ink, ring, starts, [0, height]).over_bands()
         noise_ratio = float(_noise_ratio(np.array(detail_px)))
@@ -224,6 +253,12 @@ class _CloseLook:
             and float(pieces.whole().difference[0]) >= noise_ratio * self._noise(ring)
             and not self._is_filled(ink, ring)
         )
+
+    def _ink_and_ring(self, ring_px: int) -> tuple[Pixels, Pixels]:
+        ink, ring = _ink_and_ring(self.mask, ring_px)
+        if self.other.size:
+            _keep_off(ring, self.other)
+        return ink, ring
 
     def _noise(self, ring: Pixels) -> float:
         """Deviation of pixels one above the other, in the ring, where they should be alike."""
@@ -249,6 +284,20 @@ class _CloseLook:
         return abs(of_gaps - of_ink) < MIN_GAP_SHARE * abs(of_ring - of_ink)
 
 
+def _by_column(gray: Pixels, ink: Pixels, ring: Pixels, seams: Sequence[int]) -> Floats:
+    """Of each column, in bands of rows between seams, what ``_Sums`` has of pieces."""
+    under_ink, under_ring = cv2.bitwise_and(gray, ink), cv2.bitwise_and(gray, ring)
+    squares = cv2.bitwise_or(under_ink, under_ring).astype(np.uint16)
+    squares *= squares
+    layers = ink, under_ink, ring, under_ring, squares
+    sums = np.empty((len(layers), len(seams) - 1, 1, ink.shape[1]), np.float32)
+    for of_layer, layer in zip(sums, layers, strict=True):
+        for band, top, bottom in zip(of_layer, seams[:-1], seams[1:], strict=True):
+            # Floats hold whole numbers up to 2**24: squares of 258 rows; beyond, as good as.
+            cv2.reduce(layer[top:bottom], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F, dst=band)
+    return sums[:, :, 0].astype(np.float64)
+
+
 def _num_pieces(width_px: Ints, em_px: Floats) -> Ints:
     """Of widths: each about half an em wide."""
     half_em_px = np.maximum(em_px, LEAST_EM_PX).astype(np.int64) // 2
@@ -260,7 +309,7 @@ def _noise_ratio(detail_px: Floats) -> Floats:
     return NOISE_RATIO / np.sqrt(detail_px)
 
 
-def _ink_and_ring(mask: Pixels, other: Pixels, ring_px: int) -> tuple[Pixels, Pixels]:
+def _ink_and_ring(mask: Pixels, ring_px: int) -> tuple[Pixels, Pixels]:
     """Masks, 0 or 255, of ink and of what is around it."""
     side = 2 * ring_px + 1
     ink, touched = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
@@ -268,11 +317,12 @@ def _ink_and_ring(mask: Pixels, other: Pixels, ring_px: int) -> tuple[Pixels, Pi
     cv2.threshold(mask, BARE - 1, 255, cv2.THRESH_BINARY, dst=touched)
     ring = np.empty_like(touched)
     cv2.dilate(touched, np.ones((side, side), np.uint8), dst=ring)
-    if other.size:
-        # No ring is where other ink lies, or a pixel beside it.
-        near = np.empty_like(touched)
-        cv2.dilate(other, np.ones((3, 3), np.uint8), dst=near)
-        cv2.threshold(near, BARE - 1, 255, cv2.THRESH_BINARY, dst=near)
-        cv2.max(touched, near, dst=touched)
     cv2.subtract(ring, touched, dst=ring)
     return ink, ring
+
+
+def _keep_off(ring: Pixels, other: Pixels) -> None:
+    """No ring is where other ink lies, or a pixel beside it."""
+    near = cv2.dilate(other, np.ones((3, 3), np.uint8))
+    _, near = cv2.threshold(near, BARE - 1, 255, cv2.THRESH_BINARY)
+    cv2.subtract(ring, near, dst=ring)
