@@ -20,7 +20,7 @@ from shmtext.looks.effect import Geometry, Traits
 from shmtext.looks.margins import Margins
 from shmtext.looks.registry import EFFECTS
 from shmtext.looks.sheet import Pixels, Sheet
-from shmtext.looks.warp import Warp
+from shmtext.looks.warp import Warp, ink_boxes
 
 GEOMETRY = [effect for effect in EFFECTS if issubclass(effect, Geometry)]
 BLEED_PX = 3
@@ -54,7 +54,7 @@ def warped(
     """A settled warp of masks by effects as they are by default, or with given settings."""
     num = len(masks)
     traits = Traits(em_px=np.full(num, float(em_px)), stroke_px=np.full(num, em_px / 10))
-    warp, rows = Warp.of_masks(masks), np.arange(num)
+    warp, rows = Warp.of_masks(masks, ink_boxes(masks)), np.arange(num)
     for effect in EFFECTS:
         if effect in effects:
             own = effect(**settings_of.get(effect.name(), {}))
@@ -311,7 +311,7 @@ def test_as_much_of_a_still_mask_is_copied_as_its_cell_holds() -> None:
     mask = np.arange(1, 201, dtype=np.uint8).reshape(10, 20)
     around = np.pad(mask, 8)
     for left, top, right, bottom in ((2, 3, 1, 4), (-2, 1, 0, 0), (-7, -4, -8, -5), (8, -9, 0, 8)):
-        warp = Warp.of_masks([mask])
+        warp = Warp.of_masks([mask], ink_boxes([mask]))
         warp.margin_px[0] = left, top, right, bottom
         warp.settle()
         expected = around[8 - top : 18 + bottom, 8 - left : 28 + right]

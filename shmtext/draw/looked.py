@@ -35,9 +35,13 @@ from shmtext.looks.loading import load_own
 from shmtext.looks.luminance import levels_of
 from shmtext.looks.neighbours import LINE, NO_INK, SIDES, WORD, Neighbours, OtherInk, Others
 from shmtext.looks.own import Mark, OwnBatch, OwnDrawn, Record
+from shmtext.looks.warp import ink_boxes
 
 ATTEMPTS = 4
 """Drawings of an example until its text can be read; the last without what degrades it."""
+
+COLUMNS_AT_ONCE = 8_192
+"""Of masks whose strokes are measured: what is made of so many stays in a core's second cache."""
 
 NO_CONTRAST = "cannot be read in the colours that its look has"
 
@@ -172,6 +176,7 @@ class Looker:
         )
         return Material(
             masks=masks,
+            ink=np.concatenate([ink_boxes_of(strip) for strip in strips]),
             traits=traits,
             paper_color=self._paper_of_pair[pair_id],
             ink_color=self._ink_of_pair[pair_id],
@@ -318,16 +323,45 @@ def _stroke_px(masks: Pixels, seams: Ints) -> Floats:
     if min(masks.shape) == 1:
         # OpenCV has nothing to say of no pixels, which is how many steps there are between one.
         masks = np.pad(masks, (0, 1))
-    beside = cv2.absdiff(masks[:, 1:], masks[:, :-1])
-    area, across, down = (
-        cv2.reduce(each, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
-        for each in (masks, beside, cv2.absdiff(masks[1:], masks[:-1]))
-    )
+    area, across, down = _area_and_steps(masks)
     steps = down + masks[0] + masks[-1]
-    steps[1:] += across
+    steps[1:] += across[:-1]
     steps[left[1:]] -= across[last[:-1]]
     steps[left] += area[left]
     steps[last] += area[last]
     ink, edge = (np.add.reduceat(each[: seams[-1]], left) for each in (area, steps))
     width: Floats = np.maximum(2 * ink / np.maximum(edge / 1.2, 1), 1)
     return width
+
+
+def _area_and_steps(masks: Pixels) -> NDArray[np.int32]:
+    """Of each column its levels' sum, that of the steps to the next, and down, ``(3, num)``."""
+    sums = np.zeros((3, 1, masks.shape[1]), np.int32)
+    for first in range(0, masks.shape[1] - 1, COLUMNS_AT_ONCE):
+        # One more, which the next begin with, too.
+        here = masks[:, first : first + COLUMNS_AT_ONCE + 1]
+        beside = cv2.absdiff(here[:, 1:], here[:, :-1])
+        for of_layer, layer in zip(
+            sums, (here, beside, cv2.absdiff(here[1:], here[:-1])), strict=True
+        ):
+            to = of_layer[:, first : first + layer.shape[1]]
+            cv2.reduce(layer, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S, dst=to)
+    return sums[:, 0]
+
+
+def ink_boxes_of(strip: Strip) -> Floats:
+    """Left, top, right, bottom of each text's ink in its mask; zeros where is none."""
+    cells = strip.cells
+    masks = strip.masks[:, : cells.right[-1]]
+    has_ink = np.bitwise_or.reduceat(masks, cells.left, axis=1) > 0
+    inked = np.append(np.flatnonzero(masks.max(axis=0)), masks.shape[1])
+    left = inked[np.searchsorted(inked, cells.left)]
+    right = inked[np.searchsorted(inked, cells.right) - 1] + 1
+    top, bottom = has_ink.argmax(axis=0), len(masks) - has_ink[::-1].argmax(axis=0)
+    box = np.stack(
+        [left - cells.left, top - cells.top, right - cells.left, bottom - cells.top], axis=1
+    )
+    box = np.where(has_ink.any(axis=0)[:, None], box, 0).astype(np.float64)
+    several = np.flatnonzero(cells.num_lines > 1)
+    box[several] = ink_boxes(cells.take(several).cut(strip.masks))
+    return box

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.config.ranges import Floats
 from shmtext.corpus.ranges import Ints, seams
 from shmtext.looks.drawing import Drawn
 from shmtext.looks.effect import Geometry, Kind, Step, Traits
@@ -45,6 +46,8 @@ class Material:
     """What examples of a batch are made of; arrays have one length."""
 
     masks: Sequence[Pixels]
+    ink: Floats
+    """Left, top, right, bottom of the ink in each mask, ``(num_examples, 4)``."""
     traits: Traits
     paper_color: Pixels
     """Unless an effect has another, ``(num_examples, num_channels)``."""
@@ -57,6 +60,7 @@ class Material:
         which = rows.tolist()
         return Material(
             masks=[self.masks[row] for row in which],
+            ink=self.ink[rows],
             traits=self.traits.take(rows),
             paper_color=self.paper_color[rows],
             ink_color=self.ink_color[rows],
@@ -85,7 +89,7 @@ def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Develo
     The user's own effects come last. Pictures that these fail at are as they were before.
     """
     num = len(material.masks)
-    warp = Warp.of_masks(material.masks)
+    warp = Warp.of_masks(material.masks, material.ink)
     for each in drawn:
         if issubclass(each.effect, Geometry):
             each.effect.bend(warp, each.rows, each.values)

@@ -189,7 +189,7 @@ class _Frame:
             bottom=bottom,
             wider_px=more[:, 0],
             higher_px=more[:, 1],
-            ink=ink_boxes(warp.masks, rows),
+            ink=warp.ink[rows],
             em_px=em_px,
             gap_px=gap_px,
         )
@@ -234,7 +234,7 @@ def place_others(
     x, y = np.concatenate(corners).T
     beside = warp.take(row)
     form = compose(beside.form, matrices(row.size, x=x, y=y))
-    return Beside(replace(beside, masks=masks, form=form), row)
+    return Beside(replace(beside, masks=masks, ink=ink_boxes(masks), form=form), row)
 
 
 def _sizes(inks: Sequence[OtherInk]) -> Floats:

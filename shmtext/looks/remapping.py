@@ -25,7 +25,7 @@ from shmtext.corpus.ranges import Ints, seams, spell_out
 from shmtext.looks.bends import Bends, Float32s
 from shmtext.looks.planes import compose, inverse, matrices
 from shmtext.looks.sheet import Pixels, Sheet
-from shmtext.looks.warp import Warp, ink_boxes
+from shmtext.looks.warp import Warp
 
 LINE_PX = 8
 """Between these places are taken to be on a straight line: at most a tenth of a pixel off, as far
@@ -199,7 +199,7 @@ def _pieces(
 
 def _patches(warp: Warp, rows: Ints, cells: Cells) -> _Patches:
     """Find where the ink of texts goes, each cut into as many slices as are read the fastest."""
-    box = ink_boxes(warp.masks, rows)
+    box = warp.ink[rows]
     has_ink = box[:, 2] > box[:, 0]
     rows, box = rows[has_ink], box[has_ink]
     # Reading between pixels spreads ink by one.

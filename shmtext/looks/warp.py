@@ -45,6 +45,8 @@ class Warp:
     """The maps of a batch; effects add to them. Arrays have one length, that of the batch."""
 
     masks: Sequence[Pixels]
+    ink: Floats
+    """Left, top, right, bottom of the ink in each mask, ``(num, 4)``; zeros where is none."""
     box: Floats
     """Left, top, right, bottom of what is framed, in the mask: all of it, or its ink's box."""
     form: Floats
@@ -59,13 +61,14 @@ class Warp:
     height_px: Ints
 
     @classmethod
-    def of_masks(cls, masks: Sequence[Pixels]) -> Self:
-        """Leave masks where they are, each in a picture as large."""
+    def of_masks(cls, masks: Sequence[Pixels], ink: Floats) -> Self:
+        """Leave masks, given the boxes of their ink, where they are, each in a picture as large."""
         num = len(masks)
         box = np.zeros((num, 4))
         box[:, [3, 2]] = np.array([mask.shape for mask in masks], np.float64).reshape(num, 2)
         return cls(
             masks=masks,
+            ink=ink,
             box=box,
             form=_to_middle(box),
             bends=Bends.none(num),
@@ -87,7 +90,7 @@ class Warp:
 
         What has been done to these texts before is forgotten.
         """
-        box = ink_boxes(self.masks, rows)
+        box = self.ink[rows]
         has_ink = box[:, 2] > box[:, 0]
         rows, box = rows[has_ink], box[has_ink]
         self.box[rows] = box
@@ -202,10 +205,9 @@ _NOT_SHIFTS = [0, 1, 3, 4, 6, 7, 8]
 _NO_CHANGE = np.array([1.0, 0, 0, 1, 0, 0, 1])
 
 
-def ink_boxes(masks: Sequence[Pixels], rows: Ints) -> Floats:
-    """Left, top, right, bottom of the ink of masks, ``(num_rows, 4)``; zeros where is none."""
-    found = [cv2.boundingRect(masks[row]) for row in rows.tolist()]
-    box = np.array(found, np.float64).reshape(rows.size, 4)
+def ink_boxes(masks: Sequence[Pixels]) -> Floats:
+    """Left, top, right, bottom of the ink of masks, ``(num, 4)``; zeros where is none."""
+    box = np.array([cv2.boundingRect(mask) for mask in masks], np.float64).reshape(-1, 4)
     box[:, 2:] += box[:, :2]
     return box
 
