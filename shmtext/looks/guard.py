@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from shmtext.config.ranges import Floats
 from shmtext.corpus.ranges import Ints
 from shmtext.looks.channels import in_gray
+from shmtext.looks.effect import Traits
 from shmtext.looks.sheet import Pixels, Sheet
 
 INK = 96
@@ -93,15 +94,14 @@ def can_be_read(sheet: Sheet) -> NDArray[np.bool_]:
     """Tell of each example whether its text stands out everywhere, ``(num_examples,)``."""
     result = _is_sure(sheet)
     doubtful = np.flatnonzero(~result)
-    layers = sheet.paper, sheet.mask, sheet.other if sheet.other.size else sheet.mask
-    pictures = zip(*(sheet.pictures(layer, doubtful) for layer in layers), strict=True)
-    traits = sheet.traits.take(doubtful)
-    sizes = zip(traits.em_px.tolist(), traits.detail_px.tolist(), strict=True)
-    for row, (paper, mask, other), (em_px, detail_px) in zip(
-        doubtful.tolist(), pictures, sizes, strict=True
-    ):
-        other = other if sheet.other.size else sheet.other
-        result[row] = _CloseLook(in_gray(paper), mask, other, em_px).is_clear(detail_px)
+    pictures = _pictures(sheet, doubtful)
+    for has_wide_ring in (True, False):
+        if doubtful.size:
+            traits = sheet.traits.take(doubtful)
+            is_clear = _is_clear(pictures, traits, has_wide_ring=has_wide_ring)
+            result[doubtful] = is_clear
+            doubtful = doubtful[~is_clear]
+            pictures = [pictures[at] for at in np.flatnonzero(~is_clear).tolist()]
     return result
 
 
@@ -131,14 +131,14 @@ def _glances(sheet: Sheet, starts: Ints) -> Iterator[Floats]:
     seams = np.append(sheet.left[:-1][np.diff(part, prepend=-1) > 0], sheet.left[-1])
     at = np.searchsorted(starts, seams)
     for first, last, *pieces in np.stack([seams[:-1], seams[1:], at[:-1], at[1:]], axis=1).tolist():
-        ink, ring = _ink_and_ring(mask[:, first:last], RING_PX)
+        ink, ring = _ink_and_rings(mask[:, first:last], [RING_PX])
         while cells and cells[-1][0] < last:
             left, right = cells.pop()
             _keep_off(ring[:, left - first : right - first], other[:, left:right])
         for each in (ink, ring):
             cv2.bitwise_and(each, inside[:, first:last], dst=each)
-        by_column = _by_column(in_gray(paper[:, first:last]), ink, ring, [0, len(mask)])
-        yield np.add.reduceat(by_column[:, 0], starts[slice(*pieces)] - first, axis=-1)
+        by_column = _by_column(in_gray(paper[:, first:last]), ink, ring)
+        yield np.add.reduceat(by_column, starts[slice(*pieces)] - first, axis=-1)
 
 
 def _inside(sheet: Sheet, num_rows: int) -> Pixels:
@@ -166,34 +166,13 @@ class _Sums:
 
     sums: Floats
     """Pixels of ink, their levels, pixels of the ring, their levels, squares of all these levels;
-    ``(5, num_bands, num_pieces)``, or ``(5, num_pieces)``."""
-
-    @classmethod
-    def of(
-        cls, gray: Pixels, ink: Pixels, ring: Pixels, starts: Ints, seams: Sequence[int]
-    ) -> Self:
-        """Sum over pieces, given the first column of each, in bands of rows between seams."""
-        return cls.of_masked(np.add.reduceat(_by_column(gray, ink, ring, seams), starts, axis=-1))
+    ``(5, num_pieces)``, or ``(4, num_pieces)`` where no deviation is asked for."""
 
     @classmethod
     def of_masked(cls, sums: Floats) -> Self:
         """Count pixels, given the sums of masks that are 0 or 255."""
         sums[[0, 2]] /= 255
         return cls(sums)
-
-    def over_bands(self) -> Self:
-        """Sums over all bands."""
-        return type(self)(self.sums.sum(axis=1))
-
-    def whole(self) -> Self:
-        """Sums over all pieces; without bands."""
-        return type(self)(self.sums.sum(axis=1, keepdims=True))
-
-    def stand_out(self, levels: float, ratio: float) -> bool:
-        """Whether ink does from its ring, in each piece that has both; there is one at least."""
-        is_judged = self.least_count > 0
-        is_faint = self.difference < np.maximum(levels, ratio * self.deviation)
-        return bool(is_judged.any()) and not bool((is_faint & is_judged).any())
 
     @property
     def difference(self) -> Floats:
@@ -218,84 +197,120 @@ class _Sums:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _CloseLook:
-    """One example's picture, without bleed."""
+class _Picture:
+    """One example's, without bleed."""
 
     gray: Pixels
     mask: Pixels
-    other: Pixels
-    em_px: float
+    other: Pixels | None
+    """Where there is other ink."""
 
-    def is_clear(self, detail_px: float) -> bool:
-        """Whether the text can be read."""
-        wide_px = max(RING_PX, round(RING_EM * self.em_px))
-        rings_px = (RING_PX, wide_px), (OUTLINE_PX, OUTLINE_PX)
-        return any(self._is_clear(*each, detail_px) for each in rings_px)
+    def ink_and_rings(self, rings_px: Sequence[int]) -> list[Pixels]:
+        """Masks, 0 or 255, of ink and of what is around it, that wide."""
+        ink, *rings = _ink_and_rings(self.mask, rings_px)
+        for ring in rings:
+            if self.other is not None:
+                _keep_off(ring, self.other)
+        return [ink, *rings]
 
-    def _is_clear(self, tile_ring_px: int, ring_px: int, detail_px: float) -> bool:
-        """Whether it can, told by rings that wide."""
-        ink, ring = self._ink_and_ring(tile_ring_px)
-        height, width = self.gray.shape
-        num_ems = max(width // int(max(self.em_px, LEAST_EM_PX)), 1)
-        across = num_ems * int(np.clip(self.em_px // LEAST_TILE_PX, 1, TILES_PER_EM))
-        down = min(max(round(2 * height / self.em_px), 1), height)
-        seams = [band * height // down for band in range(down + 1)]
-        tiles = _Sums.of(self.gray, ink, ring, np.arange(across) * width // across, seams)
-        is_hidden = (tiles.least_count >= LEAST_PX) & (tiles.difference < MIN_TILE_LEVELS)
-        if is_hidden.any():
-            return False
-        ink, ring = self._ink_and_ring(ring_px)
-        starts = np.arange(num_ems) * width // num_ems
-        pieces = _Sums.of(self.gray, ink, ring, starts, [0, height]).over_bands()
-        noise_ratio = float(_noise_ratio(np.array(detail_px)))
-        return (
-            pieces.stand_out(MIN_LEVELS, MIN_RATIO)
-            and float(pieces.whole().difference[0]) >= noise_ratio * self._noise(ring)
-            and not self._is_filled(ink, ring)
+
+def _pictures(sheet: Sheet, rows: Ints) -> list[_Picture]:
+    layers = sheet.paper, sheet.mask, sheet.other if sheet.other.size else sheet.mask
+    cut = zip(*(sheet.pictures(layer, rows) for layer in layers), strict=True)
+    return [
+        _Picture(
+            in_gray(paper), mask, other if sheet.other.size and cv2.countNonZero(other) else None
         )
+        for paper, mask, other in cut
+    ]
 
-    def _ink_and_ring(self, ring_px: int) -> tuple[Pixels, Pixels]:
-        ink, ring = _ink_and_ring(self.mask, ring_px)
-        if self.other.size:
-            _keep_off(ring, self.other)
-        return ink, ring
 
-    def _noise(self, ring: Pixels) -> float:
-        """Deviation of pixels one above the other, in the ring, where they should be alike."""
-        both = cv2.bitwise_and(ring[1:], ring[:-1])
-        steps = cv2.bitwise_and(cv2.absdiff(self.gray[1:], self.gray[:-1]), both)
-        mean = cv2.sumElems(steps)[0] / max(cv2.countNonZero(both), 1)
-        # Of Gaussian noise: the square root of pi, over two.
-        return mean * 0.886
+def _is_clear(
+    pictures: Sequence[_Picture], traits: Traits, *, has_wide_ring: bool
+) -> NDArray[np.bool_]:
+    """Whether texts can be read, told by all rows of their pictures; there is one at least."""
+    looks = [
+        _CloseLook.at(picture, em_px, has_wide_ring=has_wide_ring)
+        for picture, em_px in zip(pictures, traits.em_px.tolist(), strict=True)
+    ]
+    num = len(looks)
+    number = np.arange(num)
+    of_tile = np.repeat(number, [look.tiles.shape[1] for look in looks])
+    of_piece = np.repeat(number, [look.pieces.shape[1] for look in looks])
+    tiles = _Sums.of_masked(np.concatenate([look.tiles for look in looks], axis=1))
+    pieces = _Sums.of_masked(np.concatenate([look.pieces for look in looks], axis=1))
+    whole = _Sums(np.add.reduceat(pieces.sums, np.searchsorted(of_piece, number), axis=1))
+    is_hidden = (tiles.least_count >= LEAST_PX) & (tiles.difference < MIN_TILE_LEVELS)
+    is_judged = pieces.least_count > 0
+    is_faint = pieces.difference < np.maximum(MIN_LEVELS, MIN_RATIO * pieces.deviation)
+    noise = np.array([look.noise for look in looks])
+    is_clear: NDArray[np.bool_] = (
+        (np.bincount(of_tile, is_hidden, num) == 0)
+        & (np.bincount(of_piece, is_judged, num) > 0)
+        & (np.bincount(of_piece, is_judged & is_faint, num) == 0)
+        & (whole.difference >= _noise_ratio(traits.detail_px) * noise)
+    )
+    for at in np.flatnonzero(is_clear).tolist():
+        is_clear[at] = not looks[at].is_filled()
+    return is_clear
 
-    def _is_filled(self, ink: Pixels, ring: Pixels) -> bool:
+
+class _CloseLook(NamedTuple):
+    """What is found in a picture by some rings."""
+
+    picture: _Picture
+    em_px: float
+    ink: Pixels
+    ring: Pixels
+    tiles: Floats
+    """What ``_Sums`` has of tiles and of pieces; pixels are counted 255-fold."""
+    pieces: Floats
+    noise: float
+
+    @classmethod
+    def at(cls, picture: _Picture, em_px: float, *, has_wide_ring: bool) -> Self:
+        """Look at a picture by rings as wide as blur may be, or by no more than outlines."""
+        rings_px = [OUTLINE_PX]
+        if has_wide_ring:
+            rings_px = [RING_PX, max(RING_PX, round(RING_EM * em_px))]
+        ink, *rings = picture.ink_and_rings(rings_px)
+        of_tile, ring = rings[0], rings[-1]
+        height, width = ink.shape
+        num_ems = max(width // int(max(em_px, LEAST_EM_PX)), 1)
+        across = num_ems * int(min(max(em_px // LEAST_TILE_PX, 1), TILES_PER_EM))
+        down = min(max(round(2 * height / em_px), 1), height)
+        seams = [band * height // down for band in range(down + 1)]
+        by_band = _by_band(picture.gray, ink, of_tile, seams)
+        tiles = np.add.reduceat(by_band, np.arange(across) * width // across, axis=-1)
+        by_column = _by_column(picture.gray, ink, ring)
+        pieces = np.add.reduceat(by_column, np.arange(num_ems) * width // num_ems, axis=-1)
+        noise = _noise(picture.gray, ring)
+        return cls(picture, em_px, ink, ring, tiles.reshape(len(tiles), -1), pieces, noise)
+
+    def is_filled(self) -> bool:
         """Whether gaps within letters have nearly the ink's level, while the ring has another."""
         side = 2 * int(GAP_EM * self.em_px / 2) + 1
-        closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-        _, gaps = cv2.threshold(self.mask, GAP - 1, 255, cv2.THRESH_BINARY_INV)
+        closed = cv2.morphologyEx(self.ink, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+        _, gaps = cv2.threshold(self.picture.mask, GAP - 1, 255, cv2.THRESH_BINARY_INV)
         cv2.bitwise_and(gaps, closed, dst=gaps)
-        outside = cv2.subtract(ring, closed)
-        masks = ink, gaps, outside
+        masks = self.ink, gaps, cv2.subtract(self.ring, closed)
         counts = [cv2.countNonZero(each) for each in masks]
         if min(counts) < LEAST_PX:
             return False
-        totals = [cv2.sumElems(cv2.bitwise_and(self.gray, each))[0] for each in masks]
+        totals = [cv2.sumElems(cv2.bitwise_and(self.picture.gray, each))[0] for each in masks]
         of_ink, of_gaps, of_ring = (a / b for a, b in zip(totals, counts, strict=True))
         return abs(of_gaps - of_ink) < MIN_GAP_SHARE * abs(of_ring - of_ink)
 
 
-def _by_column(gray: Pixels, ink: Pixels, ring: Pixels, seams: Sequence[int]) -> Floats:
-    """Of each column, in bands of rows between seams, what ``_Sums`` has of pieces."""
-    under_ink, under_ring = cv2.bitwise_and(gray, ink), cv2.bitwise_and(gray, ring)
-    squares = cv2.bitwise_or(under_ink, under_ring).astype(np.uint16)
-    squares *= squares
-    layers = ink, under_ink, ring, under_ring, squares
-    sums = np.empty((len(layers), len(seams) - 1, 1, ink.shape[1]), np.float32)
-    for of_layer, layer in zip(sums, layers, strict=True):
-        for band, top, bottom in zip(of_layer, seams[:-1], seams[1:], strict=True):
-            # Floats hold whole numbers up to 2**24: squares of 258 rows; beyond, as good as.
-            cv2.reduce(layer[top:bottom], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F, dst=band)
-    return sums[:, :, 0].astype(np.float64)
+def _noise(gray: Pixels, ring: Pixels) -> float:
+    """Deviation of pixels one above the other, in the ring, where they should be alike."""
+    if len(gray) == 1:
+        return 0
+    both = cv2.bitwise_and(ring[1:], ring[:-1])
+    steps = cv2.bitwise_and(cv2.absdiff(gray[1:], gray[:-1]), both)
+    mean = cv2.sumElems(steps)[0] / max(cv2.countNonZero(both), 1)
+    # Of Gaussian noise: the square root of pi, over two.
+    return mean * 0.886
 
 
 def _num_pieces(width_px: Ints, em_px: Floats) -> Ints:
@@ -309,16 +324,47 @@ def _noise_ratio(detail_px: Floats) -> Floats:
     return NOISE_RATIO / np.sqrt(detail_px)
 
 
-def _ink_and_ring(mask: Pixels, ring_px: int) -> tuple[Pixels, Pixels]:
-    """Masks, 0 or 255, of ink and of what is around it."""
-    side = 2 * ring_px + 1
+def _by_column(gray: Pixels, ink: Pixels, ring: Pixels) -> Floats:
+    """Of each column what ``_Sums`` has of pieces, with squares; pixels are counted 255-fold."""
+    under_ink, under_ring = cv2.bitwise_and(gray, ink), cv2.bitwise_and(gray, ring)
+    squares = cv2.bitwise_or(under_ink, under_ring).astype(np.uint16)
+    squares *= squares
+    layers = ink, under_ink, ring, under_ring, squares
+    sums = np.empty((len(layers), 1, ink.shape[1]), np.float32)
+    for of_layer, layer in zip(sums, layers, strict=True):
+        # Floats hold whole numbers up to 2**24: squares of 258 rows; beyond, as good as.
+        cv2.reduce(layer, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F, dst=of_layer)
+    return sums[:, 0].astype(np.float64)
+
+
+def _by_band(gray: Pixels, ink: Pixels, ring: Pixels, seams: Sequence[int]) -> Floats:
+    """Likewise without squares, in bands of rows between seams, ``(4, num_bands, num_columns)``."""
+    height, width = gray.shape
+    # One call for all layers of a band: as they are small, it is calls that cost.
+    layers = np.empty((height, 4, width), np.uint8)
+    layers[:, 0], layers[:, 2] = ink, ring
+    cv2.bitwise_and(gray, ink, dst=layers[:, 1])
+    cv2.bitwise_and(gray, ring, dst=layers[:, 3])
+    flat = layers.reshape(height, -1)
+    sums = np.empty((len(seams) - 1, 1, 4 * width), np.float32)
+    for band, top, bottom in zip(sums, seams[:-1], seams[1:], strict=True):
+        cv2.reduce(flat[top:bottom], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32F, dst=band)
+    return sums.reshape(-1, 4, width).swapaxes(0, 1).astype(np.float64)
+
+
+def _ink_and_rings(mask: Pixels, rings_px: Sequence[int]) -> list[Pixels]:
+    """Masks, 0 or 255, of ink and of what is around it, so far."""
     ink, touched = np.empty(mask.shape, np.uint8), np.empty(mask.shape, np.uint8)
     cv2.threshold(mask, INK - 1, 255, cv2.THRESH_BINARY, dst=ink)
     cv2.threshold(mask, BARE - 1, 255, cv2.THRESH_BINARY, dst=touched)
-    ring = np.empty_like(touched)
-    cv2.dilate(touched, np.ones((side, side), np.uint8), dst=ring)
-    cv2.subtract(ring, touched, dst=ring)
-    return ink, ring
+    found = [ink]
+    for ring_px in rings_px:
+        side = 2 * ring_px + 1
+        ring = np.empty_like(touched)
+        cv2.dilate(touched, np.ones((side, side), np.uint8), dst=ring)
+        cv2.subtract(ring, touched, dst=ring)
+        found.append(ring)
+    return found
 
 
 def _keep_off(ring: Pixels, other: Pixels) -> None:
