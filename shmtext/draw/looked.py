@@ -353,15 +353,15 @@ def ink_boxes_of(strip: Strip) -> Floats:
     """Left, top, right, bottom of each text's ink in its mask; zeros where is none."""
     cells = strip.cells
     masks = strip.masks[:, : cells.right[-1]]
-    has_ink = np.bitwise_or.reduceat(masks, cells.left, axis=1) > 0
-    inked = np.append(np.flatnonzero(masks.max(axis=0)), masks.shape[1])
+    has_ink = np.not_equal(np.bitwise_or.reduceat(masks, cells.left, axis=1), 0)
+    inked = np.append(np.flatnonzero(masks.max(axis=0) > 0), masks.shape[1])
     left = inked[np.searchsorted(inked, cells.left)]
     right = inked[np.searchsorted(inked, cells.right) - 1] + 1
     top, bottom = has_ink.argmax(axis=0), len(masks) - has_ink[::-1].argmax(axis=0)
-    box = np.stack(
-        [left - cells.left, top - cells.top, right - cells.left, bottom - cells.top], axis=1
-    )
-    box = np.where(has_ink.any(axis=0)[:, None], box, 0).astype(np.float64)
+    sides = left - cells.left, top - cells.top, right - cells.left, bottom - cells.top
+    box = np.stack(sides, axis=1).astype(np.float64)
+    box[~np.logical_or.reduce(has_ink, axis=0)] = 0
+    # Of lines that lie side by side, it is known where they are in the picture alone.
     several = np.flatnonzero(cells.num_lines > 1)
     box[several] = ink_boxes(cells.take(several).cut(strip.masks))
     return box
