@@ -127,17 +127,20 @@ def _glances(sheet: Sheet, starts: Ints) -> Iterator[Floats]:
     paper, mask, other = (layer[::ROW_STEP] for layer in (sheet.paper, sheet.mask, sheet.other))
     inside = _inside(sheet, len(mask))
     cells = _cells_with_ink(sheet.left, other)
-    part = sheet.left[:-1] * len(mask) // GLANCE_PX
-    seams = np.append(sheet.left[:-1][np.diff(part, prepend=-1) > 0], sheet.left[-1])
+    begins = np.flatnonzero(np.diff(sheet.left[:-1] * len(mask) // GLANCE_PX, prepend=-1))
+    height = np.maximum.reduceat(sheet.height_px + 2 * sheet.bleed_px, begins)
+    seams = np.append(sheet.left[begins], sheet.left[-1])
     at = np.searchsorted(starts, seams)
-    for first, last, *pieces in np.stack([seams[:-1], seams[1:], at[:-1], at[1:]], axis=1).tolist():
-        ink, ring = _ink_and_rings(mask[:, first:last], [RING_PX])
+    sides = seams[:-1], seams[1:], at[:-1], at[1:], -(-height // ROW_STEP)
+    for first, last, *pieces, num_rows in np.stack(sides, axis=1).tolist():
+        part = slice(num_rows), slice(first, last)
+        ink, ring = _ink_and_rings(mask[part], [RING_PX])
         while cells and cells[-1][0] < last:
             left, right = cells.pop()
-            _keep_off(ring[:, left - first : right - first], other[:, left:right])
+            _keep_off(ring[:, left - first : right - first], other[:num_rows, left:right])
         for each in (ink, ring):
-            cv2.bitwise_and(each, inside[:, first:last], dst=each)
-        by_column = _by_column(in_gray(paper[:, first:last]), ink, ring)
+            cv2.bitwise_and(each, inside[part], dst=each)
+        by_column = _by_column(in_gray(paper[part]), ink, ring)
         yield np.add.reduceat(by_column, starts[slice(*pieces)] - first, axis=-1)
 
 
