@@ -33,7 +33,7 @@ from shmtext.looks.drawing import Drawn, draw_effects, told
 from shmtext.looks.effect import Draws, Effect, Kind, TextLines, Traits
 from shmtext.looks.loading import load_own
 from shmtext.looks.luminance import levels_of
-from shmtext.looks.neighbours import LINE, NO_INK, SIDES, WORD, Neighbours, OtherInk, Others
+from shmtext.looks.neighbours import NO_INK, OtherInk, OthersOf
 from shmtext.looks.own import Mark, OwnBatch, OwnDrawn, Record
 from shmtext.looks.warp import ink_boxes
 
@@ -100,9 +100,8 @@ class Looker:
             taken = material.take(left)
             own = self._own_batch(positions[left], attempt, mark)
             drawn = self._draw(shard, positions[left], taken.traits, attempt)
-            others = _others(shard, positions[left], drawn, lines, mark)
-            taken = replace(taken, others=others)
-            developed = develop(taken, drawn, own)
+            others_of = _others_of(shard, positions[left], lines, mark)
+            developed = develop(taken, drawn, own, others_of)
             shard.skips.extend(Skip(at, why, failed=True) for at, why in own.faults.items())
             has_failed = np.isin(own.positions, list(own.faults))
             done = np.flatnonzero(developed.can_be_read & ~has_failed)
@@ -256,35 +255,26 @@ def _boxes(strips: Sequence[Strip], positions: Ints) -> GlyphBoxes | None:
     return GlyphBoxes.join(boxes, positions) if boxes else None
 
 
-def _others(
-    shard: ShardTexts, positions: Ints, drawn: Sequence[Drawn], lines: OtherLines, mark: Mark
-) -> Others:
-    """Draw the lines that some texts have beside them: those of examples before."""
-    neighbours = next((each for each in drawn if each.effect is Neighbours), None)
-    if neighbours is None or shard.first_lines_of is None:
-        return {}
-    rows, values = neighbours.rows, neighbours.values
-    example = shard.start + positions[rows]
-    wanted: dict[str, NDArray[np.bool_]] = {
-        kind: np.zeros(rows.size, np.bool_) for kind in (LINE, WORD)
-    }
-    for side, kind in SIDES.items():
-        wanted[kind] |= (values[side] > 0) & (example > 0)
-    which = {kind: np.flatnonzero(is_wanted) for kind, is_wanted in wanted.items()}
-    all_of = np.concatenate(list(which.values()))
-    place = np.concatenate([values[kind][at] for kind, at in which.items()])
-    asked = Asked(
-        position=positions[rows[all_of]],
-        face_id=shard.face_id[positions[rows[all_of]]],
-        example=np.floor(place * example[all_of]).astype(np.int64),
-    )
-    inks = iter(lines.draw(asked, shard.first_lines_of, mark))
-    others: dict[str, list[OtherInk]] = {}
-    for kind, at in which.items():
-        others[kind] = [NO_INK] * positions.size
-        for row in rows[at].tolist():
-            others[kind][row] = next(inks)
-    return others
+def _others_of(shard: ShardTexts, positions: Ints, lines: OtherLines, mark: Mark) -> OthersOf:
+    """Who draws lines of examples before those at the positions; the first has none."""
+
+    def others_of(rows: Ints, places: Floats) -> list[OtherInk]:
+        inks = [NO_INK] * rows.size
+        example = shard.start + positions[rows]
+        which = np.flatnonzero(example > 0)
+        if shard.first_lines_of is None or not which.size:
+            return inks
+        asked = Asked(
+            position=positions[rows[which]],
+            face_id=shard.face_id[positions[rows[which]]],
+            example=np.floor(places[which] * example[which]).astype(np.int64),
+        )
+        drawn = lines.draw(asked, shard.first_lines_of, mark)
+        for at, ink in zip(which.tolist(), drawn, strict=True):
+            inks[at] = ink
+        return inks
+
+    return others_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ the effects in this order. What examples have drawn is known here, how is ``draw
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from shmtext.corpus.ranges import Ints, seams
 from shmtext.looks.drawing import Drawn
 from shmtext.looks.effect import Geometry, Kind, Step, Traits
 from shmtext.looks.guard import can_be_read
-from shmtext.looks.neighbours import Beside, Neighbours, Others, place_others
+from shmtext.looks.neighbours import Beside, Neighbours, OthersOf, place_others
 from shmtext.looks.own import OwnBatch
 from shmtext.looks.remapping import draw_masks
 from shmtext.looks.sheet import Pixels, Sheet
@@ -52,8 +52,6 @@ class Material:
     paper_color: Pixels
     """Unless an effect has another, ``(num_examples, num_channels)``."""
     ink_color: Pixels
-    others: Others = field(default_factory=dict)
-    """Ink beside the texts', where effects want it."""
 
     def take(self, rows: Ints) -> Material:
         """That of some examples."""
@@ -64,7 +62,6 @@ class Material:
             traits=self.traits.take(rows),
             paper_color=self.paper_color[rows],
             ink_color=self.ink_color[rows],
-            others={side: [inks[row] for row in which] for side, inks in self.others.items()},
         )
 
 
@@ -83,10 +80,13 @@ class Developed:
     ink_color: Pixels
 
 
-def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Developed:
+def develop(
+    material: Material, drawn: Sequence[Drawn], own: OwnBatch, others_of: OthersOf
+) -> Developed:
     """Do what was drawn to a batch; ``drawn`` is in the order of ``registry.EFFECTS``.
 
-    The user's own effects come last. Pictures that these fail at are as they were before.
+    ``others_of`` draws ink beside the texts', where effects want it. The user's own effects come
+    last. Pictures that these fail at are as they were before.
     """
     num = len(material.masks)
     warp = Warp.of_masks(material.masks, material.ink)
@@ -94,7 +94,11 @@ def develop(material: Material, drawn: Sequence[Drawn], own: OwnBatch) -> Develo
         if issubclass(each.effect, Geometry):
             each.effect.bend(warp, each.rows, each.values)
     warp.settle()
-    beside = _beside(material, warp, drawn)
+    beside = None
+    for each in drawn:
+        if each.effect is Neighbours:
+            em_px = material.traits.em_px[each.rows]
+            beside = place_others(warp, each.rows, each.values, em_px, others_of)
     bleed_px = _bleed_px(material.traits, drawn)
     width_px, height_px = (side + 2 * bleed_px for side in (warp.width_px, warp.height_px))
     order, sheets = _order(width_px, height_px, drawn)
@@ -125,8 +129,8 @@ def _order(
     """The order of a batch, given the sides of cells, and the sheets that it is divided into.
 
     Cells of like height are in one sheet, so that little of its layers is for nothing, and those
-    whose ink is more than a colour apart from others, but where these are few. Within, they are in the order in which an
-    effect needs the fewest calls.
+    whose ink is more than a colour apart from others, but where these are few. Within, they are in
+    the order in which an effect needs the fewest calls.
     """
     num = width_px.size
     is_layered, key = np.zeros(num, np.bool_), np.full(num, -1.0)
@@ -168,15 +172,6 @@ def _sheets(width_px: Ints, height_px: Ints) -> Iterator[tuple[int, int]]:
         last = first + max(int(min(ends)), 1)
         yield first, last
         first = last
-
-
-def _beside(material: Material, warp: Warp, drawn: Sequence[Drawn]) -> Beside | None:
-    """Where ink beside the texts goes."""
-    for each in drawn:
-        if each.effect is Neighbours and material.others:
-            em_px = material.traits.em_px[each.rows]
-            return place_others(warp, each.rows, each.values, em_px, material.others)
-    return None
 
 
 def _developed_sheet(

@@ -7,7 +7,7 @@ they say, and how it is drawn, comes from outside: ``draw/others.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
@@ -73,8 +73,9 @@ class OtherInk:
 
 NO_INK = OtherInk(NOTHING, 0)
 
-Others = Mapping[str, Sequence[OtherInk]]
-"""``LINE`` and ``WORD`` of each example of a batch."""
+OthersOf = Callable[[Ints, Floats], Sequence[OtherInk]]
+"""Draws lines of other examples: given the numbers in a batch of those that they are beside, and
+for each of these a place among the examples before it, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,43 +199,72 @@ class _Frame:
         """Those of some."""
         return type(self)(*(getattr(self, each.name)[which] for each in fields(self)))
 
+    def room_px(self, side: str) -> Floats:
+        """Whole pixels on one side of the text that others may be seen in."""
+        gap_px = self.gap_px
+        if SIDES[side] == WORD:
+            gap_px = np.maximum(gap_px, np.ceil(WORD_GAP_EM * self.em_px))
+        room_px = {
+            "above": self.ink[:, 1] - np.ceil(self.top),
+            "below": np.floor(self.bottom) - self.ink[:, 3],
+            "left": self.ink[:, 0] - np.ceil(self.left),
+            "right": np.floor(self.right) - self.ink[:, 2],
+        }
+        return np.floor(room_px[side] - gap_px)
+
 
 def place_others(
-    warp: Warp, rows: Ints, values: Values, em_px: Floats, others: Others
+    warp: Warp, rows: Ints, values: Values, em_px: Floats, others_of: OthersOf
 ) -> Beside | None:
     """Find out where other ink goes; None where none is seen.
 
     ``warp`` has settled. ``rows`` are the numbers in it of examples that have neighbours, with
-    their ``values`` and font sizes.
+    their ``values`` and font sizes. Few have room for others: only theirs are drawn.
     """
     frames = _Frame.of(warp, rows, em_px, values["gap_px"])
-    row_of: list[int] = []
+    which_of = {
+        side: np.flatnonzero((values[side] > 0) & (frames.room_px(side) >= 1)) for side in SIDES
+    }
     masks: list[Pixels] = []
-    corners: list[Floats] = []
-    for side, kind in SIDES.items():
-        which = np.flatnonzero(values[side])
-        which = which[[others[kind][row] is not NO_INK for row in rows[which].tolist()]]
-        inks = [others[kind][row] for row in rows[which].tolist()]
-        if not inks:
+    found: list[tuple[Ints, Floats, Floats]] = []
+    for side, inks in _drawn(which_of, rows, values, others_of).items():
+        has_ink = [at for at, ink in enumerate(inks) if ink is not NO_INK]
+        if not has_ink:
             continue
+        which, inks = which_of[side][has_ink], [inks[at] for at in has_ink]
         frame = frames.take(which)
-        if kind == LINE:
+        if SIDES[side] == LINE:
             drawn = values["share"][which], values[f"along_{side}"][which]
             x, y, seen_px = _line_place(side, frame, inks, drawn)
             seen_px += frame.higher_px
         else:
             x, y, seen_px = _word_place(side, frame, inks)
         is_seen = np.flatnonzero(seen_px >= 1)
-        row_of += rows[which[is_seen]].tolist()
         masks += [inks[at].mask for at in is_seen.tolist()]
-        corners.append(np.stack([x, y], axis=1)[is_seen])
+        found.append((rows[which[is_seen]], x[is_seen], y[is_seen]))
     if not masks:
         return None
-    row = np.array(row_of, np.int64)
-    x, y = np.concatenate(corners).T
+    row, x, y = (np.concatenate(each) for each in zip(*found, strict=True))
     beside = warp.take(row)
     form = compose(beside.form, matrices(row.size, x=x, y=y))
     return Beside(replace(beside, masks=masks, ink=ink_boxes(masks), form=form), row)
+
+
+def _drawn(
+    which_of: Mapping[str, Ints], rows: Ints, values: Values, others_of: OthersOf
+) -> dict[str, list[OtherInk]]:
+    """Draw what is wanted on each side; of two sides of an example it is the same line or word."""
+    wanted = {
+        kind: np.unique(np.concatenate([which_of[side] for side in SIDES if SIDES[side] == kind]))
+        for kind in (LINE, WORD)
+    }
+    keys = [(kind, at) for kind, which in wanted.items() for at in which.tolist()]
+    place = np.concatenate([values[kind][which] for kind, which in wanted.items()])
+    inks = others_of(rows[[at for _, at in keys]], place) if keys else []
+    ink_of = dict(zip(keys, inks, strict=True))
+    return {
+        side: [ink_of[SIDES[side], at] for at in which.tolist()] for side, which in which_of.items()
+    }
 
 
 def _sizes(inks: Sequence[OtherInk]) -> Floats:
@@ -252,12 +282,8 @@ def _line_place(
     height, width = _sizes(inks)
     share, along = drawn
     most_px = np.floor(np.maximum(share, MOST_OF_LINE) * height) - frame.higher_px
-    if side == "above":
-        room_px = frame.ink[:, 1] - np.ceil(frame.top) - frame.gap_px
-    else:
-        room_px = np.floor(frame.bottom) - frame.ink[:, 3] - frame.gap_px
+    most_px = np.minimum(most_px, frame.room_px(side))
     is_above = side == "above"
-    most_px = np.minimum(most_px, np.floor(room_px))
     least_px = _least_px([ink.mask for ink in inks], at_bottom=is_above)
     seen_px = np.maximum(np.minimum(np.rint(share * height), most_px), least_px)
     seen_px = np.where(seen_px <= most_px, seen_px, -np.inf)
@@ -277,12 +303,7 @@ def _word_place(
             for ink, em_px in zip(inks, frame.em_px.tolist(), strict=True)
         ]
     )
-    gap_px = np.maximum(frame.gap_px, np.ceil(WORD_GAP_EM * frame.em_px))
-    if is_left:
-        room_px = frame.ink[:, 0] - np.ceil(frame.left) - gap_px
-    else:
-        room_px = np.floor(frame.right) - frame.ink[:, 2] - gap_px
-    seen_px = np.floor(np.minimum(seen_px - frame.wider_px, room_px))
+    seen_px = np.floor(np.minimum(seen_px - frame.wider_px, frame.room_px(side)))
     y = np.array([ink.top_px for ink in inks], np.float64)
     if is_left:
         return np.ceil(frame.left) + seen_px - _sizes(inks)[1], y, seen_px
