@@ -14,6 +14,7 @@ from looks import draw, maker
 from numpy.typing import NDArray
 
 from shmtext.looks.effect import Traits
+from shmtext.looks import guard
 from shmtext.looks.guard import can_be_read
 from shmtext.looks.sheet import Sheet
 
@@ -234,3 +235,27 @@ def test_an_example_is_judged_alone_as_among_others(seed: int, bleed_px: int) ->
     alone = [can_be_read(sheet_of([pair], size, bleed_px, seed + 1))[0] for pair in pairs]
 
     assert together.tolist() == alone
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(0, 3), min_size=2, max_size=7))
+@settings(max_examples=40, deadline=None)
+def test_a_glance_sees_no_ink_of_cells_beside_even_without_bleed(
+    seed: int, bleeds_px: list[int]
+) -> None:
+    rng = np.random.default_rng(seed)
+    num = len(bleeds_px)
+    bleed, width = np.array(bleeds_px), rng.integers(1, 30, num)
+    traits = Traits(np.full(num, 16.0), np.full(num, 2.0))
+    sheet = Sheet.blank(traits, (width, np.full(num, 20)), bleed, is_colored=False)
+    # Little ink, so that rings do not cover all.
+    for cell in sheet.cells(sheet.mask):
+        cell[...] = np.where(rng.random(cell.shape) < 0.04, 255, 0)
+    sheet.paper = rng.integers(0, 256, sheet.mask.shape).astype(np.uint8)
+    together = np.concatenate(list(guard._glances(sheet, sheet.left[:-1])), axis=-1)
+
+    for row in range(num):
+        sides = width[[row]], np.array([20])
+        alone = Sheet.blank(traits.take(np.array([row])), sides, bleed[[row]], is_colored=False)
+        alone.mask, alone.paper = sheet.cell(sheet.mask, row), sheet.cell(sheet.paper, row)
+        (sums,) = guard._glances(alone, alone.left[:-1])
+        assert together[:, row].tolist() == sums[:, 0].tolist()

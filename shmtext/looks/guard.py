@@ -127,6 +127,8 @@ def _glances(sheet: Sheet, starts: Ints) -> Iterator[Floats]:
     paper, mask, other = (layer[::ROW_STEP] for layer in (sheet.paper, sheet.mask, sheet.other))
     inside = _inside(sheet, len(mask))
     cells = _cells_with_ink(sheet.left, other)
+    # No bleed keeps these apart: rings of one go into pictures of others.
+    close = np.flatnonzero(sheet.bleed_px < RING_PX)
     begins = np.flatnonzero(np.diff(sheet.left[:-1] * len(mask) // GLANCE_PX, prepend=-1))
     height = np.maximum.reduceat(sheet.height_px + 2 * sheet.bleed_px, begins)
     seams = np.append(sheet.left[begins], sheet.left[-1])
@@ -135,6 +137,9 @@ def _glances(sheet: Sheet, starts: Ints) -> Iterator[Floats]:
     for first, last, *pieces, num_rows in np.stack(sides, axis=1).tolist():
         part = slice(num_rows), slice(first, last)
         ink, ring = _ink_and_rings(mask[part], [RING_PX])
+        here = close[slice(*np.searchsorted(sheet.left[close], [first, last]))]
+        if here.size:
+            _set_apart(ring, mask[part], sheet.left[here] - first, sheet.left[here + 1] - first)
         while cells and cells[-1][0] < last:
             left, right = cells.pop()
             _keep_off(ring[:, left - first : right - first], other[:num_rows, left:right])
@@ -142,6 +147,19 @@ def _glances(sheet: Sheet, starts: Ints) -> Iterator[Floats]:
             cv2.bitwise_and(each, inside[part], dst=each)
         by_column = _by_column(in_gray(paper[part]), ink, ring)
         yield np.add.reduceat(by_column, starts[slice(*pieces)] - first, axis=-1)
+
+
+def _set_apart(ring: Pixels, mask: Pixels, left: Ints, right: Ints) -> None:
+    """Find rings anew near both sides of cells, ``[left, right)``, from the ink of each alone."""
+    reach = np.arange(2 * RING_PX)
+    beside = np.stack([left[:, None] + reach, right[:, None] - 1 - reach], axis=1)
+    columns = np.clip(beside, left[:, None, None], right[:, None, None] - 1)
+    ends = mask[:, columns.reshape(-1, reach.size)]
+    # What is beyond a side is nothing, to as far as a ring goes.
+    ends = np.pad(ends, ((0, 0), (0, 0), (RING_PX, 0)))
+    _, of_ends = _ink_and_rings(ends.reshape(len(mask), -1), [RING_PX])
+    near = of_ends.reshape(ends.shape)[:, :, RING_PX : 2 * RING_PX]
+    ring[:, columns[:, :, :RING_PX].reshape(-1)] = near.reshape(len(mask), -1)
 
 
 def _inside(sheet: Sheet, num_rows: int) -> Pixels:
