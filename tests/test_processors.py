@@ -95,23 +95,42 @@ def test_plain_runs_have_the_same_bytes_on_every_processor(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("engine", ["serial", "threads"])
-def test_no_picture_is_made_with_ipp_in_a_user_s_process_and_that_stays_as_it_was(
+def test_pictures_are_made_without_ipp_and_pool_in_a_user_s_process_and_that_stays_as_it_was(
     out: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    seen = []
+    seen = set()
     real = inprocess.render_shard
 
     def look(*arguments: object) -> object:
-        seen.append(cv2.ipp.useIPP())
+        seen.add((cv2.ipp.useIPP(), cv2.getNumThreads()))
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(inprocess, "render_shard", look)
-    was_used = cv2.ipp.useIPP()
-    render(RunConfig(max_images=100), out, 2, engine)
+    num_threads = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    was = cv2.ipp.useIPP(), cv2.getNumThreads()
+    try:
+        render(RunConfig(max_images=100), out, 2, engine)
 
-    assert seen
-    assert not any(seen)
-    assert was_used == cv2.ipp.useIPP()
+        assert seen == {(False, 1)}
+        assert was == (cv2.ipp.useIPP(), cv2.getNumThreads())
+    finally:
+        cv2.setNumThreads(num_threads)
+
+
+def test_the_pool_comes_back_with_the_last_that_did_without_after_an_error_too() -> None:
+    num_threads = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        with pytest.raises(ValueError, match="enough"), libraries.without_pool():
+            with libraries.without_pool():
+                pass
+            assert cv2.getNumThreads() == 1
+            raise ValueError("enough")
+
+        assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(num_threads)
 
 
 def test_ipp_comes_back_after_an_error_too() -> None:

@@ -19,7 +19,7 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
-from shmtext.engine.libraries import keep_freed_memory, without_ipp
+from shmtext.engine.libraries import keep_freed_memory, without_ipp, without_pool
 from shmtext.engine.progress import (
     EXAMPLE,
     NO_EXAMPLE,
@@ -110,7 +110,7 @@ class InProcess:
             slots[EXAMPLE] = NO_EXAMPLE
             try:
                 task = Task(shard, excluded)
-                with without_ipp():
+                with without_ipp(), without_pool():
                     done = render_shard(self._makers.maker, self.corpus, task, sink, watch)
             except (ShmtextError, MemoryError):
                 raise
