@@ -48,7 +48,7 @@ WORDS = (
     ),
     *("Thank you!", "(continued)", "Avenue", "receipt", "51 kg", "Dr. Quill", "jazz", "Platform 9"),
 )
-ONE_WORD = "Rug 83"
+ONE_WORD = "Pay 49"
 
 WIDTH_PX = 1000
 NAME_PX = 98
@@ -60,7 +60,7 @@ EFFECT_COLUMNS = 2
 GAP_PX = 6
 PAGE, TEXT = (255, 255, 255), (30, 30, 30)
 
-ROOM, PAPER, CONTRAST = Range((7, 7)), Range((222, 222)), Range((175, 175))
+ROOM, PAPER, CONTRAST = Range((10, 10)), Range((222, 222)), Range((175, 175))
 BESIDE = (
     Margins(left_px=ROOM, top_px=ROOM, right_px=ROOM, bottom_px=ROOM),
     Colors(paper=PAPER, contrast=CONTRAST),
@@ -138,7 +138,7 @@ def _of_effect(effect: type[Effect], home: Path) -> Image.Image:
     width = WIDTH_PX // EFFECT_COLUMNS - NAME_PX
     strip = Image.new("RGB", (width, ROW_PX), PAGE)
     for number, level in enumerate(LEVELS):
-        options = {"mode": "rgb", "fonts": [str(ONE_FONT)], "font_sizes": [26]}
+        options = {"mode": "rgb", "fonts": [str(ONE_FONT)], "font_sizes": [24]}
         look = only([*beside, at_level(effect(), level)])
         # Neighbours are lines of the texts before.
         *_, picture = draw(with_look(options, look, home), [*WORDS[:4], ONE_WORD])
