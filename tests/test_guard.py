@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from looks import draw, maker
 from numpy.typing import NDArray
 
-from shmtext.looks.effect import Traits
 from shmtext.looks import guard
+from shmtext.looks.effect import Traits
 from shmtext.looks.guard import can_be_read
 from shmtext.looks.sheet import Sheet
 
