@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -350,7 +350,7 @@ def _by_column(gray: Pixels, ink: Pixels, ring: Pixels) -> Floats:
     under_ink, under_ring = cv2.bitwise_and(gray, ink), cv2.bitwise_and(gray, ring)
     squares = cv2.bitwise_or(under_ink, under_ring).astype(np.uint16)
     squares *= squares
-    layers = ink, under_ink, ring, under_ring, squares
+    layers: tuple[NDArray[Any], ...] = ink, under_ink, ring, under_ring, squares
     sums = np.empty((len(layers), 1, ink.shape[1]), np.float32)
     for of_layer, layer in zip(sums, layers, strict=True):
         # Floats hold whole numbers up to 2**24: squares of 258 rows; beyond, as good as.
