@@ -85,10 +85,14 @@ class Neighbours(Step):
     kind: ClassVar[Kind] = Kind.MASK
     number: ClassVar[int] = 27
 
-    above: Range = ranged((0.45, 0.45), "How often a line above is seen.", (0, 1), "P")
-    below: Range = ranged((0.45, 0.45), "How often a line below is seen.", (0, 1), "P")
-    left: Range = ranged((0.1, 0.1), "How often a word to the left is seen.", (0, 1), "P")
-    right: Range = ranged((0.1, 0.1), "How often a word to the right is seen.", (0, 1), "P")
+    above: Range = ranged((0.45, 0.45), "How often a line above is seen, given room.", (0, 1), "P")
+    below: Range = ranged((0.45, 0.45), "How often a line below is seen, given room.", (0, 1), "P")
+    left: Range = ranged(
+        (0.1, 0.1), "How often a word to the left is seen, given room.", (0, 1), "P"
+    )
+    right: Range = ranged(
+        (0.1, 0.1), "How often a word to the right is seen, given room.", (0, 1), "P"
+    )
     share: Range = ranged((0.06, 0.28), "Of the height of a line that is seen.", (0, 0.5))
     gap_px: Range = ranged((2, 5), "Between it and the text, at least.", (LEAST_GAP_PX, 64), "PX")
 
