@@ -33,6 +33,10 @@ def main() -> None:
     adapt_libraries()
     names = sys.argv[1:]
     looks = {name: only(**{name: {}}) for name in BY_NAME}
+    # Other ink goes through the text's warp; alone, neither has any.
+    room = {f"{side}_px": [20, 20] for side in ("left", "top", "right", "bottom")}
+    moved = {name: {} for name in ("neighbours", "border", "underline", "rotation", "wave")}
+    looks["other ink, moved"] = only(margins=room, **moved)
     presets = {f"preset {name}": [name] for name in look_names() if name != CLEAN}
     digests = {
         f"{name} {mode}": digest(look, mode)
