@@ -54,7 +54,7 @@ GROUP_CHARACTERS = 24_576
 a third longer."""
 
 LOOKED_PX = 8 << 20
-"""Of masks that are given looks at once, some 400: what is done once for all of them, drawing what
+"""Of masks that are given looks at once, some 600: what is done once for all of them, drawing what
 effects they have above all, costs by the strip a third of what effects do."""
 
 

@@ -7,7 +7,7 @@ the effects in this order. What examples have drawn is known here, how is ``draw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shmtext.config.ranges import Floats
 from shmtext.corpus.ranges import Ints, seams
 from shmtext.looks.drawing import Drawn
-from shmtext.looks.effect import Geometry, Kind, Step, Traits
+from shmtext.looks.effect import Geometry, Kind, Step, Traits, Values
 from shmtext.looks.guard import can_be_read
 from shmtext.looks.neighbours import Beside, Neighbours, OthersOf, place_others
 from shmtext.looks.own import OwnBatch
@@ -235,16 +235,19 @@ def lay_ink(sheet: Sheet) -> None:
 
 def widened_px(traits: Traits, drawn: Sequence[Drawn]) -> Ints:
     """How much further the text's ink reaches on every side than it did in the masks."""
-    widened = np.zeros(traits.em_px.size, np.int64)
-    for each in drawn:
-        if issubclass(each.effect, Step):
-            widened[each.rows] += each.effect.widens_px(each.values, traits.take(each.rows))
-    return widened
+    return _summed_px(traits, drawn, lambda effect, *given: effect.widens_px(*given))
 
 
 def _bleed_px(traits: Traits, drawn: Sequence[Drawn]) -> Ints:
-    bleed = np.zeros(traits.em_px.size, np.int64)
+    return _summed_px(traits, drawn, lambda effect, *given: effect.reach_px(*given))
+
+
+def _summed_px(
+    traits: Traits, drawn: Sequence[Drawn], px_of: Callable[[type[Step], Values, Traits], Ints]
+) -> Ints:
+    """What the steps of each example come to, in all."""
+    total = np.zeros(traits.em_px.size, np.int64)
     for each in drawn:
         if issubclass(each.effect, Step):
-            bleed[each.rows] += each.effect.reach_px(each.values, traits.take(each.rows))
-    return bleed
+            total[each.rows] += px_of(each.effect, each.values, traits.take(each.rows))
+    return total

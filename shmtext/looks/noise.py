@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -72,9 +72,14 @@ class Noise(Step):
         cells = sheet.cells(sheet.paper, rows)
         noises = noise_of(cells, values["sigma"], values["place"], values["colored"])
         with signed_levels(sheet, rows):
-            for cell, noise in zip(cells, noises, strict=True):
-                signed = cell.view(np.int8)
-                cv2.add(signed, noise, dst=signed)
+            add_noise(cells, noises)
+
+
+def add_noise(cells: Sequence[Pixels], noises: Iterable[grain.Field]) -> None:
+    """Add a field to each cell, whose levels are signed numbers."""
+    for cell, noise in zip(cells, noises, strict=True):
+        signed = cell.view(np.int8)
+        cv2.add(signed, noise, dst=signed)
 
 
 @contextmanager
@@ -83,10 +88,10 @@ def signed_levels(sheet: Sheet, rows: Ints) -> Iterator[None]:
 
     What is added to these, signed as well, ends at black and at white as light on a sensor does.
     """
-    # Of most cells, or of all: to touch all is quicker than to touch some here and some there.
-    has_most = 4 * rows.size > len(sheet)
-    ranges = [] if has_most else sheet.ranges(rows, np.zeros_like(rows))
-    parts = [sheet.paper] if has_most else [sheet.paper[:, a:b] for a, b, _ in ranges]
+    # Where more than a quarter is asked for, to touch all is quicker than some here and some there.
+    parts = [sheet.paper]
+    if 4 * rows.size <= len(sheet):
+        parts = [sheet.paper[:, a:b] for a, b, _ in sheet.ranges(rows, np.zeros_like(rows))]
     for part in parts:
         np.bitwise_xor(part, SIGN_BIT, out=part)
     yield

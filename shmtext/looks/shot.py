@@ -14,7 +14,7 @@ from shmtext.config.ranges import Floats, Range
 from shmtext.corpus.ranges import Ints
 from shmtext.looks import grain
 from shmtext.looks.effect import FIRST_OWN_WORD, Draws, Kind, Step, Traits, Values, ranged
-from shmtext.looks.noise import SIGN_BIT, noise_of, noise_severity
+from shmtext.looks.noise import SIGN_BIT, add_noise, noise_of, noise_severity
 from shmtext.looks.sheet import Pixels, Sheet
 
 
@@ -52,10 +52,7 @@ class Shot(Step):
             cv2.LUT(columns, to_root, dst=columns)
         cells = sheet.cells(sheet.paper, rows)
         colored = np.ones_like(rows)
-        noises = noise_of(cells, values["sigma"] / 2, values["place"], colored)
-        for cell, noise in zip(cells, noises, strict=True):
-            signed = cell.view(np.int8)
-            cv2.add(signed, noise, dst=signed)
+        add_noise(cells, noise_of(cells, values["sigma"] / 2, values["place"], colored))
         for columns in ranges:
             cv2.LUT(columns, from_root, dst=columns)
 
