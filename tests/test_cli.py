@@ -211,8 +211,13 @@ def test_csv_and_split_letters_can_be_switched_off(asked: Callable[..., dict[str
     ],
 )
 def test_texts_are_a_path_and_perhaps_a_column(
-    asked: Callable[..., dict[str, Any]], texts: str, expected: TextFile
+    asked: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    texts: str,
+    expected: TextFile,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no file called a
     assert expected == asked("--texts", texts)["config"].corpus
 
 

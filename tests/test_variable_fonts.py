@@ -149,7 +149,10 @@ def test_a_font_that_does_not_say_how_widths_vary_is_left_at_its_default(tmp_pat
         fonts_of(narrow, "wght=300")
 
 
-def test_a_file_with_an_at_sign_in_its_path_is_found_by_it(tmp_path: Path, path: Path) -> None:
+def test_a_file_with_an_at_sign_in_its_path_is_found_by_it(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where there is no file called a
     (folder := tmp_path / "me@work").mkdir()
     for name in ("Varied.ttf", "Varied.ttf@wght=300"):
         (folder / name).write_bytes(path.read_bytes())
