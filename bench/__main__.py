@@ -14,7 +14,7 @@ from shmtext.engine.libraries import adapt_libraries
 
 QUESTIONS = (
     *("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings", "shaping"),
-    "looks",
+    *("looks", "learn"),
 )
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""
 
@@ -41,7 +41,7 @@ def _module(name: str) -> ModuleType:
 @click.group(cls=Questions, invoke_without_command=True)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Ask questions about speed and memory of this machine."""
+    """Ask questions about speed, memory and what pictures teach."""
     if context.invoked_subcommand is None:
         width = max(map(len, QUESTIONS))
         for name in QUESTIONS:
@@ -62,7 +62,10 @@ def ask_all(out: Path, quick: bool) -> None:
         begin_s = time.monotonic()
         module = _module(name)
         click.echo(f"## {name}: {module.QUESTION}\n")
-        asking.deliver(module.ask(setting), setting)
+        try:
+            asking.deliver(module.ask(setting), setting)
+        except asking.LibraryMissing as error:
+            click.echo(error.format_message())
         click.echo(f"took {time.monotonic() - begin_s:.0f} s\n")
 
 

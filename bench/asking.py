@@ -6,10 +6,12 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from PIL import Image
 
 from bench import plots
 from bench.rows import conditions, write_rows
@@ -18,6 +20,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LATEST = Path(__file__).parent / "results" / "latest"
 """Ignored by git; what is to be kept goes one folder up."""
+
+
+class LibraryMissing(click.ClickException):
+    """A question can't be asked: it needs libraries that are not installed."""
+
+
+def need(extra: str, modules: Sequence[str]) -> None:
+    """Raise ``LibraryMissing`` if one of the modules of an extra can't be imported."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise LibraryMissing(
+            f"this needs {', '.join(missing)}: pip install -e '.[{extra}]' brings what is missing"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,8 @@ class Answer:
     draw: plots.Draw
     more_rows: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Rows of other kinds, by the end of their file's name."""
+    more_pictures: Mapping[str, Image.Image] = field(default_factory=dict)
+    """Beside what is drawn of the rows, likewise."""
 
 
 def options(command: Command) -> Command:
@@ -82,5 +99,8 @@ def deliver(answer: Answer, setting: Setting) -> None:
         kept.append(f"{answer.name}.png")
     else:
         click.echo("(no picture: install the extra 'bench' for matplotlib)")
+    for ending, picture in answer.more_pictures.items():
+        picture.save(setting.out / f"{answer.name}{ending}.png", optimize=True)
+        kept.append(f"{answer.name}{ending}.png")
     click.echo(f"{under.host}; commit {under.commit or 'unknown'}")
     click.echo(f"kept in {setting.out}: {', '.join(kept)}")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.measure import Spread
+
 Draw = Callable[[Any], None]
 """Told a matplotlib ``Figure``, draws on it."""
 
@@ -69,3 +71,19 @@ def bars(axes: Any, of: Mapping[str, float], label: str) -> None:
     axes.invert_yaxis()
     axes.set_xlabel(label)
     axes.grid(visible=True, axis="x", alpha=0.3)
+
+
+def grouped_bars(axes: Any, of: Mapping[str, Mapping[str, Spread]], label: str) -> None:
+    """Draw a group of vertical bars a name, one bar in each for what is compared, with spreads."""
+    compared = list(dict.fromkeys(name for group in of.values() for name in group))
+    width = 0.8 / len(compared)
+    for number, name in enumerate(compared):
+        spreads = [group[name] for group in of.values()]
+        medians = [each.median for each in spreads]
+        down = [each.median - each.low for each in spreads]
+        up = [each.high - each.median for each in spreads]
+        places = [group + (number - (len(compared) - 1) / 2) * width for group in range(len(of))]
+        axes.bar(places, medians, width, yerr=[down, up], capsize=2, label=name)
+    axes.set_xticks(range(len(of)), list(of))
+    axes.set_ylabel(label)
+    axes.grid(visible=True, axis="y", alpha=0.3)

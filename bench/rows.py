@@ -24,7 +24,10 @@ import shmtext
 from bench.measure import Spread, number
 from bench.places import ROOT
 
-LIBRARIES = ("numpy", "pillow", "opencv-python-headless", "pyarrow", "isal", "fonttools")
+LIBRARIES = (
+    *("numpy", "pillow", "opencv-python-headless", "pyarrow", "isal", "fonttools"),
+    *("torch", "wordfreq"),  # of one question alone
+)
 
 
 @dataclass(frozen=True, slots=True)
