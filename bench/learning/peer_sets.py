@@ -11,6 +11,7 @@ this project: what is installed there is the tool alone. What is learnt of them 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import random
 import time
@@ -82,6 +83,9 @@ def draw_synthtiger(texts: list[str], given: argparse.Namespace) -> None:
     for number, (_, data) in enumerate(made):
         template.save(str(out), data, number)
     template.end_save(str(out))
+    for worker in multiprocessing.active_children():  # they wait for more; then their time counts
+        worker.terminate()
+        worker.join()
 
 
 def with_characters(fonts: Path, folder: Path) -> None:
