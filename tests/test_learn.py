@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +35,10 @@ from bench.learning.sets import (
 )
 from bench.learning.sheet import misread_sheet
 from bench.learning.texts import MAX_LENGTH, RECIPES, texts
+from bench.places import ROOT, environment
 from shmtext.config import RunConfig, config_from_options
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 LABELS = [("0.png", "Exit 24"), ("b/1.png", "Total:  €12.50"), ("2.png", '"O, no"'), ("3.png", "ñ")]
 SIZES_PX = [(20, 40), (64, 64), (32, 900), (32, 32)]
@@ -266,6 +273,20 @@ def test_texts_are_the_same_every_time_and_fit(recipe: str) -> None:
     assert all(text.isascii() and text.isprintable() for text in found)
     # What can't be said is rare: the slash of dates and the like is in the alphabet.
     assert all(normal(text) == text.lower() for text in found)
+
+
+def test_the_recipe_of_the_readme_runs_as_printed(tmp_path: Path) -> None:
+    pytest.importorskip("wordfreq", reason="the extra learn is not installed")
+    (block,) = re.findall(r"^```\n(python -m bench\.learning\.texts .*?)```", README, re.M | re.S)
+    assert block.count(" 100000 ") == 1
+    commands = block.replace(" 100000 ", " 100 ")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = environment() | {"PATH": path}
+    subprocess.run(["bash", "-ec", commands], cwd=tmp_path, env=env, check=True, timeout=120)
+
+    table = pq.read_table(tmp_path / "words" / "metadata.parquet", columns=["text", "look"])
+    assert (tmp_path / "words.txt").read_text("utf-8").splitlines() == table["text"].to_pylist()
+    assert {"photo"} == {*table["look"].to_pylist()}
 
 
 def test_letters_of_the_recogniser_are_each_one() -> None:
