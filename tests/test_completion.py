@@ -58,7 +58,7 @@ def test_commands_and_options_are_completed() -> None:
         ("--mode g", "gray"),
         ("--engine ", "auto processes threads serial"),
         ("--resume ", "auto never must"),
-        ("--look ", "clean photo receipt scan screen mixed"),
+        ("--look ", "clean fax photo receipt scan screen mixed"),
         ("--look sc", "scan screen"),
     ],
 )

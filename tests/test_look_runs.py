@@ -25,7 +25,7 @@ from shmtext import BalancedText, Output, RunConfig, Style, render, verify
 from shmtext.config.looks import LooksKind
 from shmtext.errors import FolderError
 
-LOOKS = ["scan", "photo", "receipt", "screen", "clean=0.5"]
+LOOKS = ["scan", "fax", "photo", "receipt", "screen", "clean=0.5"]
 RUN = RunConfig(
     corpus=BalancedText(character_frequency=400),
     style=Style(font_sizes=(18, 28)),

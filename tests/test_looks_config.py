@@ -300,7 +300,7 @@ def refuses(make: Callable[[], object], *parts: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("look = 'scna'", "unknown look 'scna' (did you mean scan?); known are: clean, photo"),
+        ("look = 'scna'", "unknown look 'scna' (did you mean scan?); known are: clean, fax"),
         ("[look]\nscna = 1", "unknown look 'scna' (did you mean scan?)"),
         (
             "[look.mine.blur]",
@@ -309,7 +309,7 @@ def refuses(make: Callable[[], object], *parts: str) -> None:
         ),
         (
             "[look.mine]\nbase = 'scam'",
-            "unknown [look.mine] base 'scam' (did you mean scan?); known are: clean, photo",
+            "unknown [look.mine] base 'scam' (did you mean scan?); known are: clean, fax",
         ),
         ("[look.mine]\nbase = 'mixed'", "unknown [look.mine] base 'mixed'"),
         ("[look.mine]\nbase = ['scan']", "[look.mine] base must be text, got ['scan']"),

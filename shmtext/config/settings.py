@@ -329,8 +329,8 @@ class RunConfig:
     look: Looks = setting(
         Looks(),
         About(
-            "What pictures look like: clean, scan, photo, receipt, screen, mixed; of several, one "
-            "is drawn for each picture. `shmtext looks` tells more.",
+            "What pictures look like: clean, scan, fax, photo, receipt, screen, mixed; of several, "
+            "one is drawn for each picture. `shmtext looks` tells more.",
             *(LOOK, "NAME[=SHARE]"),
             default_text="clean",
             kind=LooksKind(),
