@@ -19,7 +19,7 @@ import click
 
 from bench import asking, plots
 from bench.asking import Answer, Setting
-from bench.learning.scores import Score, score
+from bench.learning.scores import Score, misread, score
 from bench.learning.sets import Made, Pictures, make_set, read_set, without
 from bench.learning.sheet import misread_sheet
 from bench.learning.texts import texts
@@ -225,14 +225,11 @@ def _answer(outcome: _Outcome) -> Answer:
         for trained_on in outcome.sets
         for read in (*outcome.reals, OWN)
     ]
-    misread = [
-        Misread(trained_on, seed, read, number, text, said)
+    wrong = [
+        Misread(trained_on, seed, read, number, pictures.texts[number], reading.said[read][number])
         for (trained_on, seed), reading in outcome.readings.items()
-        for read in outcome.reals
-        for number, (text, said) in enumerate(
-            zip(outcome.reals[read].texts, reading.said[read], strict=True)
-        )
-        if text.replace(" ", "") != said.replace(" ", "")
+        for read, pictures in outcome.reals.items()
+        for number in misread(reading.said[read], pictures.texts)
     ]
     effort = outcome.effort
     start = f"after {effort.start_steps:,} on plain text" if effort.start_steps else "from nothing"
@@ -251,7 +248,7 @@ def _answer(outcome: _Outcome) -> Answer:
         )
         for read, pictures in outcome.reals.items()
     }
-    more = {"-misread": misread} if misread else {}
+    more = {"-misread": wrong} if wrong else {}
     return Answer(NAME, rows, text, lambda figure: _draw(figure, rows), more, sheets)
 
 

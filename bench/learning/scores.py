@@ -28,8 +28,7 @@ def score(said: Sequence[str], texts: Sequence[str]) -> Score:
     """
     from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - the extra learn has it
 
-    both = zip(said, texts, strict=True)
-    pairs = [(read.replace(" ", ""), text.replace(" ", "")) for read, text in both]
+    pairs = [(_joined(read), _joined(text)) for read, text in zip(said, texts, strict=True)]
     words = [(_bare(read), bare) for read, text in pairs if (bare := _bare(text))]
     num_wrong = sum(Levenshtein.distance(read, text) for read, text in pairs)
     return Score(
@@ -37,6 +36,16 @@ def score(said: Sequence[str], texts: Sequence[str]) -> Score:
         full=PERCENT * sum(read == text for read, text in pairs) / len(pairs),
         cer=PERCENT * num_wrong / sum(len(text) for _, text in pairs),
     )
+
+
+def misread(said: Sequence[str], texts: Sequence[str]) -> list[int]:
+    """Numbers of texts that were not read right with all their marks."""
+    pairs = enumerate(zip(said, texts, strict=True))
+    return [number for number, (read, text) in pairs if _joined(read) != _joined(text)]
+
+
+def _joined(text: str) -> str:
+    return text.replace(" ", "")
 
 
 def _bare(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from bench.learning.scores import misread
 from bench.learning.sets import HEIGHT_PX, WIDTH_PX, Pictures
 from bench.places import ONE_FONT
 
@@ -21,11 +22,7 @@ PAGE, TEXT, WRONG = (255, 255, 255), (30, 30, 30), (190, 0, 0)
 
 def misread_sheet(pictures: Pictures, said: Sequence[str], title: str) -> Image.Image:
     """Draw misread pictures, evenly out of all; fewer where fewer were misread."""
-    wrong = [
-        number
-        for number, (read, text) in enumerate(zip(said, pictures.texts, strict=True))
-        if read.replace(" ", "") != text.replace(" ", "")
-    ]
+    wrong = misread(said, pictures.texts)
     shown = np.linspace(0, len(wrong) - 1, min(len(wrong), COLUMNS * ROWS)).round().astype(int)
     cell = round(WIDTH_PX * ZOOM) + GAP_PX, round(HEIGHT_PX * ZOOM) + 2 * LINE_PX + GAP_PX
     num_rows = max(1, -(-len(shown) // COLUMNS))

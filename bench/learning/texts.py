@@ -19,7 +19,7 @@ from random import Random
 import click
 
 MAX_LENGTH = 25
-"""Characters of a text; longer ones are cut between words, or drawn anew."""
+"""Characters of a text; longer ones are drawn anew."""
 
 NUM_WORDS = 40_000
 """The commonest, of which texts are made."""
