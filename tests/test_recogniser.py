@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -15,6 +19,7 @@ from bench.__main__ import main
 from bench.learning.scores import score
 from bench.learning.sets import Pictures, make_set
 from bench.learning.trainings import Job, Training, train_all
+from bench.places import environment
 from shmtext import render
 from shmtext.config import config_from_options
 
@@ -78,6 +83,33 @@ def test_a_training_that_fails_ends_the_others(saved: Path, tmp_path: Path) -> N
         train_all(jobs, 2, "test")
 
     assert no_process_is_left()
+
+
+TRAIN_FOR_EVER = """
+from pathlib import Path
+import sys
+from bench.learning.trainings import Job, Training, train_all
+if __name__ == "__main__":
+    endless = Job(Training(Path(sys.argv[1]), 10**9, seed=0), {})
+    train_all([endless, Job(Training(Path(sys.argv[1]), 1, seed=0), {})], 2, "test")
+"""
+
+
+@pytest.mark.timeout(120)
+def test_trainings_end_with_whoever_waits_for_them_even_if_that_is_killed(
+    saved: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text(TRAIN_FOR_EVER, encoding="utf-8")
+    command = [sys.executable, tmp_path / "train.py", saved]
+    with subprocess.Popen(command, env=environment(), start_new_session=True) as main_process:
+        waiting = psutil.Process(main_process.pid)
+        while len(waiting.children()) < 3:  # two trainings, and what counts their semaphores
+            assert main_process.poll() is None
+            time.sleep(0.05)
+        children = waiting.children()
+        main_process.kill()
+
+    assert [] == psutil.wait_procs(children, timeout=60)[1]
 
 
 def test_rows_tell_what_was_read_of_each_set_after_which(tmp_path: Path) -> None:
