@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from fault_runs import until
 
 from bench.__main__ import main
 from bench.learning.scores import score
@@ -103,13 +103,20 @@ def test_trainings_end_with_whoever_waits_for_them_even_if_that_is_killed(
     command = [sys.executable, tmp_path / "train.py", saved]
     with subprocess.Popen(command, env=environment(), start_new_session=True) as main_process:
         waiting = psutil.Process(main_process.pid)
-        while len(waiting.children()) < 3:  # two trainings, and what counts their semaphores
+
+        def all_of_them() -> list[psutil.Process]:
             assert main_process.poll() is None
-            time.sleep(0.05)
-        children = waiting.children()
+            children = waiting.children()
+            # Two trainings, and what counts their semaphores.
+            return children if len(children) >= 3 else []
+
+        children = until(all_of_them)
         main_process.kill()
 
-    assert [] == psutil.wait_procs(children, timeout=60)[1]
+    _, left = psutil.wait_procs(children, timeout=60)
+    for process in left:
+        process.kill()
+    assert [] == left
 
 
 def test_rows_tell_what_was_read_of_each_set_after_which(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ class Job:
 def train_all(jobs: Sequence[Job], workers: int, name: str) -> list[Reading]:
     """Train and read, ``workers`` at a time, with a bar where there is a terminal.
 
-    A training that fails ends the others and raises what it raised; so does Ctrl-C.
+    A training that fails ends the others and raises what it raised; so does Ctrl-C. They end with
+    this process, too, however it ends.
     """
     spawn = multiprocessing.get_context("spawn")  # threads of libraries don't survive a fork
     progress = _Progress(spawn.Value("q", 0), spawn.Event())
