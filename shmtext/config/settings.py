@@ -25,7 +25,7 @@ ImageFormat = Literal["jpg", "png"]
 Mode = Literal["auto", "gray", "rgb"]
 Engine = Literal["auto", "processes", "threads", "serial"]
 Resume = Literal["auto", "never", "must"]
-Container = Literal["files"]
+Container = Literal["files", "tar", "tar+json", "parquet"]
 Layout = Literal["full", "basic"]
 Direction = Literal["auto", "ltr", "rtl", "ttb"]
 Fallback = Literal["none", "text", "character"]
@@ -291,7 +291,13 @@ class Output:
     )
     mode: Mode = setting("auto", About("auto: gray when every colour is gray.", OUTPUT))
     container: Container = setting(
-        "files", About("How pictures are stored; files: one each.", OUTPUT)
+        "files",
+        About(
+            "How pictures are stored; files: one each; tar: a tar file a shard, with each text as "
+            ".txt (WebDataset); tar+json: with each label row, too; parquet: a Parquet file a "
+            "shard, with all label columns (Hugging Face).",
+            OUTPUT,
+        ),
     )
     csv: bool = setting(True, About("Write labels.csv beside metadata.parquet.", OUTPUT))
     boxes: Boxes = setting(

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from shmtext.dataset.containers.base import CommittedPictures
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, opened_at
 from shmtext.dataset.fragment import images_digest
@@ -134,7 +135,8 @@ def check_shard(
     columns = (table[column].to_numpy() for column in ("example_index", "num_bytes", "crc32"))
     if images_digest(*columns) != manifest.images_digest:
         damages.append(Damage(shard.index, name, "is not of the pictures that were committed"))
-    found = list(container.check(folder, shard, table, checksums))
+    committed = CommittedPictures(table, manifest.stored, checksums)
+    found = list(container.check(folder, shard, committed))
     damages += found[:_MAX_NAMED]
     if len(found) > _MAX_NAMED:
         more = f"{len(found) - _MAX_NAMED:,} more of its pictures are damaged"

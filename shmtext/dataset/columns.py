@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from shmtext.columns import ITEM_SIZES, Column, ColumnSpec, Kind
+from shmtext.corpus.ragged import RaggedTexts
 from shmtext.errors import ConfigError
 
 FILE_NAME = ColumnSpec(
@@ -145,3 +146,17 @@ def _offsets(name: str, offsets: NDArray[np.integer]) -> NDArray[np.int32]:
             f"a shard's column {name} must be under 2 GiB, got {int(offsets[-1]):,} bytes or items"
         )
     return offsets.astype(np.int32, copy=False)
+
+
+def texts_of(column: pa.ChunkedArray | pa.Array) -> RaggedTexts:
+    """A column of strings without gaps as flat arrays; no copy where it is in one piece."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # of no chunk at all, or of too many bytes for one
+        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())
+    _, offset_bytes, values = array.buffers()
+    offsets = np.frombuffer(offset_bytes, np.int32)[array.offset :][: len(array) + 1]
+    if not len(array):
+        return RaggedTexts(np.zeros(0, np.uint8), np.zeros(1, np.int64))
+    first = int(offsets[0])
+    held = np.frombuffer(values, np.uint8) if values is not None else np.zeros(0, np.uint8)
+    return RaggedTexts(held[first : offsets[-1]], offsets.astype(np.int64) - first)

@@ -48,6 +48,7 @@ ORPHANS_DEADLINE_S = 10.0
 _LOCK_DEADLINE_S = 0.2
 """Long enough to outlast the moment in which ``holder`` tries a lock."""
 _LOCK_POLL_S = 0.02
+_COPY_BYTES = 1 << 20
 
 _GONE = "{out} was removed or replaced during the run: put it back, or choose another folder"
 _ADVICE = {
@@ -120,6 +121,11 @@ class StagedFile(io.RawIOBase):
                 os.fsync(self._fd)
             self._close_fd()
             self._folder.rename_staged(self._staged, self.name, sync=sync)
+
+    def finish(self) -> str:
+        """Close the file; say where it lies, for whoever renames it. Raises bare ``OSError``."""
+        self._close_fd()
+        return f"{STAGE}/{self._staged}"
 
     def discard(self) -> None:
         """Give the file up. Best effort: what stays in the stage is swept by the next run."""
@@ -251,21 +257,27 @@ class OutputFolder:
             else:
                 os.unlink(base, dir_fd=fd)
 
-    def rename_folder(self, source: str, target: str) -> None:
-        """Rename a folder; an empty one that has the name is replaced. Raises bare ``OSError``."""
+    def rename(self, source: str, target: str) -> None:
+        """Rename a file or a folder, over another file or an empty folder that has the name.
+
+        Raises bare ``OSError``.
+        """
         (source_above, source_base), (above, base) = self._split(source), self._split(target)
         with self.opened(source_above) as source_fd, self.opened(above) as fd:
             os.rename(source_base, base, src_dir_fd=source_fd, dst_dir_fd=fd)
 
-    def copy_folder(self, source: str, target: str) -> None:
-        """Copy a folder of files; whatever has the name goes. Raises bare ``OSError``."""
+    def copy(self, source: str, target: str) -> None:
+        """Copy a file or a folder of files; whatever has the name goes. Raises bare ``OSError``."""
         self.remove_tree(target)
+        (source_above, source_base), (above, base) = self._split(source), self._split(target)
+        with self.opened(source_above) as source_fd, self.opened(above) as fd:
+            if not stat.S_ISDIR(os.stat(source_base, dir_fd=source_fd).st_mode):
+                _copy_file(source_fd, source_base, fd, base)
+                return
         self.make_folder(target)
         with self.opened(source) as source_fd, self.opened(target) as fd:
             for name in os.listdir(source_fd):
-                data = read_at(source_fd, name)
-                with closing_fd(os.open(name, NEW_FILE_FLAGS, FILE_MODE, dir_fd=fd)) as copy_fd:
-                    write_all(copy_fd, data)
+                _copy_file(source_fd, name, fd, name)
 
     def sync_folder(self, name: str = "") -> None:
         """Make the names in a folder survive a power cut."""
@@ -287,6 +299,20 @@ class OutputFolder:
                 undo.callback(file.discard)
             undo.pop_all()
         return file
+
+    def nameless_file(self) -> int:
+        """Open a file that is gone when it is closed, for reading and writing.
+
+        Raises bare ``OSError``.
+        """
+        self.make_folder(STAGE)
+        name = os.urandom(8).hex()
+        flags = NEW_FILE_FLAGS & ~os.O_WRONLY | os.O_RDWR
+        with self.opened(STAGE) as stage_fd:
+            fd = os.open(name, flags, FILE_MODE, dir_fd=stage_fd)
+            # Not O_TMPFILE, which overlayfs and NFS may lack.
+            os.unlink(name, dir_fd=stage_fd)
+        return fd
 
     def rename_staged(self, staged: str, name: str, *, sync: bool) -> None:
         """Rename a file from the stage to ``name``. Raises bare ``OSError``."""
@@ -439,6 +465,15 @@ def write_all(fd: int, data: FileBytes) -> None:
         if num_written == 0:
             raise OSError(errno.EIO, "a write took no bytes")
         left = left[num_written:]
+
+
+def _copy_file(source_folder_fd: int, source: str, folder_fd: int, name: str) -> None:
+    with (
+        opened_at(source_folder_fd, source) as (source_fd, _),
+        closing_fd(os.open(name, NEW_FILE_FLAGS, FILE_MODE, dir_fd=folder_fd)) as fd,
+    ):
+        while piece := os.read(source_fd, _COPY_BYTES):
+            write_all(fd, piece)
 
 
 def read_at(folder_fd: int, name: str | bytes) -> bytes:

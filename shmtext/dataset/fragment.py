@@ -86,13 +86,15 @@ class SkippedRow:
     """Drawing was tried and failed, as opposed to known beforehand to be impossible."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Fragment:
     """Everything a shard commits beside its pictures."""
 
     shard: Shard
+    rows: pa.Table
+    """The label rows, in example order."""
     labels: bytes
-    """The Parquet file of the label rows."""
+    """The Parquet file of these."""
     skipped: bytes | None
     """The Parquet file of the skipped rows; None where there are none."""
     num_rows: int
@@ -113,9 +115,11 @@ def build_fragment(
 ) -> Fragment:
     """Turn a rendered shard's rows into what is committed."""
     num_failed = sum(row.failed for row in skipped)
+    table, schema = label_table(rows, contributed)
     return Fragment(
         shard=shard,
-        labels=label_bytes(rows, contributed),
+        rows=table,
+        labels=fragment_bytes(table, schema.repeating),
         skipped=fragment_bytes(skipped_table(skipped), REPEATING_SKIPPED) if skipped else None,
         num_rows=len(rows.texts),
         num_skipped=len(skipped) - num_failed,
@@ -125,8 +129,8 @@ def build_fragment(
     )
 
 
-def label_bytes(rows: PictureRows, contributed: Sequence[Column]) -> bytes:
-    """The Parquet file of a shard's label rows."""
+def label_table(rows: PictureRows, contributed: Sequence[Column]) -> tuple[pa.Table, LabelSchema]:
+    """A shard's label rows, and their columns."""
     columns = rows.columns(contributed)
     for column in columns:
         if len(column) != len(rows.texts):
@@ -135,7 +139,7 @@ def label_bytes(rows: PictureRows, contributed: Sequence[Column]) -> bytes:
                 f"got {len(column)}"
             )
     schema = LabelSchema(tuple(column.spec for column in columns))
-    return fragment_bytes(arrow_table(columns), schema.repeating)
+    return arrow_table(columns), schema
 
 
 def skipped_table(rows: Sequence[SkippedRow]) -> pa.Table:

@@ -17,12 +17,13 @@ import zlib
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from shmtext.dataset.columns import LabelSchema
-from shmtext.dataset.containers.base import StagedShard
+from shmtext.dataset.containers.base import StagedShard, StoredSum
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, read_at
 from shmtext.dataset.fragment import SKIPPED, Fragment, read_fragment
@@ -80,6 +81,10 @@ class Manifest:
     num_alone: int
     seconds: float
     finished_at: float
+    stored_bytes: int | None = None
+    """Of the file that has all pictures; None, as ``stored_crc32``, where there is no such file:
+    then neither stands in the JSON."""
+    stored_crc32: int | None = None
 
     def __post_init__(self) -> None:
         num_examples = self.stop - self.start
@@ -89,9 +94,25 @@ class Manifest:
             or self.num_alone > num_examples
             or (self.num_rows == num_examples) != (self.skipped_bytes is None)
             or (self.skipped_bytes is None) != (self.skipped_crc32 is None)
+            or (self.stored_bytes is None) != (self.stored_crc32 is None)
             or not (abs(self.seconds) < _END_OF_TIME_S and abs(self.finished_at) < _END_OF_TIME_S)
         ):
             raise DamageError(f"the manifest of shard {self.shard} contradicts itself")
+
+    @property
+    def stored(self) -> StoredSum | None:
+        """What is committed of the file that has all pictures."""
+        if self.stored_bytes is None or self.stored_crc32 is None:
+            return None
+        return StoredSum(self.stored_bytes, self.stored_crc32)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in its file."""
+        values = asdict(self)
+        if self.stored is None:
+            for key in _STORED:
+                del values[key]
+        return values
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -103,6 +124,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "boot_id": (str, type(None)),
     **dict.fromkeys(("seconds", "finished_at"), (int, float)),
 }
+_STORED: dict[str, type] = dict.fromkeys(("stored_bytes", "stored_crc32"), int)
 
 
 def labels_name(shard: int) -> str:
@@ -127,6 +149,11 @@ def commit_shard(
     shard = fragment.shard
     if sink.shard != shard:
         raise ValueError(f"pictures of shard {sink.shard.index}, labels of shard {shard.index}")
+    folder.make_folder(FRAGMENTS)
+    # A shard may be rendered twice (its first worker was taken for dead): from here to the end
+    # its files are neither the old ones nor the new, so the old manifest must not vouch for them.
+    uncommit(folder, shard.index)
+    stored = sink.publish(fragment.rows)
     manifest = Manifest(
         version=MANIFEST_VERSION,
         shard=shard.index,
@@ -142,18 +169,15 @@ def commit_shard(
         skipped_bytes=None if fragment.skipped is None else len(fragment.skipped),
         skipped_crc32=None if fragment.skipped is None else zlib.crc32(fragment.skipped),
         **asdict(origin),
+        stored_bytes=None if stored is None else stored.num_bytes,
+        stored_crc32=None if stored is None else stored.crc32,
     )
-    folder.make_folder(FRAGMENTS)
-    # A shard may be rendered twice (its first worker was taken for dead): from here to the end
-    # its files are neither the old ones nor the new, so the old manifest must not vouch for them.
-    uncommit(folder, shard.index)
-    sink.publish()
     folder.write_file(labels_name(shard.index), fragment.labels, sync=False)
     if fragment.skipped is None:
         folder.remove_file(skipped_name(shard.index))
     else:
         folder.write_file(skipped_name(shard.index), fragment.skipped, sync=False)
-    data = seal(asdict(manifest), readable=False)
+    data = seal(manifest.as_json(), readable=False)
     folder.write_file(manifest_name(shard.index), data, sync=True)
     return manifest
 
@@ -174,7 +198,8 @@ def read_manifest(folder: OutputFolder, shard: Shard | int) -> Manifest | None:
 def parse_manifest(data: bytes, what: str) -> Manifest:
     """Read a manifest's bytes strictly: version, keys, types, checksum."""
     value = unseal(data, what, MANIFEST_VERSION)
-    check_types(what, value, _TYPES)
+    has_file = isinstance(value, dict) and not _STORED.keys().isdisjoint(value)
+    check_types(what, value, _TYPES | _STORED if has_file else _TYPES)
     return Manifest(**value)
 
 

@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from shmtext.dataset.folder import STAGE, FileBytes, OutputFolder, StagedFile
+from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.fragment import REPEATING_SKIPPED, SKIPPED, write_options
 from shmtext.dataset.manifest import Manifest, committed_manifest, read_labels, read_skipped
 from shmtext.dataset.record import RunRecord
 from shmtext.dataset.sealed import check_types, seal, unseal
+from shmtext.dataset.summed import SummedFile
 from shmtext.errors import DamageError, ShmtextError, StorageError
 
 METADATA = "metadata.parquet"
@@ -303,39 +304,6 @@ class _RowGroups:
             yield pa.concat_tables(held).combine_chunks()
 
 
-class _SummedFile:
-    """Passes writes on and keeps their size and hash. As much of a file as pyarrow asks for."""
-
-    def __init__(self, file: StagedFile) -> None:
-        self._file = file
-        self._sha256 = hashlib.sha256()
-        self._num_bytes = 0
-        self.is_given_up = False
-        """Writes go nowhere: all that is left to do with a writer is to close it."""
-
-    def write(self, data: FileBytes) -> int:
-        if self.is_given_up:
-            return memoryview(data).nbytes
-        num_bytes = self._file.write(data)
-        self._sha256.update(data)
-        self._num_bytes += num_bytes
-        return num_bytes
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """The file is closed by whoever made it."""
-
-    @property
-    def closed(self) -> bool:
-        return False
-
-    @property
-    def sum(self) -> FileSum:
-        return FileSum(self._num_bytes, self._sha256.hexdigest())
-
-
 class _Writer(Protocol):
     """What pyarrow's writers have in common."""
 
@@ -348,12 +316,13 @@ class _TableFile:
     """One of the run's tables, written a row group at a time under ``_stage/``."""
 
     def __init__(
-        self, folder: OutputFolder, name: str, open_writer: Callable[[_SummedFile], _Writer]
+        self, folder: OutputFolder, name: str, open_writer: Callable[[SummedFile], _Writer]
     ) -> None:
         self.name = name
         self._folder = folder
         self._file = folder.stage_file(name)
-        self._summed = _SummedFile(self._file)
+        self._sha256 = hashlib.sha256()
+        self._summed = SummedFile(self._file, self._sha256.update)
         self._writer: _Writer | None = None
         try:
             with folder.errors_of("write", name):
@@ -374,7 +343,7 @@ class _TableFile:
             self._writer.close()
         self._writer = None
         self._file.publish(sync=True)
-        return self._summed.sum
+        return FileSum(self._summed.num_bytes, self._sha256.hexdigest())
 
     def give_up(self) -> None:
         """Write nothing more, whatever is asked."""
@@ -393,7 +362,7 @@ class _TableFile:
 def _parquet_file(
     folder: OutputFolder, name: str, schema: pa.Schema, repeating: Sequence[str]
 ) -> _TableFile:
-    def open_writer(file: _SummedFile) -> _Writer:
+    def open_writer(file: SummedFile) -> _Writer:
         options = write_options(repeating)
         writer: _Writer = pq.ParquetWriter(pa.PythonFile(file, "w"), schema, **options)
         return writer
@@ -406,7 +375,7 @@ class _CsvWriter:
 
     _SCHEMA = pa.schema([("filename", pa.string()), ("label", pa.string())])
 
-    def __init__(self, file: _SummedFile) -> None:
+    def __init__(self, file: SummedFile) -> None:
         # The header by hand: pyarrow would put quotes around names that need none.
         file.write(b"filename,label\n")
         options = pa_csv.WriteOptions(include_header=False)

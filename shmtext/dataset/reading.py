@@ -10,11 +10,11 @@ from __future__ import annotations
 import operator
 import os
 import threading
-import zlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +22,11 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shmtext.checksums import crc32
+from shmtext.dataset.containers.base import PictureReader
+from shmtext.dataset.containers.one_file import pieces
 from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.manifest import committed_manifest, read_labels
 from shmtext.dataset.merge import METADATA, MergeResult, read_success
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord, require_record
@@ -36,6 +40,8 @@ ROWS_AT_ONCE = 1_024
 """Become Python objects together, when rows are read in order."""
 MAX_HELD_BYTES = 128 * 2**20
 """Of row groups kept for rows read out of order: those of a million pictures or more."""
+MAX_OPEN_SHARDS = 64
+"""Kept for pictures read out of order: a descriptor each, and where some thousand pictures are."""
 _MEND = "run `shmtext verify OUT --checksums`, then the command that rendered it"
 
 
@@ -57,6 +63,18 @@ class Turn:
         self._lock.release()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredPictures:
+    """Some pictures of one shard, in example order, and what is said of them."""
+
+    rows: pa.Table
+    """Label rows, every column."""
+    names: list[str]
+    """Of the pictures, without a folder: ``000420007.jpg``."""
+    data: list[bytes]
+    """The encoded pictures, as they were committed."""
+
+
 class StoredRun:
     """The pictures of a finished run, in example order. A context manager.
 
@@ -69,16 +87,15 @@ class StoredRun:
         self.path = Path(os.path.abspath(folder_path(out)))
         self._turn = Turn()
         self._is_closed = False
-        self._shard: Shard | None = None
-        """Whose container is open in ``_of_shard``."""
+        self._readers: OrderedDict[int, tuple[PictureReader, ExitStack]] = OrderedDict()
+        """Of shards whose pictures are open, the one used longest ago first."""
         self._skipped: SkippedTexts | None = None
         """None until they are asked for."""
         with ExitStack() as stack:
             self._folder = stack.enter_context(OutputFolder.open(self.path, create=False))
             self.record = require_record(self._folder)
             self._table = stack.enter_context(_LabelTable(self._folder, self.record))
-            self._of_shard = stack.enter_context(ExitStack())
-            self._read: Callable[[str], bytes] | None = None
+            stack.callback(self._close_readers)
             self._resources = stack.pop_all()
 
     def __reduce__(self) -> tuple[type[StoredRun], tuple[Path]]:
@@ -139,13 +156,22 @@ class StoredRun:
         shard = self._shard_of(row)
         self._check_open()
         with self._turn:
-            if self._shard != shard or self._read is None:
-                self._of_shard.close()
-                self._shard, self._read = None, None
-                opened = self.record.container.opened(self._folder, shard)
-                self._read = self._of_shard.enter_context(opened)
-                self._shard = shard
-            return _whole(self._read, row)
+            return _whole(self._reader(shard), row)
+
+    def _reader(self, shard: Shard) -> PictureReader:
+        reader, resources = self._readers.pop(shard.index, (None, None))
+        if reader is None or resources is None:
+            while len(self._readers) >= MAX_OPEN_SHARDS:
+                self._readers.popitem(last=False)[1][1].close()
+            resources = ExitStack()
+            opened = self.record.container.opened(self._folder, shard)
+            reader = resources.enter_context(opened)
+        self._readers[shard.index] = reader, resources
+        return reader
+
+    def _close_readers(self) -> None:
+        while self._readers:
+            self._readers.popitem()[1][1].close()
 
     def __iter__(self) -> Iterator[tuple[bytes, LabelRow]]:
         """All encoded pictures with their rows, in order.
@@ -155,7 +181,7 @@ class StoredRun:
         shard: Shard | None = None
         self._check_open()
         with ExitStack() as of_shard:
-            read: Callable[[str], bytes]
+            read: PictureReader
             for row in self._table.rows():
                 self._check_open()
                 if shard != (shard := self._shard_of(row)):
@@ -163,6 +189,34 @@ class StoredRun:
                     opened = self.record.container.opened(self._folder, shard)
                     read = of_shard.enter_context(opened)
                 yield _whole(read, row), row
+
+    def shard_rows(self, shard: int) -> pa.Table:
+        """The label rows of a shard, in example order.
+
+        Raises ``DamageError`` where they are not what was committed.
+        """
+        self._check_open()
+        record, planned = self.record, self.record.plan.shard(shard)
+        manifest = committed_manifest(self._folder, planned, record.fingerprint)
+        if manifest is None:
+            raise DamageError(f"shard {shard} is not committed any more: {_MEND}")
+        return read_labels(self._folder, planned, manifest, record.schema)
+
+    def pictures(self, shard: int, rows: pa.Table) -> Iterator[StoredPictures]:
+        """The pictures of some of ``shard_rows``, some megabytes at a time.
+
+        Raises ``DamageError`` for one that isn't what was committed.
+        """
+        record, planned = self.record, self.record.plan.shard(shard)
+        self._check_open()
+        if not rows.num_rows:
+            return
+        with record.container.opened(self._folder, planned) as read:
+            for piece in pieces(rows):
+                file_names = piece["file_name"].to_pylist()
+                names = [name.rpartition("/")[2] for name in file_names]
+                data = _all_whole(read, file_names, piece)
+                yield StoredPictures(piece, names, data)
 
     def _shard_of(self, row: LabelRow) -> Shard:
         plan = self.record.plan
@@ -248,12 +302,27 @@ def _finished(folder: OutputFolder) -> MergeResult:
     return success
 
 
-def _whole(read: Callable[[str], bytes], row: LabelRow) -> bytes:
+def _whole(read: PictureReader, row: LabelRow) -> bytes:
     name: str = row["file_name"]
     try:
-        data = read(name)
+        data: bytes = read([name])[0]
     except DamageError as error:
         raise DamageError(f"{error}: {_MEND}") from error
-    if len(data) != row["num_bytes"] or zlib.crc32(data) != row["crc32"]:
-        raise DamageError(f"{name} has other bytes than were committed: {_MEND}")
+    _check_whole(name, data, row["num_bytes"], row["crc32"])
     return data
+
+
+def _all_whole(read: PictureReader, names: Sequence[str], rows: pa.Table) -> list[bytes]:
+    try:
+        data: list[bytes] = read(names)
+    except DamageError as error:
+        raise DamageError(f"{error}: {_MEND}") from error
+    sums = rows["num_bytes"].to_pylist(), rows["crc32"].to_pylist()
+    for name, picture, num_bytes, checksum in zip(names, data, *sums, strict=True):
+        _check_whole(name, picture, num_bytes, checksum)
+    return data
+
+
+def _check_whole(name: str, data: bytes, num_bytes: int, checksum: int) -> None:
+    if len(data) != num_bytes or crc32(data) != checksum:
+        raise DamageError(f"{name} has other bytes than were committed: {_MEND}")

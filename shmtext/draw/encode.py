@@ -20,20 +20,19 @@ import numpy as np
 from cv2 import __version__ as opencv_release  # ImportError where pip left a folder without files
 from numpy.typing import NDArray
 
+from shmtext.checksums import crc32
 from shmtext.config import ImageFormat, Output
 from shmtext.draw.batch import Pixels
 
 try:
     from isal import isal_zlib
 except ImportError:
-    crc32 = zlib.crc32
 
     def _deflate(data: NDArray[np.uint8]) -> bytes:
         return zlib.compress(data, 1)
 
     deflate_version = f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
 else:
-    crc32 = isal_zlib.crc32
 
     def _deflate(data: NDArray[np.uint8]) -> bytes:
         return isal_zlib.compress(data, ISAL_LEVEL)

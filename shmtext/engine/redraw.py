@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.canonical import differences
+from shmtext.checksums import crc32
 from shmtext.config import RunConfig
 from shmtext.corpus.ragged import pack_texts
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset.reading import LabelRow, StoredRun
-from shmtext.draw.encode import crc32
 from shmtext.draw.faces import (
     FontFile,
     bundled_fonts,

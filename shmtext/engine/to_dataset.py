@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.checksums import crc32
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset.folder import FileBytes, FolderIdentity, OutputFolder
 from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
@@ -26,7 +27,7 @@ from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.batch import Batch, Colors, GlyphBoxes
-from shmtext.draw.encode import crc32, encoder
+from shmtext.draw.encode import encoder
 from shmtext.draw.labels import Drawn, labels_of, needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
@@ -183,8 +184,7 @@ class DatasetShard:
         return positions, encoded
 
     def _write(self, positions: Sequence[int], encoded: Sequence[FileBytes]) -> None:
-        names = [self._names[position] for position in positions]
-        self._staged.take(names, self._labels.take(np.array(positions, np.int64)), encoded)
+        self._staged.take([self._names[position] for position in positions], encoded)
 
     def _fragment(self) -> Fragment:
         """Gather the label rows of what was written, and the rows of what was not."""

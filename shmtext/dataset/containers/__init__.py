@@ -8,13 +8,21 @@ is asked, stands in ``base.py``; labels are ``fragment.py``'s, and what counts a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from shmtext.dataset.containers.base import Container
 from shmtext.dataset.containers.files import Files
 from shmtext.dataset.containers.names import PictureNames
+from shmtext.dataset.containers.parquet import ParquetFiles
+from shmtext.dataset.containers.tar import Tar
 from shmtext.errors import ConfigError
 
-CONTAINERS: Mapping[str, Callable[[PictureNames], Container]] = {"files": Files}
+CONTAINERS: Mapping[str, Callable[[PictureNames], Container]] = {
+    "files": Files,
+    "tar": Tar,
+    "tar+json": partial(Tar, with_json=True),
+    "parquet": ParquetFiles,
+}
 
 
 def open_container(name: str, num_examples: int, extension: str) -> Container:

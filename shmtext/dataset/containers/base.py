@@ -1,7 +1,7 @@
 """What a container is asked: names, room, and to write, check and read a shard's pictures.
 
 A container stages what it is given where no reader looks and shows it all at once. It knows names,
-texts and bytes; it is a value, made anew wherever it is needed, and holds nothing open.
+label rows and bytes; it is a value, made anew wherever it is needed, and holds nothing open.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,19 @@ class Room:
     num_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSum:
+    """Size and checksum of the file that holds all pictures of a shard."""
+
+    num_bytes: int
+    crc32: int
+
+
+PictureReader: TypeAlias = Callable[[Sequence[str]], "list[FileBytes]"]
+"""From the ``file_name`` of pictures to their bytes, unchecked; ``DamageError`` for one that is not
+there."""
+
+
 class StagedShard(Protocol):
     """One shard's pictures on their way to disk. Left without ``publish``, nothing remains."""
 
@@ -49,14 +62,30 @@ class StagedShard(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def take(self, names: Sequence[bytes], texts: RaggedTexts, data: Sequence[FileBytes]) -> None:
-        """Take a batch: names from ``image_names``, what was drawn, and the pictures' bytes.
+    def take(self, names: Sequence[bytes], data: Sequence[FileBytes]) -> None:
+        """Take a batch: names from ``image_names``, and the pictures' bytes.
 
         Batches come in the order of drawing, which need not be that of examples.
         """
 
-    def publish(self) -> None:
-        """Put all pictures where readers look, in place of any uncommitted ones there."""
+    def publish(self, rows: pa.Table) -> StoredSum | None:
+        """Put all pictures where readers look, in place of any uncommitted ones there.
+
+        ``rows`` are their label rows, in example order. Returns the sum of the file that has them
+        all; None where there is no such file.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommittedPictures:
+    """What a shard's pictures are held against."""
+
+    rows: pa.Table
+    """Their label rows."""
+    stored: StoredSum | None
+    """What ``publish`` returned."""
+    checksums: bool
+    """Every byte is to be looked at, not sizes alone."""
 
 
 class Container(Protocol):
@@ -77,26 +106,21 @@ class Container(Protocol):
         """What some of a shard's pictures are called within it."""
 
     def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
-        """What the column ``file_name`` says of them."""
+        """What the column ``file_name`` says of them: the shard's path, a slash, the name."""
 
     def stage(self, folder: OutputFolder, shard: Shard) -> StagedShard:
         """A stage for a shard's pictures."""
 
     def check(
-        self, folder: OutputFolder, shard: Shard, rows: pa.Table, checksums: bool
+        self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
     ) -> Iterator[Damage]:
-        """Hold a shard's pictures against its label rows: sizes, with ``checksums`` every byte.
+        """Hold a shard's pictures against what was committed.
 
         Raises ``StorageError`` where they can't be looked at, which says nothing of them.
         """
 
-    def opened(
-        self, folder: OutputFolder, shard: Shard
-    ) -> AbstractContextManager[Callable[[str], bytes]]:
-        """Lend a function from a picture's ``file_name`` to its bytes, unchecked.
-
-        It raises ``DamageError`` for one that is not there.
-        """
+    def opened(self, folder: OutputFolder, shard: Shard) -> AbstractContextManager[PictureReader]:
+        """Lend what reads pictures of a shard; ``DamageError`` where these are not there."""
 
     def room(self, num_images: int, bytes_per_image: int) -> Room:
         """What so many pictures of that mean size take; 0 where the size is not known yet."""

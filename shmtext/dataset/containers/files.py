@@ -8,8 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
@@ -18,8 +17,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from shmtext.checksums import crc32
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.dataset.containers.base import IMAGES, Room
+from shmtext.dataset.containers.base import IMAGES, CommittedPictures, PictureReader, Room
+from shmtext.dataset.containers.moving import put_in_place
 from shmtext.dataset.containers.names import PictureNames
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import (
@@ -36,13 +37,9 @@ from shmtext.dataset.folder import (
 from shmtext.dataset.plan import Shard
 from shmtext.errors import DamageError, StorageError
 
-BESIDE = "."
-"""Begins the name of a copy that is not whole yet, beside the folder that it will be."""
-
 BLOCK_BYTES = 4_096
 """What the smallest file takes on most file systems."""
 
-_IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 _NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 
 
@@ -83,10 +80,10 @@ class Files:
         return FilesShard(folder, shard, self.shard_path(shard))
 
     def check(
-        self, folder: OutputFolder, shard: Shard, rows: pa.Table, checksums: bool
+        self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
     ) -> Iterator[Damage]:
         """Compare a folder's files with the label rows, both ways."""
-        images = self.shard_path(shard)
+        images, rows = self.shard_path(shard), committed.rows
         names = self.image_names(shard, rows["example_index"].to_numpy())
         sizes, crcs = rows["num_bytes"].to_pylist(), rows["crc32"].to_pylist()
         try:
@@ -95,7 +92,7 @@ class Files:
                     found = {entry.name: entry for entry in entries}
                 for name, size, crc in zip(names, sizes, crcs, strict=True):
                     entry = found.pop(name.decode(), None)
-                    wrong = _wrong_image(fd, entry, size, crc if checksums else None)
+                    wrong = _wrong_image(fd, entry, size, crc if committed.checksums else None)
                     if wrong:
                         yield Damage(shard.index, f"{images}/{name.decode()}", wrong)
                 for extra in sorted(found):
@@ -111,7 +108,7 @@ class Files:
             yield Damage(shard.index, images, "is a link or no folder at all")
 
     @contextmanager
-    def opened(self, folder: OutputFolder, shard: Shard) -> Iterator[Callable[[str], bytes]]:
+    def opened(self, folder: OutputFolder, shard: Shard) -> Iterator[PictureReader]:
         """Hold the shard's folder open, no file."""
         images = self.shard_path(shard)
         with ExitStack() as stack:
@@ -130,7 +127,7 @@ class Files:
                 except OSError as error:
                     raise folder.storage_error(f"read {folder.path / file_name}", error) from error
 
-            yield read
+            yield lambda file_names: [read(file_name) for file_name in file_names]
 
     def room(self, num_images: int, bytes_per_image: int) -> Room:
         """An inode and whole blocks a picture."""
@@ -164,12 +161,7 @@ class FilesShard:
         with suppress(StorageError):
             self._folder.remove_tree(self._stage)
 
-    def take(
-        self,
-        names: Sequence[bytes],
-        texts: RaggedTexts,  # noqa: ARG002 - texts stand in the label rows alone
-        data: Sequence[FileBytes],
-    ) -> None:
+    def take(self, names: Sequence[bytes], data: Sequence[FileBytes]) -> None:
         """Write a file each. The hot path: little more than three system calls a picture."""
         for name, picture in zip(names, data, strict=True):
             try:
@@ -184,30 +176,9 @@ class FilesShard:
                 file = self._folder.path / self._target / os.fsdecode(name)
                 raise self._folder.storage_error(f"write {file}", error) from error
 
-    def publish(self) -> None:
+    def publish(self, rows: pa.Table) -> None:  # noqa: ARG002 - rows say nothing that files need
         """Rename the staged folder to where readers look."""
-        with self._folder.errors_of("rename to", self._target):
-            self._folder.make_folder(IMAGES)
-            try:
-                self._move(f"{self._stage}/images")
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                # ``images`` is a mount of its own: from the stage nothing can be renamed to there.
-                near = f"{IMAGES}/{BESIDE}{self._target.rpartition('/')[2]}"
-                self._folder.copy_folder(f"{self._stage}/images", near)
-                self._move(near)
-
-    def _move(self, source: str) -> None:
-        """Rename a folder to the target, over what a shard left there that was never committed."""
-        try:
-            self._folder.rename_folder(source, self._target)
-        except OSError as error:
-            if error.errno not in _IN_THE_WAY:
-                raise
-            # Not renamed out of the way: overlayfs can't do that with a folder of a lower layer.
-            self._folder.remove_tree(self._target)
-            self._folder.rename_folder(source, self._target)
+        put_in_place(self._folder, f"{self._stage}/images", self._target)
 
     def _make_stage(self) -> None:
         self._folder.make_folder(self._stage)
@@ -226,7 +197,7 @@ def _is_folder(folder: OutputFolder, name: str) -> bool:
 
 
 def _wrong_image(
-    fd: int, entry: os.DirEntry[str] | None, num_bytes: int, crc32: int | None
+    fd: int, entry: os.DirEntry[str] | None, num_bytes: int, wanted_crc32: int | None
 ) -> str | None:
     if entry is None:
         return "is missing"
@@ -236,7 +207,7 @@ def _wrong_image(
             return "is a link or no file at all"
         if found.st_size != num_bytes:
             return f"has {found.st_size:,} bytes, {num_bytes:,} were committed"
-        if crc32 is not None and zlib.crc32(read_at(fd, entry.name)) != crc32:
+        if wanted_crc32 is not None and crc32(read_at(fd, entry.name)) != wanted_crc32:
             return "has other bytes than were committed"
     except DamageError as error:
         return str(error)

@@ -51,6 +51,21 @@ class PictureNames:
         num_paths, length = paths.shape
         return RaggedTexts(paths.ravel(), np.arange(num_paths + 1, dtype=np.int64) * length)
 
+    def example(self, name: str) -> int | None:
+        """The example whose picture is called so; None where none is.
+
+        >>> names = PictureNames(99, "png")
+        >>> names.example("000000042.png"), names.example("000000042.jpg")
+        (42, None)
+        """
+        number, _, extension = name.partition(".")
+        is_name = len(number) == self._num_digits and number.isascii() and number.isdecimal()
+        return int(number) if is_name and extension == self.extension else None
+
+    @property
+    def _num_digits(self) -> int:
+        return max(_NUM_DIGITS, len(str(max(self.num_examples - 1, 0))))
+
     def _matrix(
         self, shard: Shard, example_index: NDArray[np.int64], prefix: bytes
     ) -> NDArray[np.uint8]:
@@ -61,7 +76,7 @@ class PictureNames:
             raise IndexError(
                 f"shard {shard.index} holds examples {shard.start} to {shard.stop - 1}"
             )
-        num_digits = max(_NUM_DIGITS, len(str(max(self.num_examples - 1, 0))))
+        num_digits = self._num_digits
         suffix = f".{self.extension}".encode()
         length = len(prefix) + num_digits + len(suffix)
         names = np.empty((example_index.size, length), np.uint8)

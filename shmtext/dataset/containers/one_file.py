@@ -1,0 +1,221 @@
+"""A shard's pictures in one file: how it is staged, checked and opened, whatever its format.
+
+Batches come in the order of drawing, files hold examples in theirs: pictures wait until a shard is
+drawn, and its file is written in one go. How it is laid out is ``tar.py``'s and ``parquet.py``'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from shmtext.checksums import crc32
+from shmtext.dataset.containers.base import IMAGES, CommittedPictures, StoredSum
+from shmtext.dataset.containers.moving import put_in_place
+from shmtext.dataset.damage import Damage
+from shmtext.dataset.folder import FileBytes, OutputFolder, opened_at, write_all
+from shmtext.dataset.plan import Shard
+from shmtext.dataset.summed import SummedFile
+from shmtext.errors import DamageError
+
+MAX_HELD_BYTES = 64 << 20
+"""Of pictures that wait in memory: those of a full shard of ordinary ones. More wait on disk."""
+
+PIECE_BYTES = 4 << 20
+"""Of pictures that are written, and by readers of Parquet read, at once."""
+MAX_PIECE_ROWS = 1_000
+
+_HASH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileInStage:
+    """A shard's file under way: where it will be, and how it is written."""
+
+    folder: OutputFolder
+    shard: Shard
+    target: str
+    """From the output folder."""
+    write: Callable[[SummedFile, pa.Table, Waiting], None]
+    """Writes the file: of these label rows, with the pictures that wait."""
+
+
+class OneFileShard:
+    """A shard's pictures, held until they are published as one file."""
+
+    def __init__(self, stage: FileInStage) -> None:
+        self.shard = stage.shard
+        self._stage = stage
+        self._waiting = Waiting(stage.folder, stage.target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.close()
+
+    def take(self, names: Sequence[bytes], data: Sequence[FileBytes]) -> None:
+        """Hold a batch; its bytes must stay as they are."""
+        self._waiting.add(names, data)
+
+    def publish(self, rows: pa.Table) -> StoredSum | None:
+        """Write the file and rename it to where readers look; without pictures there is none."""
+        folder, target = self._stage.folder, self._stage.target
+        if not rows.num_rows:
+            folder.remove_tree(target)
+            return None
+        with ExitStack() as undo:
+            file = folder.stage_file(target)
+            undo.callback(file.discard)
+            checksum = _Checksum()
+            summed = SummedFile(file, checksum.add)
+            with folder.errors_of("write", target):
+                self._stage.write(summed, rows, self._waiting)
+                staged = file.finish()
+            put_in_place(folder, staged, target)
+        return StoredSum(summed.num_bytes, checksum.crc32)
+
+
+class _Checksum:
+    """CRC-32 of what is added."""
+
+    def __init__(self) -> None:
+        self.crc32 = 0
+
+    def add(self, data: FileBytes) -> None:
+        self.crc32 = crc32(data, self.crc32)
+
+
+class Waiting:
+    """Pictures by name; those that memory has no room for lie in a file without a name."""
+
+    def __init__(self, folder: OutputFolder, target: str) -> None:
+        self._folder = folder
+        self._target = target
+        self._held: dict[bytes, FileBytes] = {}
+        self._num_held_bytes = 0
+        self._places: dict[bytes, tuple[int, int]] = {}
+        """Where pictures lie in the file, and how many bytes they are."""
+        self._fd = -1
+        self._end = 0
+        """Of the file."""
+
+    def add(self, names: Sequence[bytes], data: Sequence[FileBytes]) -> None:
+        """Take pictures. Raises ``ValueError`` for a name that is there already."""
+        for name, picture in zip(names, data, strict=True):
+            if name in self._held or name in self._places:
+                raise ValueError(f"{self._target} has two pictures called {os.fsdecode(name)}")
+            self._held[name] = picture
+            self._num_held_bytes += len(picture)
+        if self._num_held_bytes > MAX_HELD_BYTES:
+            with self._folder.errors_of("write", self._target):
+                self._write_out()
+
+    def take(self, names: Sequence[bytes]) -> list[FileBytes]:
+        """Let go of some pictures. Raises ``KeyError`` for one that is not there."""
+        if not self._places:
+            return [self._held.pop(name) for name in names]
+        return [self._held.pop(name) if name in self._held else self._read(name) for name in names]
+
+    def close(self) -> None:
+        """Let go of all of them. May be called twice."""
+        self._held.clear()
+        self._places.clear()
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+    def _write_out(self) -> None:
+        if self._fd < 0:
+            self._fd = self._folder.nameless_file()
+        for name, picture in self._held.items():
+            self._places[name] = self._end, len(picture)
+            self._end += len(picture)
+        write_all(self._fd, b"".join(self._held.values()))
+        self._held.clear()
+        self._num_held_bytes = 0
+
+    def _read(self, name: bytes) -> bytes:
+        begin, num_bytes = self._places.pop(name)
+        return pread_all(self._fd, num_bytes, begin)
+
+
+def pieces(rows: pa.Table) -> Iterator[pa.Table]:
+    """Cut label rows where their pictures come to about ``PIECE_BYTES``, or are very many."""
+    ends = np.cumsum(rows["num_bytes"].to_numpy().astype(np.int64))
+    start = 0
+    while start < len(ends):
+        begun = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, begun + PIECE_BYTES, side="right"))
+        stop = min(max(stop, start + 1), start + MAX_PIECE_ROWS)
+        yield rows.slice(start, stop - start)
+        start = stop
+
+
+def check_file(
+    folder: OutputFolder, shard: Shard, target: str, committed: CommittedPictures
+) -> Iterator[Damage]:
+    """Compare a shard's file with the sum that was committed; without a checksum, its size."""
+    stored = committed.stored
+    try:
+        with opened_file(folder, target) as (fd, num_bytes):
+            if stored is None:
+                yield Damage(shard.index, target, "is there, none was committed")
+            elif num_bytes != stored.num_bytes:
+                wrong = f"has {num_bytes:,} bytes, {stored.num_bytes:,} were committed"
+                yield Damage(shard.index, target, wrong)
+            elif committed.checksums and _file_crc32(fd) != stored.crc32:
+                yield Damage(shard.index, target, "has other bytes than were committed")
+    except FileNotFoundError:
+        if stored is not None:
+            yield Damage(shard.index, target, "is missing")
+    except DamageError as error:
+        yield Damage(shard.index, target, str(error).removeprefix(f"{target} "))
+    except OSError as error:
+        # Only what is known to be damaged may be taken back: no permission, a failing device or too
+        # many open files say nothing of what is there.
+        raise folder.storage_error(f"read {folder.path / target}", error) from error
+
+
+@contextmanager
+def opened_file(folder: OutputFolder, target: str) -> Iterator[tuple[int, int]]:
+    """Lend descriptor and size of a shard's file. Raises bare ``OSError`` and ``DamageError``."""
+    with folder.opened(IMAGES) as fd, opened_at(fd, target.removeprefix(f"{IMAGES}/")) as opened:
+        yield opened
+
+
+@contextmanager
+def readable_file(folder: OutputFolder, target: str) -> Iterator[tuple[int, int]]:
+    """Likewise; one that can't be opened is damage, or ``StorageError``."""
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(opened_file(folder, target))
+        except FileNotFoundError as error:
+            raise DamageError(f"{target} is missing") from error
+        except OSError as error:
+            raise folder.storage_error(f"read {folder.path / target}", error) from error
+        yield opened
+
+
+def pread_all(fd: int, num_bytes: int, begin: int) -> bytes:
+    """So many bytes of a file. Raises ``EOFError`` where it has no more as many."""
+    data = os.pread(fd, num_bytes, begin)
+    while len(data) < num_bytes:
+        more = os.pread(fd, num_bytes - len(data), begin + len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+
+
+def _file_crc32(fd: int) -> int:
+    checksum = 0
+    while piece := os.read(fd, _HASH_BYTES):
+        checksum = crc32(piece, checksum)
+    return checksum

@@ -1,0 +1,253 @@
+"""The container ``tar``: a shard, a tar file, as webdataset and its like read them.
+
+A sample is two members side by side, ``000420007.jpg`` and ``000420007.txt``, the text in UTF-8
+without a newline; ``tar+json`` adds ``000420007.json``, the label row. Members are in the format
+ustar (POSIX.1-1988), without owners or times: the same rows come to the same bytes. Headers are
+made for a thousand samples at once: by ``tarfile``, one at a time, they cost ten times as much as
+all else that is done to store a picture.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shmtext.corpus.ragged import RaggedTexts, pack_texts
+from shmtext.corpus.ranges import Ints, seams, spell_out
+from shmtext.dataset.columns import texts_of
+from shmtext.dataset.containers.base import IMAGES, CommittedPictures, PictureReader, Room
+from shmtext.dataset.containers.names import PictureNames
+from shmtext.dataset.containers.one_file import (
+    FileInStage,
+    OneFileShard,
+    Waiting,
+    check_file,
+    pieces,
+    pread_all,
+    readable_file,
+)
+from shmtext.dataset.damage import Damage
+from shmtext.dataset.folder import FileBytes, OutputFolder
+from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.summed import SummedFile
+from shmtext.errors import DamageError
+
+BLOCK_BYTES = 512
+"""Of which a tar file is made: a header is one, data ends with zeros that fill the last."""
+END = bytes(2 * BLOCK_BYTES)
+SIZE_AT, CHECKSUM_AT = 124, 148
+"""Places in a header: eleven octal digits, and six."""
+_TEXT_BYTES = 64
+"""A guess at what a text takes."""
+
+
+def _header() -> NDArray[np.uint8]:
+    """A member's header without name, size and checksum; the latter's place holds spaces."""
+    header = bytearray(BLOCK_BYTES)
+    header[100:108] = b"0000644\0"  # mode
+    header[108:124] = b"0000000\0" * 2  # user, group
+    header[136:148] = b"00000000000\0"  # time
+    header[CHECKSUM_AT : CHECKSUM_AT + 8] = b" " * 8
+    header[156:157] = b"0"  # a regular file
+    header[257:265] = b"ustar\x0000"
+    header[329:345] = b"0000000\0" * 2  # device
+    return np.frombuffer(bytes(header), np.uint8)
+
+
+_HEADER = _header()
+
+
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """A tar file a shard."""
+
+    names: PictureNames
+    with_json: bool = False
+    """Label rows are in there, too."""
+
+    @property
+    def name(self) -> str:
+        """By which it is chosen."""
+        return "tar+json" if self.with_json else "tar"
+
+    @property
+    def extension(self) -> str:
+        """Of every picture."""
+        return self.names.extension
+
+    def shard_path(self, shard: Shard) -> str:
+        """The shard's file.
+
+        >>> Tar(PictureNames(2_000_000, "png")).shard_path(Shard(42, 420_000, 430_000))
+        'images/00042.tar'
+        """
+        return f"{IMAGES}/{shard.name}.tar"
+
+    def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
+        """Names of members."""
+        return self.names.of(shard, example_index)
+
+    def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
+        """Names of members, as if the tar file were a folder."""
+        return self.names.below(self.shard_path(shard), shard, example_index)
+
+    def stage(self, folder: OutputFolder, shard: Shard) -> OneFileShard:
+        """A sink that holds pictures until their file is written."""
+        return OneFileShard(
+            FileInStage(folder, shard, self.shard_path(shard), partial(self._write, shard))
+        )
+
+    def check(
+        self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
+    ) -> Iterator[Damage]:
+        """Compare the file with its sum."""
+        return check_file(folder, shard, self.shard_path(shard), committed)
+
+    @contextmanager
+    def opened(self, folder: OutputFolder, shard: Shard) -> Iterator[PictureReader]:
+        """Hold the file open, and know where its pictures are."""
+        target = self.shard_path(shard)
+        with readable_file(folder, target) as (fd, _):
+            with _damage_of(target), folder.errors_of("read", target):
+                places = _Places.read(fd, self.names)
+
+            def read(file_names: Sequence[str]) -> list[bytes]:
+                found = []
+                for file_name in file_names:
+                    place = places.find(self.names.example(file_name.removeprefix(f"{target}/")))
+                    if place is None:
+                        raise DamageError(f"{file_name} is missing")
+                    with _damage_of(target), folder.errors_of("read", file_name):
+                        found.append(pread_all(fd, place[1], place[0]))
+                return found
+
+            yield read
+
+    def room(self, num_images: int, bytes_per_image: int) -> Room:
+        """An inode a shard; a header and whole blocks for each picture, and for its text."""
+        per_shard = Plan(self.names.num_examples).examples_per_shard
+        picture = BLOCK_BYTES + _padded(bytes_per_image)
+        text = BLOCK_BYTES + _padded(_TEXT_BYTES)
+        num_bytes = num_images * (picture + text) if bytes_per_image else 0
+        return Room(-(-num_images // per_shard), num_bytes)
+
+    def _write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
+        for piece in pieces(rows):
+            example_index = piece["example_index"].to_numpy()
+            names = self.names.of(shard, example_index)
+            texts = {"txt": texts_of(piece["text"])}
+            if self.with_json:
+                texts["json"] = _json_of(piece)
+            beside = [replace(self.names, extension=extension) for extension in texts]
+            all_names = [names, *(each.of(shard, example_index) for each in beside)]
+            file.write(sample_blocks(all_names, waiting.take(names), list(texts.values())))
+        file.write(END)
+
+
+def sample_blocks(
+    names: Sequence[Sequence[bytes]], data: Sequence[FileBytes], texts: Sequence[RaggedTexts]
+) -> NDArray[np.uint8]:
+    """The blocks of samples: of each the picture ``data``, then its text in each of ``texts``.
+
+    ``names`` are those of pictures, then those of each of ``texts``. Returns a flat array.
+    """
+    of_texts = [np.diff(each.offsets) for each in texts]
+    num_bytes = np.column_stack([np.array([len(each) for each in data], np.int64), *of_texts])
+    headers_at = seams(1 - (-num_bytes.ravel() // BLOCK_BYTES))
+    blocks = np.zeros((int(headers_at[-1]), BLOCK_BYTES), np.uint8)
+    blocks[headers_at[:-1]] = _headers(names, num_bytes)
+    flat = blocks.ravel()
+    begin = (headers_at[:-1].reshape(num_bytes.shape) + 1) * BLOCK_BYTES
+    view = memoryview(flat)
+    for start, picture in zip(begin[:, 0].tolist(), data, strict=True):
+        view[start : start + len(picture)] = picture
+    for kind, each in enumerate(texts, start=1):
+        flat[spell_out(begin[:, kind], num_bytes[:, kind])] = each.values
+    return flat
+
+
+def _headers(names: Sequence[Sequence[bytes]], num_bytes: Ints) -> NDArray[np.uint8]:
+    """A block for each member, in the order of the file."""
+    headers = np.empty((*num_bytes.shape, BLOCK_BYTES), np.uint8)
+    headers[:] = _HEADER
+    for kind, each in enumerate(names):
+        joined = np.frombuffer(b"".join(each), np.uint8).reshape(len(each), -1)
+        headers[:, kind, : joined.shape[1]] = joined
+    _write_octal(headers[..., SIZE_AT : SIZE_AT + 11], num_bytes)
+    _write_octal(headers[..., CHECKSUM_AT : CHECKSUM_AT + 6], headers.sum(axis=2, dtype=np.int64))
+    headers[..., CHECKSUM_AT + 6] = 0  # a space stays behind it
+    return headers.reshape(-1, BLOCK_BYTES)
+
+
+def _write_octal(room: NDArray[np.uint8], numbers: Ints) -> None:
+    """Write numbers as octal digits, as many as there is room for."""
+    num_digits = room.shape[-1]
+    for digit in range(num_digits):
+        room[..., digit] = (numbers >> 3 * (num_digits - 1 - digit) & 7) + ord("0")
+
+
+def _json_of(rows: pa.Table) -> RaggedTexts:
+    return pack_texts(
+        json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows.to_pylist()
+    )
+
+
+def _padded(num_bytes: int) -> int:
+    return -(-num_bytes // BLOCK_BYTES) * BLOCK_BYTES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Where pictures lie in a shard's file: of each, in order, its example, its first byte, its
+    size. Arrays, as 64 shards may be open.
+    """
+
+    examples: array[int]
+    begins: array[int]
+    sizes: array[int]
+
+    @classmethod
+    def read(cls, fd: int, names: PictureNames) -> Self:
+        """Go from header to header. Raises ``ValueError`` where none is."""
+        places = cls(array("q"), array("q"), array("q"))
+        at = 0
+        while True:
+            header = pread_all(fd, BLOCK_BYTES, at)
+            name = header[:100].rstrip(b"\0").decode()
+            if not name:
+                return places
+            num_bytes = int(header[SIZE_AT : SIZE_AT + 11], 8)
+            at += BLOCK_BYTES
+            example = names.example(name)
+            if example is not None:
+                places.examples.append(example)
+                places.begins.append(at)
+                places.sizes.append(num_bytes)
+            at += _padded(num_bytes)
+
+    def find(self, example: int | None) -> tuple[int, int] | None:
+        """First byte and size of an example's picture; None where it has none."""
+        if example is None:
+            return None
+        at = bisect_left(self.examples, example)
+        if at == len(self.examples) or self.examples[at] != example:
+            return None
+        return self.begins[at], self.sizes[at]
+
+
+@contextmanager
+def _damage_of(target: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, EOFError) as error:
+        raise DamageError(f"{target} is damaged: no tar file, or not all of it") from error
