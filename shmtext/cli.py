@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -459,8 +458,7 @@ def _loading(summary: RunSummary) -> str:
     if summary.num_images <= IMAGEFOLDER_IMAGES:
         return f"datasets.load_dataset('imagefolder', data_dir={folder})"
     return (
-        f"shmtext.open({folder}); for other loaders, of so many files each, export it first: "
-        f"shmtext export {shlex.quote(str(summary.folder))} --to hf-parquet DEST"
+        f"shmtext.open({folder}), or elsewhere after shmtext.export({folder}, 'hf-parquet', DEST)"
     )
 
 
