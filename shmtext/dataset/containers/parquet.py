@@ -162,6 +162,8 @@ def parquet_writer(file: SummedFile, schema: pa.Schema) -> Iterator[pq.ParquetWr
         write_statistics=False,
         store_schema=False,
     )
+    # Without Arrow's own description of the schema its metadata would not be written either.
+    writer.add_key_value_metadata(schema.metadata)
     try:
         yield writer
     except BaseException:
