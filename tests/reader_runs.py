@@ -26,7 +26,15 @@ IMAGE_FORMATS: tuple[ImageFormat, ...] = ("png", "jpg")
 
 TEXTS = (
     *("plain", 'two words, "quoted"', "Größe: 42 €", " edges ", "null", "NA", "שלום 12", "x.y.z"),
-    *("日本語", "a\\tb", "long text that is wrapped into lines", "[1, 2]", '{"a": 1}', "don't", "%s"),
+    *(
+        "日本語",
+        "a\\tb",
+        "long text that is wrapped into lines",
+        "[1, 2]",
+        '{"a": 1}',
+        "don't",
+        "%s",
+    ),
 )
 """Each is numbered, so that no two are the same. One has characters of no bundled font: examples
 are skipped. Tabs and newlines within lines are those of wrapping alone.

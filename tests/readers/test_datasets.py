@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from reader_runs import Expected, ImageFormat, Runs, assert_pixels, by_text
 
-pytestmark = [pytest.mark.readers, pytest.mark.filterwarnings("default")]
+pytestmark = pytest.mark.readers
 
 OF_FILES = {"num_bytes", "crc32"}
 """Columns that an export may leave out: they tell of the run's files."""
