@@ -104,7 +104,7 @@ def render_shard(folder: OutputFolder, index: int, record: RunRecord = RECORD) -
         # In two batches, the later examples first, as a picture's width may have it.
         for batch in (drawn[len(drawn) // 2 :], drawn[: len(drawn) // 2]):
             names = record.container.image_names(shard, np.array(batch, np.int64))
-            sink.take(names, pack_texts(map(text, batch)), [picture(i) for i in batch])
+            sink.take(names, [picture(i) for i in batch])
         origin = replace(ORIGIN, fingerprint=record.fingerprint)
         return commit_shard(folder, sink, fragment_of(shard, record), origin)
 
