@@ -60,7 +60,6 @@ def _header() -> NDArray[np.uint8]:
     header[CHECKSUM_AT : CHECKSUM_AT + 8] = b" " * 8
     header[156:157] = b"0"  # a regular file
     header[257:265] = b"ustar\x0000"
-    header[329:345] = b"0000000\0" * 2  # device
     return np.frombuffer(bytes(header), np.uint8)
 
 
@@ -134,7 +133,7 @@ class Tar:
             yield read
 
     def room(self, num_images: int, bytes_per_image: int) -> Room:
-        """An inode a shard; a header and whole blocks for each picture, and for what is said of it."""
+        """An inode a shard; headers and whole blocks for pictures and what is said of them."""
         per_shard = Plan(self.names.num_examples).examples_per_shard
         num_shards = -(-num_images // per_shard)
         members = [bytes_per_image, _TEXT_BYTES, *([_JSON_BYTES] if self.with_json else [])]
