@@ -168,6 +168,7 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
     export, observer = under_way.export, under_way.observer
     plan = export.run.record.plan
     done: dict[int, ShardExported] = {}
+    num_written = 0
     if not export.format.in_order:
         found = (export.done(shard) for shard in plan.shards())
         done = {each.shard: each for each in found if each is not None}
@@ -179,6 +180,7 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
                 if each is not None:
                     done[each.shard] = each
                     num_done += each.num_done
+                    num_written += sum(each.num_images)
                 observer.progress(
                     Progress(
                         num_examples=len(export.run),
@@ -190,7 +192,7 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
                     )
                 )
     under_way.stop.check()
-    return [done[index] for index in sorted(done)], num_done - num_resumed
+    return [done[index] for index in sorted(done)], num_written
 
 
 def _written(

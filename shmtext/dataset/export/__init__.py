@@ -21,12 +21,14 @@ from shmtext.dataset.export.lists import (
     Tesstrain,
     Trdg,
 )
+from shmtext.dataset.export.lmdb import Lmdb
 from shmtext.dataset.export.mds import Mds
 from shmtext.dataset.export.paddle import Paddle
 from shmtext.dataset.export.webdataset import WebDataset
 from shmtext.errors import ConfigError
 
 FORMATS: Mapping[str, Callable[[Asked], Format]] = {
+    "lmdb": Lmdb,
     "paddle": Paddle,
     "doctr": DocTr,
     "easyocr": EasyOcr,
