@@ -121,6 +121,11 @@ class StoredRun:
     def __len__(self) -> int:
         return self._table.num_rows
 
+    @property
+    def digest(self) -> str:
+        """Over every picture and label row; equal runs have equal digests."""
+        return self._table.digest
+
     def row(self, index: int) -> LabelRow:
         """The label row of picture ``index``, counted from the end if negative.
 
@@ -241,6 +246,7 @@ class _LabelTable:
     def __init__(self, folder: OutputFolder, record: RunRecord) -> None:
         self._what = str(folder.path / METADATA)
         success = _finished(folder)
+        self.digest = success.digest
         with folder.errors_of("read", METADATA), ExitStack() as stack:
             try:
                 # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts
