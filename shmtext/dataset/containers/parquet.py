@@ -44,6 +44,9 @@ IMAGE = pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string(
 HUGGING_FACE = {"info": {"features": {"image": {"_type": "Image"}}}}
 ROW_BYTES = 200
 """Of a label row; an estimate on the safe side."""
+PAGE_ROWS, PAGE_BYTES = 64, 128 << 10
+"""Of a page, whichever comes last: pages that fit into a core's cache are copied from there on
+their way to the file, which takes a third less time than pages of whole row groups."""
 HELD_GROUPS = 8
 """Row groups of a shard that are kept for pictures read out of order: some 32 MB."""
 
@@ -142,7 +145,9 @@ def image_array(names: Sequence[bytes], data: Sequence[FileBytes]) -> pa.StructA
     # Not ``np.concatenate``: pictures may be bytes.
     buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(data))]
     pictures = pa.BinaryArray.from_buffers(pa.binary(), len(names), buffers)
-    paths = pa.array([name.decode() for name in names], pa.string())
+    name_ends = seams(np.array([len(each) for each in names], np.int64)).astype(np.int32)
+    buffers = [None, pa.py_buffer(name_ends), pa.py_buffer(b"".join(names))]
+    paths = pa.StringArray.from_buffers(len(names), *buffers[1:])
     return pa.StructArray.from_arrays([pictures, paths], fields=list(IMAGE.type))
 
 
@@ -161,6 +166,8 @@ def parquet_writer(file: SummedFile, schema: pa.Schema) -> Iterator[pq.ParquetWr
         use_dictionary=False,
         write_statistics=False,
         store_schema=False,
+        write_batch_size=PAGE_ROWS,
+        data_page_size=PAGE_BYTES,
     )
     try:
         yield writer
