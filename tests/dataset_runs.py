@@ -73,9 +73,14 @@ def is_skipped(index: int) -> bool:
     return index % 37 == 5
 
 
+def drawn_of(shard: Shard) -> list[int]:
+    """Examples of a shard that have a picture."""
+    return [i for i in range(shard.start, shard.stop) if not is_skipped(i)]
+
+
 def fragment_of(shard: Shard, record: RunRecord = RECORD) -> Fragment:
     examples = range(shard.start, shard.stop)
-    drawn = np.array([i for i in examples if not is_skipped(i)], np.int64)
+    drawn = np.array(drawn_of(shard), np.int64)
     pictures = [picture(i) for i in drawn.tolist()]
     rows = PictureRows(
         file_names=record.container.file_names(shard, drawn),
@@ -99,12 +104,12 @@ def fragment_of(shard: Shard, record: RunRecord = RECORD) -> Fragment:
 
 def render_shard(folder: OutputFolder, index: int, record: RunRecord = RECORD) -> Manifest:
     shard = record.plan.shard(index)
-    drawn = [i for i in range(shard.start, shard.stop) if not is_skipped(i)]
+    drawn = drawn_of(shard)
     with record.container.stage(folder, shard) as sink:
         # In two batches, the later examples first, as a picture's width may have it.
         for batch in (drawn[len(drawn) // 2 :], drawn[: len(drawn) // 2]):
             names = record.container.image_names(shard, np.array(batch, np.int64))
-            sink.take(names, pack_texts(map(text, batch)), [picture(i) for i in batch])
+            sink.take(names, [picture(i) for i in batch])
         origin = replace(ORIGIN, fingerprint=record.fingerprint)
         return commit_shard(folder, sink, fragment_of(shard, record), origin)
 

@@ -14,7 +14,8 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 
 ROOMS = {
     "bottom": {
-        *("errors.py", "canonical.py", "columns.py", "cgroups.py", "limits.py", "__init__.py"),
+        *("errors.py", "canonical.py", "columns.py", "cgroups.py", "limits.py", "checksums.py"),
+        "__init__.py",
         *(name for name in MODULES if name.startswith("config/")),
     },
     "corpus": {name for name in MODULES if name.startswith("corpus/")},
@@ -89,7 +90,7 @@ HOMES: dict[str, set[str]] = {
     },
     "bidi": {"draw/shape/order.py"},
     "cv2": {"draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/to_dataset.py"},
-    "isal": {"draw/encode.py"},
+    "isal": {"draw/encode.py", "checksums.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "click": {"cli.py"},
     "rich": {"terminal.py"},

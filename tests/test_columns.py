@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shmtext.columns import ITEM_SIZES, Column, ColumnSpec, Kind
 from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.columns import AFTER, BEFORE, LabelSchema, arrow_array
-from shmtext.dataset.fragment import PictureRows, label_bytes, read_fragment
+from shmtext.dataset.fragment import PictureRows, fragment_bytes, label_table, read_fragment
 from shmtext.errors import ConfigError
 
 NUMBERS: dict[Kind, tuple[type[np.generic], list[Any]]] = {
@@ -36,7 +36,8 @@ def written(*columns: Column) -> bytes:
     ones = np.ones(num_rows, np.int32)
     texts = pack_texts(map(str, range(num_rows)))
     rows = PictureRows(texts, texts, np.arange(num_rows), ones, ones.astype(np.uint32))
-    return label_bytes(rows, columns)
+    table, schema = label_table(rows, columns)
+    return fragment_bytes(table, schema.repeating)
 
 
 def read_back(*columns: Column) -> list[list[Any]]:

@@ -20,7 +20,7 @@ from shmtext.dataset.fragment import (
     build_fragment,
     fragment_bytes,
     images_digest,
-    label_bytes,
+    label_table,
     read_fragment,
     skipped_table,
 )
@@ -60,7 +60,8 @@ def test_one_row_is_what_was_drawn() -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=64))
 def test_every_text_is_read_back_as_it_was(texts: list[str]) -> None:
-    table = read_fragment(label_bytes(rows(texts), []), LabelSchema.of([]).arrow)
+    written, schema = label_table(rows(texts), [])
+    table = read_fragment(fragment_bytes(written, schema.repeating), schema.arrow)
 
     assert texts == table["text"].to_pylist()
     assert table["crc32"].to_pylist() == [2**32 - 1] * len(texts)
@@ -76,7 +77,11 @@ def test_the_table_obeys_arrows_own_full_validation() -> None:
 
 
 def test_equal_rows_make_equal_bytes() -> None:
-    assert fragment_of(SHARD) == FRAGMENT
+    again = fragment_of(SHARD)
+
+    assert FRAGMENT.rows.equals(again.rows)
+    assert (FRAGMENT.labels, FRAGMENT.skipped) == (again.labels, again.skipped)
+    assert FRAGMENT.images_digest == again.images_digest
 
 
 def test_counts_tell_skipped_from_failed() -> None:

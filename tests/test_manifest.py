@@ -4,7 +4,7 @@ import errno
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -183,12 +183,12 @@ def test_a_manifest_that_is_not_exactly_one_is_damage(
 ) -> None:
     manifest, _ = manifest_bytes(tmp_path)
     with pytest.raises(DamageError):
-        parse_manifest(seal({**asdict(manifest), **changes}, readable=False), "it")
+        parse_manifest(seal({**manifest.as_json(), **changes}, readable=False), "it")
 
 
 def test_a_manifest_without_a_key_is_damage(tmp_path: Path) -> None:
     manifest, _ = manifest_bytes(tmp_path)
-    value = asdict(manifest)
+    value = manifest.as_json()
     del value["images_digest"]
     with pytest.raises(DamageError, match="exactly the keys"):
         parse_manifest(seal(value, readable=False), "it")
@@ -200,7 +200,7 @@ def test_manifests_of_another_run_or_shard_are_damage(tmp_path: Path) -> None:
             render_shard(folder, index)
         os.replace(tmp_path / manifest_name(1), tmp_path / manifest_name(0))
         foreign = replace(render_shard(folder, 2), fingerprint="0" * 64)
-        folder.write_file(manifest_name(2), seal(asdict(foreign), readable=False), sync=False)
+        folder.write_file(manifest_name(2), seal(foreign.as_json(), readable=False), sync=False)
         (tmp_path / "fragments" / "00007.json").write_bytes(b"")
         (tmp_path / "fragments" / "..json").write_bytes(b"")
         manifests, damages = committed_shards(folder, PLAN, FINGERPRINT)

@@ -308,10 +308,13 @@ class OutputFolder:
         self.make_folder(STAGE)
         name = os.urandom(8).hex()
         flags = NEW_FILE_FLAGS & ~os.O_WRONLY | os.O_RDWR
-        with self.opened(STAGE) as stage_fd:
-            fd = os.open(name, flags, FILE_MODE, dir_fd=stage_fd)
-            # Not O_TMPFILE, which overlayfs and NFS may lack.
-            os.unlink(name, dir_fd=stage_fd)
+        with ExitStack() as undo:
+            with self.opened(STAGE) as stage_fd:
+                fd = os.open(name, flags, FILE_MODE, dir_fd=stage_fd)
+                undo.callback(os.close, fd)
+                # Not O_TMPFILE, which overlayfs and NFS may lack.
+                os.unlink(name, dir_fd=stage_fd)
+            undo.pop_all()
         return fd
 
     def rename_staged(self, staged: str, name: str, *, sync: bool) -> None:

@@ -306,10 +306,10 @@ def test_a_second_signal_ends_a_run_without_workers_whatever_is_under_way(
         def slow_down(module):
             real = module.FilesShard.take
 
-            def take(self, names, texts, data):
+            def take(self, names, data):
                 for each in zip(names, data):
                     time.sleep(0.05)  # a shard takes most of a minute
-                    real(self, [each[0]], texts, [each[1]])
+                    real(self, [each[0]], [each[1]])
 
             module.FilesShard.take = take
         """,

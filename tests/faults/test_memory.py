@@ -99,10 +99,10 @@ def test_a_corpus_in_a_file_survives_dying_workers(
             def die_twice(module):
                 real = module.FilesShard.publish
 
-                def publish(self):
+                def publish(self, rows):
                     if once({str(tmp_path / "one")!r}) or once({str(tmp_path / "two")!r}):
                         do("SIGKILL")
-                    return real(self)
+                    return real(self, rows)
 
                 module.FilesShard.publish = publish
         """,

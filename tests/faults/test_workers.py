@@ -181,14 +181,14 @@ def test_deaths_between_examples_blame_no_example(
             def die_now_and_then(module):
                 real = module.FilesShard.take
 
-                def take(self, names, texts, data):
+                def take(self, names, data):
                     if b"000000100.jpg" in names:
                         for attempt in range(10):
                             if once({str(tmp_path)!r} + f"/death{{attempt}}"):
                                 at = names.index(b"000000100.jpg")
-                                real(self, names[:at], texts, data[:at])
+                                real(self, names[:at], data[:at])
                                 do("SIGKILL")
-                    return real(self, names, texts, data)
+                    return real(self, names, data)
 
                 module.FilesShard.take = take
         """,

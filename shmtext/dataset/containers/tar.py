@@ -47,8 +47,8 @@ BLOCK_BYTES = 512
 END = bytes(2 * BLOCK_BYTES)
 SIZE_AT, CHECKSUM_AT = 124, 148
 """Places in a header: eleven octal digits, and six."""
-_TEXT_BYTES = 64
-"""A guess at what a text takes."""
+_TEXT_BYTES, _JSON_BYTES = 64, 500
+"""Guesses at what a text takes, and a label row."""
 
 
 def _header() -> NDArray[np.uint8]:
@@ -60,7 +60,6 @@ def _header() -> NDArray[np.uint8]:
     header[CHECKSUM_AT : CHECKSUM_AT + 8] = b" " * 8
     header[156:157] = b"0"  # a regular file
     header[257:265] = b"ustar\x0000"
-    header[329:345] = b"0000000\0" * 2  # device
     return np.frombuffer(bytes(header), np.uint8)
 
 
@@ -134,12 +133,13 @@ class Tar:
             yield read
 
     def room(self, num_images: int, bytes_per_image: int) -> Room:
-        """An inode a shard; a header and whole blocks for each picture, and for its text."""
+        """An inode a shard; headers and whole blocks for pictures and what is said of them."""
         per_shard = Plan(self.names.num_examples).examples_per_shard
-        picture = BLOCK_BYTES + _padded(bytes_per_image)
-        text = BLOCK_BYTES + _padded(_TEXT_BYTES)
-        num_bytes = num_images * (picture + text) if bytes_per_image else 0
-        return Room(-(-num_images // per_shard), num_bytes)
+        num_shards = -(-num_images // per_shard)
+        members = [bytes_per_image, _TEXT_BYTES, *([_JSON_BYTES] if self.with_json else [])]
+        sample = sum(BLOCK_BYTES + _padded(num_bytes) for num_bytes in members)
+        num_bytes = num_images * sample + num_shards * len(END) if bytes_per_image else 0
+        return Room(num_shards, num_bytes)
 
     def _write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
         for piece in pieces(rows):
@@ -235,6 +235,8 @@ class _Places:
             if not name:
                 return places
             num_bytes = int(header[SIZE_AT : SIZE_AT + 11], 8)
+            if num_bytes < 0:  # would lead back, and round and round
+                raise ValueError(name)
             at += BLOCK_BYTES
             example = names.example(name)
             if example is not None:
