@@ -240,11 +240,11 @@ class _LabelTable:
                 self._file = stack.enter_context(
                     pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
                 )
+                found, schema = self._file.metadata.num_rows, self._file.schema_arrow
             except FileNotFoundError as error:
                 raise DamageError(f"{self._what} is missing: {_MEND}") from error
-            except pa.ArrowException as error:
+            except (pa.ArrowException, UnicodeDecodeError) as error:
                 raise self._damage(error) from error
-            found, schema = self._file.metadata.num_rows, self._file.schema_arrow
             if found != success.num_images or not schema.equals(record.schema.arrow):
                 raise self._damage(f"its {found:,} rows are not those that were written")
             self._resources = stack.pop_all()

@@ -162,6 +162,8 @@ def parquet_writer(file: SummedFile, schema: pa.Schema) -> Iterator[pq.ParquetWr
         write_statistics=False,
         store_schema=False,
     )
+    # Without Arrow's own description of the schema its metadata would not be written either.
+    writer.add_key_value_metadata(schema.metadata)
     try:
         yield writer
     except BaseException:
@@ -211,8 +213,9 @@ class _Reader:
 
 @contextmanager
 def _damage_of(target: str) -> Iterator[None]:
+    # A flipped bit in names or numbers of columns meets Python before it meets Arrow.
     try:
         yield
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, LookupError, UnicodeDecodeError) as error:
         first_line = (str(error).splitlines() or [""])[0]
         raise DamageError(f"{target} is damaged ({first_line})") from error
