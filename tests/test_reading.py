@@ -28,8 +28,11 @@ def container(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def whole(container: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run") / "out", container)
+
+
+def make_run(out: Path, container: str) -> Path:
     """A run whose label table has a row group for each 64 pictures."""
-    out = tmp_path_factory.mktemp("run") / "out"
     with pytest.MonkeyPatch.context() as patch, OutputFolder.open(out, create=True) as folder:
         patch.setattr(merge_module, "ROWS_PER_GROUP", 64)
         record = record_of(400, container)
@@ -186,13 +189,12 @@ def test_a_picture_that_is_not_what_was_committed_is_named(out: Path, container:
 
 @pytest.mark.parametrize("damage", [cut, Path.unlink])
 def test_a_picture_whose_file_is_cut_or_gone_is_named(
-    out: Path, container: str, damage: Callable[[Path], None]
+    tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    if container != "files":
-        pytest.skip("pictures have no files of their own")
-    damage(out / "images/00001/000000200.jpg")
+    make_run(tmp_path, "files")
+    damage(tmp_path / "images/00001/000000200.jpg")
 
-    assert_only_200_is_damaged(out, r"images/00001/000000200\.jpg")
+    assert_only_200_is_damaged(tmp_path, r"images/00001/000000200\.jpg")
 
 
 def remove_all(path: Path) -> None:
