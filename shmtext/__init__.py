@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
     from shmtext.engine.inspect import RunStatus, run_status, verify
-    from shmtext.engine.opened import OpenedRun, StoredExample
+    from shmtext.engine.opened import OpenedRun, Selection, StoredExample
     from shmtext.engine.opened import open as open  # of no ``import *``: that would hide Python's
     from shmtext.engine.renderer import Renderer, render
     from shmtext.engine.run import RunSummary
@@ -29,7 +29,7 @@ _HOMES = {
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
-    **dict.fromkeys(("OpenedRun", "StoredExample"), "engine.opened"),
+    **dict.fromkeys(("OpenedRun", "Selection", "StoredExample"), "engine.opened"),
     "open": "engine.opened",
     "ShmtextError": "errors",
 }
@@ -43,6 +43,7 @@ __all__ = [
     "RunConfig",
     "RunStatus",
     "RunSummary",
+    "Selection",
     "ShmtextError",
     "StoredExample",
     "Style",

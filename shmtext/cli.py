@@ -449,11 +449,17 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
 
 
 def _loading(summary: RunSummary) -> str:
-    """Return the Python that loads a run of this size; any name of a folder can be pasted."""
+    """Return what loads a run of this kind and size; any name of a folder can be pasted."""
+    folder, images = repr(str(summary.folder)), repr(str(summary.folder / "images"))
+    if summary.container == "parquet":
+        return f"datasets.load_dataset('parquet', data_dir={images})"
+    if summary.container in ("tar", "tar+json"):
+        return f"datasets.load_dataset('webdataset', data_dir={images})"
     if summary.num_images <= IMAGEFOLDER_IMAGES:
-        return f"datasets.load_dataset('imagefolder', data_dir={str(summary.folder)!r})"
-    table = f"pyarrow.parquet.read_table({str(summary.folder / 'metadata.parquet')!r})"
-    return f"{table}, and pictures by its file_name"
+        return f"datasets.load_dataset('imagefolder', data_dir={folder})"
+    return (
+        f"shmtext.open({folder}), or elsewhere after shmtext.export({folder}, 'hf-parquet', DEST)"
+    )
 
 
 def _print_reasons(folder: Path) -> None:

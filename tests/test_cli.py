@@ -512,9 +512,10 @@ def test_a_run_ends_with_a_summary(shmtext: Shell, tmp_path: Path) -> None:
     assert f"load_dataset('imagefolder', data_dir='{out}')" in ended.out
 
 
-def summary_of(folder: Path, num_images: int) -> RunSummary:
+def summary_of(folder: Path, num_images: int, container: str = "files") -> RunSummary:
     return RunSummary(
         folder=folder,
+        container=container,
         num_images=num_images,
         num_skipped=0,
         num_failed=0,
@@ -556,13 +557,32 @@ def test_the_hint_loads_a_folder_of_any_name_as_pasted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_hint_for_many_pictures_is_their_table(name: str) -> None:
+@pytest.mark.parametrize("num_images", [10, 10**7])
+@pytest.mark.parametrize(
+    ("container", "loader"),
+    [("parquet", "parquet"), ("tar", "webdataset"), ("tar+json", "webdataset")],
+)
+def test_the_hint_for_files_of_many_pictures_loads_these(
+    name: str, num_images: int, container: str, loader: str
+) -> None:
     loaded = []
-    pyarrow = SimpleNamespace(parquet=SimpleNamespace(read_table=loaded.append))
-    hint = cli._loading(summary_of(Path("/data", name), 100_001))
-    eval(hint.split(", and pictures")[0], {"pyarrow": pyarrow})
+    datasets = SimpleNamespace(load_dataset=lambda kind, data_dir: loaded.append((kind, data_dir)))
+    hint = cli._loading(summary_of(Path("/data", name), num_images, container))
+    eval(hint, {"datasets": datasets})
 
-    assert [f"/data/{name}/metadata.parquet"] == loaded
+    assert [(loader, f"/data/{name}/images")] == loaded
+    assert hint.isprintable()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_hint_for_a_file_each_of_many_pictures_does_not_list_them(name: str) -> None:
+    opened: list[object] = []
+    shmtext = SimpleNamespace(open=opened.append, export=lambda *given: opened.append(given))
+    hint = cli._loading(summary_of(Path("/data", name), 100_001))
+    for call in hint.split(", or elsewhere after "):
+        eval(call, {"shmtext": shmtext, "DEST": "there"})
+
+    assert [f"/data/{name}", (f"/data/{name}", "hf-parquet", "there")] == opened
     assert hint.isprintable()
 
 

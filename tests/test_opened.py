@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import shmtext
-from shmtext import BalancedText, Output, RunConfig, Style, TextFile
+from shmtext import BalancedText, Output, RunConfig, StoredExample, Style, TextFile
 from shmtext.draw.faces import bundled_fonts
 from shmtext.draw.texts import MAX_CHARACTERS
 from shmtext.engine import redraw
@@ -181,7 +181,7 @@ def test_any_whole_number_is_an_index_and_nothing_else(tmp_path: Path) -> None:
     with shmtext.open(tmp_path) as run:
         assert run.row(3) == run.row(np.uint8(3)) == run.row(np.int64(3))
         assert run.row(-1) == run.row(np.int8(-1))
-        for wrong in (slice(2), None, "1", 1.0):
+        for wrong in (None, "1", 1.0):
             with pytest.raises(TypeError):
                 run[wrong]  # type: ignore[index]
 
@@ -207,3 +207,88 @@ def test_a_child_forked_while_a_thread_reads_and_draws_can_do_both(tmp_path: Pat
                 same = np.array_equal(run[1].picture, run.render(1))
                 os._exit(0 if same else 1)
         assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.fixture(scope="module", params=["files", "tar", "parquet"])
+def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some three hundred pictures, in several shards, in each container."""
+    out = tmp_path_factory.mktemp("stored") / "out"
+    config = RunConfig(
+        corpus=BalancedText(character_frequency=60), output=Output(container=request.param)
+    )
+    shmtext.render(config, out, engine="serial")
+    return out
+
+
+def text(example: StoredExample) -> str:
+    return str(example.row["text"])
+
+
+SLICES = [slice(2), slice(5, 100, 7), slice(None, None, -1), slice(-3, None), slice(10**9, None)]
+
+
+@pytest.mark.parametrize("part", SLICES, ids=str)
+def test_a_slice_has_what_a_list_of_all_would_have(stored: Path, part: slice) -> None:
+    with shmtext.open(stored) as run:
+        texts = [row["text"] for _, row in run]
+        chosen = run[part].map(text)
+
+        assert texts[part] == list(chosen)
+        assert texts[part] == [chosen[i] for i in range(len(chosen))]
+        assert texts[part][1:] == list(chosen[1:])
+        with pytest.raises(IndexError):
+            chosen[len(chosen)]
+
+
+def test_functions_are_done_one_after_the_other(stored: Path) -> None:
+    with shmtext.open(stored) as run:
+        lengths = run.map(text).map(len)
+
+        assert len(run.row(7)["text"]) == lengths[7]
+
+
+def test_shuffled_pictures_are_all_of_them_once(stored: Path) -> None:
+    with shmtext.open(stored) as run:
+        in_order = [row["example_index"] for _, row in run]
+        shuffled = [row["example_index"] for _, row in run.shuffled(1)]
+
+        assert in_order != shuffled
+        assert in_order == sorted(shuffled)
+        assert shuffled == [row["example_index"] for _, row in run.shuffled(1)]
+        assert shuffled != [row["example_index"] for _, row in run.shuffled(2)]
+        assert [run.row(i)["example_index"] for i in run.shuffled(1).positions[:9]] == shuffled[:9]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_is_of_64_bits(stored: Path, seed: int) -> None:
+    with shmtext.open(stored) as run, pytest.raises(shmtext.ShmtextError, match="seed must be"):
+        run.shuffled(seed)
+
+
+def test_a_pickled_selection_gives_the_same(stored: Path) -> None:
+    with shmtext.open(stored) as run:
+        selection = run.shuffled(3)[10:50].map(text)
+        expected = list(selection)
+        copy = pickle.loads(pickle.dumps(selection))
+
+        assert expected == list(copy)
+        copy.run.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_and_its_parent_read_on_side_by_side(stored: Path) -> None:
+    with shmtext.open(stored) as run:
+        selection = run.shuffled(4).map(text)
+        expected = list(selection)
+        child = os.fork()
+        is_same = expected == list(selection)
+        if child == 0:
+            os._exit(0 if is_same else 1)
+        assert is_same
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_picture_drawn_again_is_what_each_container_holds(stored: Path) -> None:
+    with shmtext.open(stored) as run:
+        for index in (0, len(run) // 2, -1):
+            assert np.array_equal(run[index].picture, run.render(index))

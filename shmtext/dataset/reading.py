@@ -19,16 +19,18 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shmtext.checksums import crc32
+from shmtext.corpus.ranges import Ints, seams
 from shmtext.dataset.containers.base import PictureReader
 from shmtext.dataset.containers.one_file import pieces
 from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.manifest import committed_manifest, read_labels
 from shmtext.dataset.merge import METADATA, MergeResult, read_success
-from shmtext.dataset.plan import Shard
+from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord, require_record
 from shmtext.dataset.skipped import SkippedTexts, read_skipped_texts
 from shmtext.errors import DamageError, FolderError
@@ -188,6 +190,13 @@ class StoredRun:
                     read = of_shard.enter_context(self._opened(shard))
                 yield _whole(read, row), row
 
+    @property
+    def shard_starts(self) -> Ints:
+        """Positions of each shard's first picture, and of the end of all."""
+        self._check_open()
+        with self._turn:
+            return self._table.starts_of(self.record.plan)
+
     def shard_rows(self, shard: int) -> pa.Table:
         """The label rows of a shard, in example order.
 
@@ -259,7 +268,8 @@ class _LabelTable:
         self._starts = list(accumulate(lengths, initial=0))
         self.num_rows: int = self._starts.pop()
         self._held: OrderedDict[int, pa.Table] = OrderedDict()
-        """LabelRow groups, the one used longest ago first."""
+        """Row groups, the one used longest ago first."""
+        self._shard_starts: Ints | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -281,6 +291,19 @@ class _LabelTable:
         self._held[group] = table
         row: LabelRow = table.slice(index - self._starts[group], 1).to_pylist()[0]
         return row
+
+    def starts_of(self, plan: Plan) -> Ints:
+        """Where the rows of each shard begin; read once, a column of whole numbers."""
+        if self._shard_starts is None:
+            counts = np.zeros(plan.num_shards, np.int64)
+            try:
+                for batch in self._file.iter_batches(columns=["example_index"], use_threads=False):
+                    shards = batch["example_index"].to_numpy() // plan.examples_per_shard
+                    counts += np.bincount(shards, minlength=plan.num_shards)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise self._damage(error) from error
+            self._shard_starts = seams(counts)
+        return self._shard_starts
 
     def rows(self) -> Iterator[LabelRow]:
         try:

@@ -6,17 +6,19 @@ What lies where is ``dataset/reading.py``'s to know; here bytes become pixels.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, overload
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.dataset.reading import LabelRow, StoredRun, Turn
+from shmtext.dataset.shuffled import ShuffledPositions
 from shmtext.engine.redraw import Redrawing
-from shmtext.errors import DamageError
+from shmtext.errors import ConfigError, DamageError
 
 AnyPath = str | os.PathLike[str]
 
@@ -68,13 +70,34 @@ class OpenedRun:
     def __len__(self) -> int:
         return len(self._stored)
 
-    def __getitem__(self, index: int) -> StoredExample:
+    @overload
+    def __getitem__(self, index: int) -> StoredExample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Selection: ...
+
+    def __getitem__(self, index: int | slice) -> StoredExample | Selection:
+        if isinstance(index, slice):
+            return Selection(self, range(len(self))[index])
         row = self._stored.row(index)
         return StoredExample(_decoded(self._stored.read_row(row), row), row)
 
     def __iter__(self) -> Iterator[StoredExample]:
         for data, row in self._stored:
             yield StoredExample(_decoded(data, row), row)
+
+    def map(self, function: Callable[[StoredExample], Any]) -> Selection:
+        """All pictures, each as what ``function`` makes of it: see ``Selection``."""
+        return self[:].map(function)
+
+    def shuffled(self, seed: int) -> Selection:
+        """All pictures in an order of ``seed``, 0 to 2**64 - 1, that reads a few shards at a time.
+
+        Another seed for each epoch is another order. Raises ``ConfigError``.
+        """
+        if not 0 <= seed < 2**64:
+            raise ConfigError(f"seed must be a whole number from 0 to 2**64 - 1, got {seed}")
+        return Selection(self, ShuffledPositions(self._stored.shard_starts, seed))
 
     def row(self, index: int) -> LabelRow:
         """The label row of picture ``index`` alone."""
@@ -98,6 +121,51 @@ class OpenedRun:
                 redrawing = Redrawing.of(self._stored, self._fonts, self._backgrounds)
                 self._redrawing_by = {os.getpid(): redrawing}
             return _decoded(self._redrawing_by[os.getpid()].draw(row), row)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Pictures of an opened run by their place in some order, as a list has its items.
+
+    What PyTorch calls a map-style dataset, as an ``OpenedRun`` itself is one: has a length, gives
+    one picture for each index, and can be handed to workers that are forked or started anew.
+    """
+
+    run: OpenedRun
+    positions: Sequence[int]
+    """In the run, in order."""
+    functions: tuple[Callable[[Any], Any], ...] = ()
+    """What is done to each ``StoredExample``, one after the other."""
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Selection: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return replace(self, positions=self.positions[index])
+        return self._made(self.run[self.positions[index]])
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._made(self.run[position]) for position in self.positions)
+
+    def map(self, function: Callable[[Any], Any]) -> Selection:
+        """The same, each as what ``function`` makes of it when it is asked for.
+
+        The first function is given a ``StoredExample``, the next what that returned. Workers that
+        are started anew can be handed what can be pickled: a function of a module, no lambda.
+        """
+        return replace(self, functions=(*self.functions, function))
+
+    def _made(self, made: Any) -> Any:
+        for function in self.functions:
+            made = function(made)
+        return made
 
 
 def open(

@@ -33,12 +33,19 @@ from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
 from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
 
+SLOW_FILE_US = 300
+"""To make a file: 4 to 20 in memory, 25 to 100 on a disk, some 1,000 on one that has just been
+emptied (ext4 passes over every inode freed in the last minutes)."""
+WORTH_A_NOTE_S = 10
+
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """What a run came to."""
 
     folder: Path
+    container: str
+    """How pictures are stored."""
     num_images: int
     """In the label table."""
     num_skipped: int
@@ -114,6 +121,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             folder.remove_tree(STAGE)
         return RunSummary(
             folder=order.out,
+            container=wanted.container.name,
             num_images=success.num_images,
             num_skipped=success.num_skipped,
             num_failed=success.num_failed,
@@ -123,6 +131,18 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             elapsed_s=time.monotonic() - begin_s,
             digest=success.digest,
         )
+
+
+def slow_files_note(container: str, done: ShardDone, num_left: int) -> str | None:
+    """What to say where files take long to make, of a run that has so many images to go."""
+    left_s = num_left * done.store_us / 1e6
+    if container != "files" or done.store_us < SLOW_FILE_US or left_s < WORTH_A_NOTE_S:
+        return None
+    return (
+        f"a file takes {done.store_us / 1e3:.1f} ms to make here, as over a network or on a disk "
+        f"from which many were just deleted: {num_left:,} more take a worker {left_s:,.0f} s; "
+        "--container tar or parquet, in another folder, makes one a shard"
+    )
 
 
 def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
@@ -182,6 +202,8 @@ def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) ->
                 if done.num_images and not any(each.num_images for each in rendered):
                     mean_bytes = done.image_bytes // done.num_images
                     check_room(run.folder, container, num_left - done.num_images, mean_bytes)
+                    if line := slow_files_note(container.name, done, num_left - done.num_images):
+                        run.observer.note(line)
                 tally.add(done)
                 merge.committed(done.shard)
                 rendered.append(done)

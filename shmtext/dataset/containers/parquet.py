@@ -44,8 +44,8 @@ IMAGE = pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string(
 HUGGING_FACE = {"info": {"features": {"image": {"_type": "Image"}}}}
 ROW_BYTES = 200
 """Of a label row; an estimate on the safe side."""
-HELD_GROUPS = 8
-"""Row groups of a shard that are kept for pictures read out of order: some 32 MB."""
+HELD_GROUPS = 3
+"""Row groups of a shard that are kept for pictures read out of order: some 12 MB."""
 
 
 @dataclass(frozen=True, slots=True)
