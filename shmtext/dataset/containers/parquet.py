@@ -222,8 +222,9 @@ class _Reader:
 
 @contextmanager
 def _damage_of(target: str) -> Iterator[None]:
+    # A flipped bit in names or numbers of columns meets Python before it meets Arrow.
     try:
         yield
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, LookupError, UnicodeDecodeError) as error:
         first_line = (str(error).splitlines() or [""])[0]
         raise DamageError(f"{target} is damaged ({first_line})") from error
