@@ -4,7 +4,7 @@ Three parts. Whole runs, by the loop that the serial engine goes through, files 
 storing costs is the CPU time of a run less that of one that draws, encodes and makes label rows
 all the same, and stores no picture. Storing alone, of pictures that were encoded before, over one
 joined write: what is left where nothing is laid out, named or checked. And whole runs on an ext4
-of its own, made in a file, before and after a large run in files is deleted there.
+of its own, made in a file, before and after many files are deleted there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from bench import asking, disks, plots, work
 from bench.asking import Answer, Setting
-from bench.measure import Spread, cost_of, interleave, ratios, spread
+from bench.measure import Cost, Spread, cost_of, interleave, ratios, spread
 from bench.places import scratch
 from bench.rows import table
 from shmtext.config import RunConfig, config_from_options
@@ -46,7 +46,6 @@ from shmtext.dataset.folder import (
 from shmtext.dataset.merge import merge_labels
 from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
-from shmtext.engine.renderer import Renderer
 from shmtext.engine.shards import render_shard
 from shmtext.engine.task import Task
 
@@ -83,12 +82,13 @@ class Row:
 class DiskRow:
     """One container on ext4."""
 
+    has_journal: bool
     container: str
     num_deleted: int
-    """Files that were deleted there just before."""
+    """Pictures in files of their own that were deleted there just before."""
     num_images: int
-    num_workers: int
     images_per_s: Spread
+    """By the clock, in one process."""
     over_files: Spread
     """Of the same round."""
 
@@ -161,15 +161,22 @@ class _Kept(Files):
 class Stored:
     """What one case of one round came to."""
 
-    cpu_s: float
+    cost: Cost
     num_images: int
     num_bytes: int
     """Of all files with pictures."""
+    path: Path
+    """Where they are, or were."""
 
     @property
     def cpu_us(self) -> float:
         """Per image."""
-        return self.cpu_s / self.num_images * US
+        return self.cost.cpu_s / self.num_images * US
+
+    @property
+    def images_per_s(self) -> float:
+        """By the clock."""
+        return self.num_images / self.cost.wall_s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,30 +189,46 @@ class Bench:
     home: Path
     _numbers: count[int] = field(default_factory=count)
 
+    @classmethod
+    def of(cls, num_images: int, home: Path) -> Self:
+        """Read fonts and make the corpus; work in ``home``."""
+        config = config_from_options(work.twelve_faces(num_images * 2, max_images=num_images))
+        return cls(config, work.texts_of(config), PictureMaker(work.settings_of(config)), home)
+
+    @property
+    def num_images(self) -> int:
+        """Of every run."""
+        return len(self.texts)
+
+    def long_shards(self) -> AbstractContextManager[object]:
+        """Have runs within the block divided as a run of a million is, not one of theirs."""
+        per_shard = min(FULL_SHARD, self.num_images // 2)
+        return patch.object(plans, "shard_size", lambda _num_examples: per_shard)
+
     def containers(self) -> dict[str, Container]:
         """Every container, and what stands beside them."""
-        size, extension = len(self.texts), self.config.output.image_format
-        names = PictureNames(size, extension)
-        ours = {name: open_container(name, size, extension) for name in CONTAINERS}
+        extension = self.config.output.image_format
+        names = PictureNames(self.num_images, extension)
+        ours = {name: open_container(name, self.num_images, extension) for name in CONTAINERS}
         return {NOTHING: _Nothing(names), JOINED: _Joined(names), **ours}
 
     def kept(self) -> list[KeptShard]:
         """Encode all pictures and keep them, as every container is given them."""
-        container = _Kept(PictureNames(len(self.texts), self.config.output.image_format))
+        container = _Kept(PictureNames(self.num_images, self.config.output.image_format))
         self.run(container)
         return container.shards
 
-    def run(self, container: Container) -> Stored:
+    def run(self, container: Container, *, keep: bool = False) -> Stored:
         """Render and merge all shards."""
-        with self._folder() as folder:
-            sink = work.sink_in(folder, len(self.texts), self.maker.settings, container)
+        with self._folder(keep=keep) as folder:
+            sink = work.sink_in(folder, self.num_images, self.maker.settings, container)
 
             def render() -> None:
                 for shard in sink.plan.shards():
                     render_shard(self.maker, self.texts, Task(shard), sink)
                 merge_labels(folder, sink.record, self.config.output.csv)
 
-            return Stored(cost_of(render).cpu_s, len(self.texts), _num_bytes(folder))
+            return self._stored(cost_of(render), folder)
 
     def alone(self, container: Container, shards: Sequence[KeptShard]) -> Stored:
         """Store pictures that are there already."""
@@ -218,15 +241,19 @@ class Bench:
                             stage.take(names, data)
                         stage.publish(kept.rows[0])
 
-            return Stored(cost_of(store).cpu_s, len(self.texts), _num_bytes(folder))
+            return self._stored(cost_of(store), folder)
+
+    def _stored(self, cost: Cost, folder: OutputFolder) -> Stored:
+        return Stored(cost, self.num_images, _num_bytes(folder), folder.path)
 
     @contextmanager
-    def _folder(self) -> Iterator[OutputFolder]:
+    def _folder(self, *, keep: bool = False) -> Iterator[OutputFolder]:
         path = self.home / str(next(self._numbers))
         with OutputFolder.open(path, create=True) as folder:
             folder.make_folder(STAGE)
             yield folder
-        shutil.rmtree(path)
+        if not keep:
+            shutil.rmtree(path)
 
 
 def _num_bytes(folder: OutputFolder) -> int:
@@ -236,12 +263,9 @@ def _num_bytes(folder: OutputFolder) -> int:
 
 def in_memory(setting: Setting, home: Path) -> list[Row]:
     """Measure every container, in whole runs and alone."""
-    num_images = setting.num(2 * FULL_SHARD, 400)
-    config = config_from_options(work.twelve_faces(num_images * 2, max_images=num_images))
-    bench = Bench(config, work.texts_of(config), PictureMaker(work.settings_of(config)), home)
+    bench = Bench.of(setting.num(2 * FULL_SHARD, 400), home)
     containers = bench.containers()
-    # Fewer pictures would make smaller shards.
-    with patch.object(plans, "shard_size", lambda _num_examples: num_images // 2):
+    with bench.long_shards():
         runs = interleave(
             {name: partial(bench.run, each) for name, each in containers.items()},
             setting.num(15, 1),
@@ -277,44 +301,36 @@ def _rows(runs: Mapping[str, list[Stored]], alone: Mapping[str, list[Stored]]) -
 # -- on ext4 --------------------------------------------------------------------------------------
 
 
-def on_ext4(setting: Setting, home: Path) -> list[DiskRow]:
-    """Measure on an empty file system, then after a large run in files was deleted there.
+def on_ext4(setting: Setting, home: Path, *, has_journal: bool) -> list[DiskRow]:
+    """Measure on an empty file system, then after many files were deleted there.
 
-    ext4 goes by inodes that were freed in the last minutes, one by one for each new file: what is
-    measured is measured at once, and nothing else is deleted.
+    Without a journal ext4 goes by inodes that were freed in the last minutes, one by one for each
+    new file. What is measured is measured at once, and nothing else is deleted.
     """
-    num_deleted, num_images = setting.num(100_000, 500), setting.num(4_000, 200)
-    num_workers = len(os.sched_getaffinity(0))
-    folders = count()
-
-    def renderer(num_images: int, container: str) -> Renderer:
-        options = work.twelve_faces(num_images * 2, max_images=num_images, container=container)
-        return Renderer(config_from_options(options), num_workers, "processes")
-
-    def rate(renderer: Renderer) -> float:
-        out = home / str(next(folders))
-        summaries = []
-        cost = cost_of(lambda: summaries.append(renderer.render(out)))
-        return summaries[0].num_images / cost.wall_s
-
-    with ExitStack() as stack:
-        renderers = {name: stack.enter_context(renderer(num_images, name)) for name in ON_DISK}
-        cases = {name: partial(rate, each) for name, each in renderers.items()}
-        fresh = interleave(cases, setting.num(5, 1))
-        with renderer(num_deleted, "files") as large:
-            large.render(home / "large")
-        shutil.rmtree(home / "large")
-        after = interleave(cases, setting.num(5, 1), num_warm_ups=0)
+    bench = Bench.of(setting.num(FULL_SHARD, 200), home)
+    containers = bench.containers()
+    cases = {name: partial(bench.run, containers[name], keep=True) for name in ON_DISK}
+    num_rounds = setting.num(5, 1)
+    with bench.long_shards():
+        fresh = interleave(cases, num_rounds)
+        large = [bench.run(containers["files"], keep=True) for _ in range(setting.num(12, 2))]
+        for each in large:
+            shutil.rmtree(each.path)
+        after = interleave(cases, num_rounds, num_warm_ups=0)
+    num_deleted = sum(each.num_images for each in large)
     return [
         DiskRow(
+            has_journal=has_journal,
             container=name,
             num_deleted=deleted,
-            num_images=num_images,
-            num_workers=num_workers,
-            images_per_s=spread(rates[name]),
-            over_files=ratios(rates[name], rates["files"]),
+            num_images=bench.num_images,
+            images_per_s=spread(each.images_per_s for each in runs[name]),
+            over_files=ratios(
+                [each.images_per_s for each in runs[name]],
+                [each.images_per_s for each in runs["files"]],
+            ),
         )
-        for deleted, rates in ((0, fresh), (num_deleted, after))
+        for deleted, runs in ((0, fresh), (num_deleted, after))
         for name in ON_DISK
     ]
 
@@ -328,10 +344,11 @@ def ask(setting: Setting, disk: Path | None = None) -> Answer:
         rows = in_memory(setting, home)
     text = [_of_memory(rows)]
     try:
-        with disks.fresh_ext4(disk or disks.disk()) as home:
-            on_disk = on_ext4(setting, home)
+        on_disk: list[DiskRow] = []
+        for has_journal in (False,) if setting.quick else (True, False):
+            with disks.fresh_ext4(disk or disks.disk(), has_journal=has_journal) as home:
+                on_disk += on_ext4(setting, home, has_journal=has_journal)
     except disks.MountError as error:
-        on_disk = []
         text.append(f"Left out, as no ext4 could be made and mounted here ({error}): the disk.")
     else:
         text.append(_of_disk(on_disk))
@@ -359,15 +376,19 @@ def _of_memory(rows: list[Row]) -> str:
 
 
 def _of_disk(rows: list[DiskRow]) -> str:
-    header = ["container", "deleted before", "images/s", "over files", "images", "workers"]
+    header = ["ext4", "container", "deleted before", "images/s", "over files", "images"]
     lines = [
         [
-            *(row.container, row.num_deleted, row.images_per_s, row.over_files),
-            *(row.num_images, row.num_workers),
+            *(_kind(row), row.container, row.num_deleted),
+            *(row.images_per_s, row.over_files, row.num_images),
         ]
         for row in rows
     ]
-    return f"Whole runs on ext4, workers there already.\n\n{table(header, lines)}"
+    return f"Whole runs in one process on ext4, by the clock.\n\n{table(header, lines)}"
+
+
+def _kind(row: DiskRow) -> str:
+    return "with a journal" if row.has_journal else "without"
 
 
 def _draw(figure: Any, rows: list[Row], on_disk: list[DiskRow]) -> None:
@@ -381,7 +402,7 @@ def _draw(figure: Any, rows: list[Row], on_disk: list[DiskRow]) -> None:
     left.legend()
     of_rates: dict[str, dict[str, Spread]] = {}
     for row in on_disk:
-        state = f"{row.num_deleted:,} files deleted" if row.num_deleted else "nothing deleted"
+        state = f"{_kind(row)}, {'many files deleted' if row.num_deleted else 'fresh'}"
         of_rates.setdefault(row.container, {})[state] = row.images_per_s
     if of_rates:
         plots.grouped_bars(right, of_rates, "images/s on ext4")

@@ -35,7 +35,7 @@ def file_system(folder: Path) -> str:
 
 
 @contextmanager
-def fresh_ext4(above: Path) -> Iterator[Path]:
+def fresh_ext4(above: Path, *, has_journal: bool) -> Iterator[Path]:
     """Lend an empty ext4 that lies in a file of the folder ``above``; nothing of it stays.
 
     Only root may mount. Raises ``MountError``.
@@ -45,7 +45,8 @@ def fresh_ext4(above: Path) -> Iterator[Path]:
         mounted.mkdir()
         with image.open("wb") as file:
             file.truncate(FILE_SYSTEM_BYTES)
-        _command("mkfs.ext4", "-q", "-F", str(image))
+        journal = "has_journal" if has_journal else "^has_journal"
+        _command("mkfs.ext4", "-q", "-F", "-O", journal, str(image))
         _command("mount", "-o", "loop", str(image), str(mounted))
         try:
             yield mounted
