@@ -220,7 +220,7 @@ def test_an_export_is_refused_where_that_is_asked_for(
     tmp_path: Path, made: Callable[..., Made]
 ) -> None:
     with pytest.raises(
-        ConfigError, match=r"36 pictures: .* example 10, 'tab\\there0', holds a tab"
+        ConfigError, match=r"21 pictures: .* example 10, 'tab\\there0', holds a tab"
     ):
         shmtext.export(made().out, "gt", tmp_path / "dest", unfit="refuse")
     assert not (tmp_path / "dest").exists()
