@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from shmtext.dataset.export import FORMATS, require_format
 from shmtext.dataset.export.base import Asked, CsvQuote, Format, Options, Unfit
@@ -31,8 +31,9 @@ from shmtext.dataset.export.splits import Splits
 from shmtext.dataset.folder import STAGE, OutputFolder, folder_path
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
-from shmtext.engine.export_workers import ExportOrder, Refused, export_by_workers
+from shmtext.engine.export_workers import Refused, export_by_workers
 from shmtext.engine.machine import default_num_workers
+from shmtext.engine.messages import ExportOrder
 from shmtext.engine.progress import Observer, Progress, Silent
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.errors import ConfigError
@@ -106,10 +107,8 @@ def export(
     """
     begin_s = time.monotonic()
     require_format(to)
-    if unfit not in ("skip", "escape", "refuse"):
-        raise ConfigError(f"unfit must be skip, escape or refuse, got {unfit!r}")
-    if easyocr_quote not in ("either", "never", "csv"):
-        raise ConfigError(f"easyocr_quote must be either, never or csv, got {easyocr_quote!r}")
+    _require_word("unfit", unfit, get_args(Unfit))
+    _require_word("easyocr_quote", easyocr_quote, get_args(CsvQuote))
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     splits = Splits.of(split, split_seed, disjoint_texts=disjoint_texts)
@@ -151,6 +150,11 @@ def export(
             loading=tuple(form.loading(str(folder.path))),
             notes=tuple(form.notes()),
         )
+
+
+def _require_word(name: str, word: str, words: Sequence[str]) -> None:
+    if word not in words:
+        raise ConfigError(f"{name} must be one of {', '.join(words)}, got {word!r}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

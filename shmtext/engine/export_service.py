@@ -13,9 +13,8 @@ from shmtext.dataset.export.base import Asked
 from shmtext.dataset.export.shards import Export
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.reading import StoredRun
-from shmtext.engine.export_workers import ExportOrder
 from shmtext.engine.libraries import adapt_libraries
-from shmtext.engine.messages import Message
+from shmtext.engine.messages import ExportOrder, Message
 from shmtext.errors import ShmtextError
 
 
