@@ -186,7 +186,7 @@ def test_there_are_no_keys_but_theirs(runs: Runs, image_format: ImageFormat) -> 
 
 def test_an_environment_larger_than_the_map_they_open_with_is_read(tmp_path: Path) -> None:
     config = RunConfig(
-        corpus=BalancedText(character_frequency=20),
+        corpus=BalancedText(character_frequency=30),
         style=Style(font_sizes=(64,)),
         output=Output(image_format="png", container="tar"),
         look="photo",
