@@ -128,8 +128,10 @@ class _Joined(Files):
     def stage(self, folder: OutputFolder, shard: Shard) -> Iterator[Any]:  # type: ignore[override]
         folder.make_folder(IMAGES)
         fd = os.open(folder.path / IMAGES / shard.name, NEW_FILE_FLAGS, FILE_MODE)
-        yield _Stage(shard, lambda _names, data: write_all(fd, b"".join(data)))
-        os.close(fd)
+        try:
+            yield _Stage(shard, lambda _names, data: write_all(fd, b"".join(data)))
+        finally:
+            os.close(fd)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
