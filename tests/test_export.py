@@ -42,6 +42,7 @@ from shmtext.dataset.export.paddle import Paddle
 from shmtext.dataset.export.picture_files import Picture, PictureFiles
 from shmtext.dataset.export.record import RECORD
 from shmtext.dataset.export.splits import Splits
+from shmtext.dataset.folder import FreeSpace, OutputFolder
 from shmtext.errors import ConfigError, DamageError, FolderError, StorageError
 
 LINES = ("gt", "synthtiger", "paddle", "trdg", "tesstrain", "easyocr")
@@ -530,6 +531,17 @@ def test_a_storage_that_fails_is_one_error_and_can_be_continued(
         shmtext.export(source.out, to, dest)
 
         assert files_of(dest) == expected, at
+
+
+@pytest.mark.parametrize("to", ["gt", "lmdb"])
+def test_a_device_without_room_is_told_before_anything_is_written(
+    tmp_path: Path, made: Callable[..., Made], monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    monkeypatch.setattr(OutputFolder, "free_space", lambda _: FreeSpace(100_000, 10_000))
+    with pytest.raises(StorageError, match=r"more are needed for 240 images, 0 MB are free"):
+        shmtext.export(made().out, to, tmp_path / "dest")
+    monkeypatch.undo()
+    shmtext.export(made().out, to, tmp_path / "dest")
 
 
 def test_what_another_boot_has_left_is_written_again(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.export import FORMATS, require_format
 from shmtext.dataset.export.base import Asked, CsvQuote, Format, Options, Unfit
 from shmtext.dataset.export.joined import join
@@ -31,6 +32,7 @@ from shmtext.dataset.export.splits import Splits
 from shmtext.dataset.folder import STAGE, OutputFolder, folder_path
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
+from shmtext.dataset.room import check_room
 from shmtext.engine.export_workers import Refused, export_by_workers
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.messages import ExportOrder
@@ -171,11 +173,12 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
     """Write the shards that are not; say what each came to, in order, and count pictures."""
     job, observer = under_way.job, under_way.observer
     plan = job.run.record.plan
-    done: dict[int, ShardExported] = {}
     num_written = num_left_out = 0
-    if not job.format.in_order:
-        found = (job.done(shard) for shard in plan.shards())
-        done = {each.shard: each for each in found if each is not None}
+    found = (job.done(shard) for shard in plan.shards())
+    done = {each.shard: each for each in found if each is not None}
+    _check_room(job, len(job.run) - sum(each.num_done for each in done.values()))
+    if job.format.in_order:
+        done = {}
     num_resumed = num_done = sum(each.num_done for each in done.values())
     missing = [shard for shard in plan.shards() if shard.index not in done]
     if missing:
@@ -198,6 +201,18 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
                 )
     under_way.stop.check()
     return [done[index] for index in sorted(done)], num_written
+
+
+def _check_room(job: Job, num_left: int) -> None:
+    """Raise ``StorageError`` if the device can't hold so many pictures more."""
+    if num_left:
+        run = job.run
+        # What other files of many pictures take is about as much as tar's, or less.
+        name = "files" if job.format.file_a_picture else "tar"
+        container = open_container(
+            name, run.record.plan.num_examples, run.record.container.extension
+        )
+        check_room(job.folder, container, num_left, run.image_bytes // len(run))
 
 
 def _written(
