@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -469,6 +470,26 @@ def test_the_library_that_a_format_needs_is_named(
     monkeypatch.setitem(__import__("sys").modules, "lmdb", None)
     with pytest.raises(ConfigError, match=r"pip install shmtext\[lmdb\]"):
         shmtext.export(made().out, "lmdb", tmp_path / "dest")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A run of one shard, whose pictures come to 60 MB."""
+    out = tmp_path_factory.mktemp("large") / "out"
+    return make_run(out, texts_of(60), with_boxes=True, padding=bytes(1_000_000))
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_no_more_than_a_few_pictures_are_in_memory(tmp_path: Path, large: Made, to: str) -> None:
+    shmtext.export(large.out, to, tmp_path / "imports")
+    tracemalloc.start()
+    try:
+        shmtext.export(large.out, to, tmp_path / "dest")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 20_000_000
 
 
 # -- cut short -------------------------------------------------------------------------------------
