@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+import re
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
@@ -23,19 +27,23 @@ from export_readers import (
     easyocr_cut,
     paddle_boxes,
 )
-from export_runs import AWKWARD, PLAIN, Made, make_run, texts_of
+from export_runs import AWKWARD, PLAIN, SCHEMA, Made, make_run, texts_of
 from fault_runs import BAD_INPUT, DONE, run
 from hypothesis import given
 from hypothesis import strategies as st
 
 import shmtext
 from shmtext import cli
+from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import CONTAINERS
 from shmtext.dataset.export import FORMATS
-from shmtext.dataset.export.base import escaped
-from shmtext.dataset.export.lists import MISSING_VALUES
+from shmtext.dataset.export.base import Asked, Options, escaped
+from shmtext.dataset.export.lists import MISSING_VALUES, EasyOcr, GroundTruth, SynthTiger, Trdg
+from shmtext.dataset.export.paddle import Paddle
+from shmtext.dataset.export.picture_files import Picture, PictureFiles
 from shmtext.dataset.export.record import RECORD
 from shmtext.dataset.export.splits import Splits
+from shmtext.dataset.folder import FreeSpace, OutputFolder
 from shmtext.errors import ConfigError, DamageError, FolderError, StorageError
 
 LINES = ("gt", "synthtiger", "paddle", "trdg", "tesstrain", "easyocr")
@@ -246,6 +254,38 @@ def test_both_readers_of_easyocr_read_what_is_written_for_both(
         assert all(source.by_text[text].data == data for text, data in found)
 
 
+class Line(NamedTuple):
+    """A format whose entries are lines, and the label that its reader finds in one."""
+
+    format: Callable[[Asked], PictureFiles]
+    label: Callable[[str], str]
+
+
+LINE_READERS = {
+    "gt": Line(GroundTruth, lambda line: line.strip("\n").split("\t")[1]),
+    "synthtiger": Line(SynthTiger, lambda line: line.strip("\n").split("\t")[1]),
+    "paddle": Line(Paddle, lambda line: line.strip("\n").split("\t")[1]),
+    "trdg": Line(Trdg, lambda line: line.strip("\n").split(" ", 1)[1]),
+    "easyocr": Line(EasyOcr, lambda line: re.split("^([^,]+),", line.strip())[2]),
+    "easyocr csv": Line(EasyOcr, lambda line: next(csv.reader([line]))[1]),
+}
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text(
+    "ab ,\"'\t\r\n\\\0\x85\u2028"
+)
+
+
+@pytest.mark.parametrize("name", LINE_READERS)
+@given(text=ANY_TEXT)
+def test_a_label_that_fits_is_read_as_it_is(name: str, text: str) -> None:
+    line = LINE_READERS[name]
+    form = line.format(Asked(Options(), "png", LabelSchema.of(SCHEMA)))
+    if not form.why_unfit(text):
+        entry = form.entries(Picture("train", "images/00000/000000000.png", text, {}, b""))[0]
+        lines = io.TextIOWrapper(io.BytesIO(entry.encode()), encoding="utf-8").readlines()
+
+        assert [line.label(each) for each in lines] == [text]
+
+
 # -- splits ----------------------------------------------------------------------------------------
 
 
@@ -385,6 +425,20 @@ def test_a_folder_that_holds_something_else_is_left_alone(
     assert files_of(tmp_path / "dest") == {"mine": b"mine"}
 
 
+def test_a_link_where_work_would_be_is_not_followed(
+    tmp_path: Path, made: Callable[..., Made]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for name in (".shmtext", "_stage"):
+        dest = tmp_path / f"dest{name}"
+        dest.mkdir()
+        (dest / name).symlink_to(tmp_path / "elsewhere")
+        shmtext.export(made().out, "lmdb", dest)
+
+        assert not (dest / name).exists()
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
 def test_what_can_not_be_asked_for_is_refused(tmp_path: Path, made: Callable[..., Made]) -> None:
     for to, options, message in (
         ("csv", {}, "must be one of lmdb, paddle"),
@@ -416,6 +470,26 @@ def test_the_library_that_a_format_needs_is_named(
     monkeypatch.setitem(__import__("sys").modules, "lmdb", None)
     with pytest.raises(ConfigError, match=r"pip install shmtext\[lmdb\]"):
         shmtext.export(made().out, "lmdb", tmp_path / "dest")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A run of one shard, whose pictures come to 60 MB."""
+    out = tmp_path_factory.mktemp("large") / "out"
+    return make_run(out, texts_of(60), with_boxes=True, padding=bytes(1_000_000))
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_no_more_than_a_few_pictures_are_in_memory(tmp_path: Path, large: Made, to: str) -> None:
+    shmtext.export(large.out, to, tmp_path / "imports")
+    tracemalloc.start()
+    try:
+        shmtext.export(large.out, to, tmp_path / "dest")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 20_000_000
 
 
 # -- cut short -------------------------------------------------------------------------------------
@@ -478,6 +552,17 @@ def test_a_storage_that_fails_is_one_error_and_can_be_continued(
         shmtext.export(source.out, to, dest)
 
         assert files_of(dest) == expected, at
+
+
+@pytest.mark.parametrize("to", ["gt", "lmdb"])
+def test_a_device_without_room_is_told_before_anything_is_written(
+    tmp_path: Path, made: Callable[..., Made], monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    monkeypatch.setattr(OutputFolder, "free_space", lambda _: FreeSpace(100_000, 10_000))
+    with pytest.raises(StorageError, match=r"more are needed for 240 images, 0 MB are free"):
+        shmtext.export(made().out, to, tmp_path / "dest")
+    monkeypatch.undo()
+    shmtext.export(made().out, to, tmp_path / "dest")
 
 
 def test_what_another_boot_has_left_is_written_again(

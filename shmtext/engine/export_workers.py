@@ -75,8 +75,13 @@ def export_by_workers(
             is_busy = any(worker.shard is not None for worker in workers.values())
             if not is_busy and (stop.asked or not queue):
                 return
-            for fd, _ in poll.poll(POLL_MS):
-                yield from _take(workers[fd])
+            ready = {fd for fd, _ in poll.poll(POLL_MS)}
+            for fd, worker in workers.items():
+                if fd in ready:
+                    yield from _take(worker)
+                elif worker.process.popen.poll() is not None:
+                    # A child that somebody forked while it was started keeps its pipe open.
+                    raise _death(worker)
             yield None
     finally:
         for worker in workers.values():

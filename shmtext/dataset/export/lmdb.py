@@ -25,7 +25,7 @@ import pyarrow as pa
 from shmtext.dataset.columns import texts_of
 from shmtext.dataset.containers.one_file import pieces
 from shmtext.dataset.export.base import LABEL, Asked, Part, Portion, Write, work
-from shmtext.dataset.folder import OutputFolder, closing_fd
+from shmtext.dataset.folder import FILE_MODE, OutputFolder, closing_fd
 from shmtext.dataset.reading import StoredPictures
 from shmtext.errors import ConfigError, StorageError
 
@@ -48,6 +48,7 @@ class Lmdb:
     name: ClassVar[str] = "lmdb"
     in_order: ClassVar[bool] = True
     escapes: ClassVar[bool] = False
+    file_a_picture: ClassVar[bool] = False
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
@@ -190,9 +191,13 @@ class _Environment:
             try:
                 # Through the descriptor: whatever is renamed meanwhile, nothing goes elsewhere. Not
                 # flushed: commits outlive this process, and those of another boot don't count.
-                path = f"/proc/self/fd/{fd}"
                 with lmdb.open(
-                    path, map_size=map_bytes, max_dbs=0, lock=False, sync=False
+                    f"/proc/self/fd/{fd}",
+                    map_size=map_bytes,
+                    mode=FILE_MODE,
+                    max_dbs=0,
+                    lock=False,
+                    sync=False,
                 ) as opened:
                     yield opened
             except lmdb.Error as error:
