@@ -47,12 +47,16 @@ def import_torchvision() -> None:
         importlib.import_module("torchvision")
 
 
-def stand_in_for_transformers() -> None:
-    """Put empty classes where its are imported from, unless it is installed."""
-    if "transformers" in sys.modules or importlib.util.find_spec("transformers"):
-        return
-    for module_name, names in CLASSES.items():
-        module = ModuleType(module_name)
-        for name in names:
-            setattr(module, name, type(name, (dict,), {}))
-        sys.modules[module_name] = module
+def import_streaming() -> ModuleType:
+    """Import it, with empty classes where its of ``transformers`` are, unless this is installed."""
+    import_torchvision()
+    with pytest.MonkeyPatch.context() as patch:
+        if not importlib.util.find_spec("transformers"):
+            for module_name, names in CLASSES.items():
+                module = ModuleType(module_name)
+                for name in names:
+                    setattr(module, name, type(name, (dict,), {}))
+                # Gone afterwards: others ask whether it is there, and then for more of it.
+                patch.setitem(sys.modules, module_name, module)
+        streaming: ModuleType = pytest.importorskip("streaming")
+    return streaming

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from reader_runs import Expected, ImageFormat, Runs, assert_pixels, by_text
-from torch_stubs import import_torchvision, stand_in_for_transformers
+from torch_stubs import import_streaming
 
 # The library leaves closing its files to the garbage collector.
 pytestmark = [pytest.mark.readers, pytest.mark.filterwarnings("ignore::ResourceWarning")]
@@ -16,9 +16,7 @@ pytestmark = [pytest.mark.readers, pytest.mark.filterwarnings("ignore::ResourceW
 @pytest.fixture
 def streaming() -> Any:
     """The library."""
-    import_torchvision()
-    stand_in_for_transformers()
-    return pytest.importorskip("streaming")
+    return import_streaming()
 
 
 def assert_samples(found: list[dict[str, Any]], expected: list[Expected]) -> None:

@@ -53,10 +53,12 @@ class DocTr(PictureFiles):
     def loading(self, dest: str) -> Sequence[str]:
         """Its datasets."""
         folder = f"{dest}/{self.asked.splits[0]}"
-        images = f"'{folder}/images'"
-        lines = [f"doctr.datasets.RecognitionDataset({images}, '{folder}/labels.json')"]
+        images, texts, boxes = (
+            repr(f"{folder}/{name}") for name in ("images", "labels.json", "det_labels.json")
+        )
+        lines = [f"doctr.datasets.RecognitionDataset({images}, {texts})"]
         if self.asked.has_boxes:
-            lines.append(f"doctr.datasets.DetectionDataset({images}, '{folder}/det_labels.json')")
+            lines.append(f"doctr.datasets.DetectionDataset({images}, {boxes})")
         return lines
 
     def notes(self) -> Sequence[str]:
