@@ -136,6 +136,19 @@ def test_a_worker_that_dies_ends_the_export_which_goes_on(
     assert files_of(dest) == undisturbed("gt")
 
 
+def test_an_environment_that_can_not_grow_is_one_error_and_goes_on(
+    tmp_path: Path, made: Made, undisturbed: Callable[[str], dict[str, bytes]]
+) -> None:
+    dest = tmp_path / "dest"
+    command = ("export", made.out, "--to", "lmdb", dest, *SPLIT)
+    stopped = run(*command, prefix=["prlimit", "--fsize=1000000"])
+    stopped.expect(STOPPED, "data.mdb", "then run the same command again", num_lines=1)
+    assert num_done(dest) >= 1
+
+    run(*command).expect(DONE)
+    assert files_of(dest) == undisturbed("lmdb")
+
+
 def test_a_second_signal_ends_workers_in_the_middle_of_a_shard(tmp_path: Path, made: Made) -> None:
     dest = tmp_path / "dest"
     main = start(

@@ -183,7 +183,7 @@ class _Environment:
 
         map_bytes = BYTES_PER_BYTE * self._num_bytes + BYTES_PER_SAMPLE * self._num_samples
         map_bytes = SPARE_BYTES + -(-map_bytes // PAGE_BYTES) * PAGE_BYTES
-        what = self._folder.path / self._waiting
+        what = self._folder.path / self._waiting / DATA
         with (
             self._folder.errors_of("open", self._waiting),
             self._folder.opened(self._waiting) as fd,
@@ -201,9 +201,10 @@ class _Environment:
                 ) as opened:
                     yield opened
             except lmdb.Error as error:
+                # It knows no better: a write that was cut short is an error of the device to it.
                 raise StorageError(
-                    f"cannot write {what} ({error}): mend it and run the same command again; what "
-                    "is written is kept"
+                    f"cannot write {what} ({error}): see that the device has room and is whole, "
+                    "then run the same command again; what is written is kept"
                 ) from error
 
 
