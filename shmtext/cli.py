@@ -336,14 +336,16 @@ def verify(out: Path, checksums: bool) -> int:
 @click.option("--disjoint-texts", is_flag=True, help="Keep equal texts in one split.")
 @click.option(
     "--unfit",
-    type=click.Choice(["skip", "escape", "refuse"]),
+    metavar="skip|escape|refuse",
+    shell_complete=_completing_words(lambda: ("skip", "escape", "refuse")),
     default="skip",
     help="What to do with texts that the format can't hold: leave their pictures out and list them "
     "in left_out.jsonl, write the texts with backslashes, or export nothing. [default: skip]",
 )
 @click.option(
     "--easyocr-quote",
-    type=click.Choice(["either", "never", "csv"]),
+    metavar="either|never|csv",
+    shell_complete=_completing_words(lambda: ("either", "never", "csv")),
     default="either",
     help="For which of EasyOCR's readers: for both (texts with commas and quotes don't fit), that "
     "which cuts lines at the first comma, or that which reads CSV. [default: either]",

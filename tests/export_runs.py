@@ -90,8 +90,12 @@ def make_run(
     extension: str = "png",
     with_boxes: bool = False,
     skipped: range = range(0),
+    padding: bytes = b"",
 ) -> Made:
-    """A finished run of these texts; those whose numbers are in ``skipped`` have no picture."""
+    """A finished run of these texts; those whose numbers are in ``skipped`` have no picture.
+
+    ``padding`` is at the end of each picture, where no decoder minds it.
+    """
     schema = (*SCHEMA, *(BOXES if with_boxes else ()))
     record = RunRecord(
         {"texts": list(texts), "extension": extension},
@@ -103,7 +107,7 @@ def make_run(
         Example(
             i,
             text,
-            picture(i, extension),
+            picture(i, extension) + padding,
             10 + i % 7,
             8 + i % 5,
             [[k, 1, k + 2, 5] for k in range(len(text))],

@@ -31,6 +31,15 @@ HANG_S = 540
 
 POLL_S = 0.005
 
+CONTAINERS = ("files", "tar", "parquet")
+"""In which faults are met: tar+json differs from tar by one more text a picture."""
+
+
+def in_containers(*names: str) -> pytest.MarkDecorator:
+    """Have a test in these containers, whichever is in turn: see ``faults/conftest.py``."""
+    return pytest.mark.parametrize("container", names, scope="session")
+
+
 DONE, BAD_INPUT, STOPPED, FAILED_EXAMPLES, INTERRUPTED = 0, 2, 3, 4, 130
 
 Found = TypeVar("Found")

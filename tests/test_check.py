@@ -8,36 +8,46 @@ from pathlib import Path
 
 import pytest
 from dataset_runs import (
-    FINGERPRINT,
-    PLAN,
-    RECORD,
     merge,
     output_bytes,
     picture,
+    record_of,
     render_run,
     render_shard,
 )
+from stored import shard_path
 
 from shmtext.dataset.check import (
-    Report,
     check_run,
     mark_damaged,
     take_damaged_marks,
 )
+from shmtext.dataset.containers import CONTAINERS
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import committed_shards
 from shmtext.dataset.merge import read_success, remove_success
+from shmtext.dataset.record import RunRecord
 from shmtext.errors import DamageError
 
 IMAGE = "images/00001/000000200.jpg"
 Damaging = Callable[[Path], None]
 
 
+@pytest.fixture(scope="module", params=CONTAINERS)
+def container(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def record(container: str) -> RunRecord:
+    return record_of(400, container)
+
+
+@pytest.fixture(scope="module")
+def whole(record: RunRecord, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "whole"
     with OutputFolder.open(out, create=True) as folder:
-        render_run(folder)
+        render_run(folder, record)
     return out
 
 
@@ -50,10 +60,6 @@ def out(tmp_path: Path, whole: Path) -> Path:
 def folder(out: Path) -> Iterator[OutputFolder]:
     with OutputFolder.open(out, create=False) as folder:
         yield folder
-
-
-def check(folder: OutputFolder, checksums: bool) -> Report:
-    return check_run(folder, RECORD, checksums)
 
 
 def rewrite(name: str, change: Callable[[bytes], bytes]) -> Damaging:
@@ -96,19 +102,25 @@ def link(name: str) -> Damaging:
     return damage
 
 
+def instead(name: str, kind: str) -> Damaging:
+    """Something that is no file."""
+
+    def damage(out: Path) -> None:
+        (out / name).unlink()
+        if kind == "folder":
+            (out / name).mkdir()
+        else:
+            os.mkfifo(out / name)
+
+    return damage
+
+
 CUT = rewrite(IMAGE, lambda data: data[:-1])
-# Found by sizes alone, with the shards that must be named.
-BY_SIZE: dict[str, tuple[Damaging, set[int]]] = {
-    "image cut short": (CUT, {1}),
-    "image emptied": (rewrite(IMAGE, lambda _: b""), {1}),
-    "image deleted": (remove(IMAGE), {1}),
-    "image a link": (link(IMAGE), {1}),
-    "image too many": (lambda out: (out / "images/00001/x.jpg").touch(), {1}),
-    "image swapped for another size": (swap(IMAGE, "images/00001/000000201.jpg"), {1}),
-    "image swapped between shards": (swap("images/00000/000000000.jpg", IMAGE), {0, 1}),
-    "folder deleted": (lambda out: shutil.rmtree(out / "images/00001"), {1}),
-    "folder a link": (link("images/00001"), {1}),
-    "folders swapped": (swap("images/00000", "images/00001"), {0, 1}),
+Cases = dict[str, tuple[Damaging, set[int]]]
+"""What is done, and the shards that must be named."""
+
+# Found by sizes alone.
+TO_RECORDS: Cases = {
     "all images deleted": (lambda out: shutil.rmtree(out / "images"), {0, 1, 2}),
     "fragment cut short": (rewrite("fragments/00002.parquet", lambda data: data[:-1]), {2}),
     "fragment emptied": (rewrite("fragments/00002.parquet", lambda _: b""), {2}),
@@ -129,29 +141,109 @@ BY_SIZE: dict[str, tuple[Damaging, set[int]]] = {
     "skipped table a link": (link("skipped.parquet"), set()),
     "success flipped": (rewrite("_SUCCESS.json", flip(30)), set()),
 }
+TO_FILES: Cases = {
+    "image cut short": (CUT, {1}),
+    "image emptied": (rewrite(IMAGE, lambda _: b""), {1}),
+    "image deleted": (remove(IMAGE), {1}),
+    "image a link": (link(IMAGE), {1}),
+    "image too many": (lambda out: (out / "images/00001/x.jpg").touch(), {1}),
+    "image swapped for another size": (swap(IMAGE, "images/00001/000000201.jpg"), {1}),
+    "image swapped between shards": (swap("images/00000/000000000.jpg", IMAGE), {0, 1}),
+    "folder deleted": (lambda out: shutil.rmtree(out / "images/00001"), {1}),
+    "folder a link": (link("images/00001"), {1}),
+    "folders swapped": (swap("images/00000", "images/00001"), {0, 1}),
+}
 # Of the same size: found by checksums.
-BY_CHECKSUM: dict[str, tuple[Damaging, set[int]]] = {
-    "image start flipped": (rewrite(IMAGE, flip(0)), {1}),
-    "image end flipped": (rewrite(IMAGE, flip(-1)), {1}),
-    "image swapped for the same size": (swap(IMAGE, "images/00001/000000203.jpg"), {1}),
+TO_BYTES_OF_RECORDS: Cases = {
     "label table flipped": (rewrite("metadata.parquet", flip(500)), set()),
     "csv flipped": (rewrite("labels.csv", flip(500)), set()),
     "skipped table flipped": (rewrite("skipped.parquet", flip(50)), set()),
 }
+TO_BYTES_OF_FILES: Cases = {
+    "image start flipped": (rewrite(IMAGE, flip(0)), {1}),
+    "image end flipped": (rewrite(IMAGE, flip(-1)), {1}),
+    "image swapped for the same size": (swap(IMAGE, "images/00001/000000203.jpg"), {1}),
+}
+
+
+def to_one_file(container: str) -> Cases:
+    """What befalls a shard that is one file, found by sizes alone."""
+    zeroth, first = shard_path(container, 0), shard_path(container, 1)
+    return {
+        "file cut short": (rewrite(first, lambda data: data[:-1]), {1}),
+        "file cut in two": (rewrite(first, lambda data: data[: len(data) // 2]), {1}),
+        "file emptied": (rewrite(first, lambda _: b""), {1}),
+        "file longer": (rewrite(first, lambda data: data + bytes(512)), {1}),
+        "file deleted": (remove(first), {1}),
+        "file a link": (link(first), {1}),
+        "file a folder": (instead(first, "folder"), {1}),
+        "file a fifo": (instead(first, "fifo"), {1}),
+        "files swapped": (swap(zeroth, first), {0, 1}),
+        "file of another shard": (lambda out: shutil.copy(out / zeroth, out / first), {1}),
+    }
+
+
+def to_bytes_of_one_file(container: str) -> Cases:
+    first = shard_path(container, 1)
+
+    def swap_pictures(data: bytes) -> bytes:
+        one, other = picture(200), picture(203)
+        held = data.replace(one, b"?" * len(one)).replace(other, one)
+        return held.replace(b"?" * len(one), other)
+
+    return {
+        "file start flipped": (rewrite(first, flip(0)), {1}),
+        "file middle flipped": (rewrite(first, flip(5_000)), {1}),
+        "file end flipped": (rewrite(first, flip(-1)), {1}),
+        "file zeroed from its middle": (
+            rewrite(first, lambda data: data[: len(data) // 2] + bytes(-(-len(data) // 2))),
+            {1},
+        ),
+        "pictures swapped in a file": (rewrite(first, swap_pictures), {1}),
+    }
+
+
+def over_containers(of_files: Cases, of_one_file: Callable[[str], Cases]) -> Cases:
+    """Cases by container and name; tar+json is checked as tar is."""
+    by_container = {"files": of_files, **{name: of_one_file(name) for name in ("tar", "parquet")}}
+    return {
+        f"{container}: {name}": case
+        for container, cases in by_container.items()
+        for name, case in cases.items()
+    }
+
+
+# Records know of containers no more than whether there is a sum of one file.
+BY_SIZE = over_containers(TO_RECORDS | TO_FILES, to_one_file) | {
+    f"tar: {name}": case for name, case in TO_RECORDS.items()
+}
+BY_CHECKSUM = over_containers(TO_BYTES_OF_RECORDS | TO_BYTES_OF_FILES, to_bytes_of_one_file)
+
+
+def each_of(*cases: Cases) -> pytest.MarkDecorator:
+    """Parametrise by container and case."""
+    names = [name for each in cases for name in each]
+    values = [(name.partition(":")[0], name) for name in names]
+    return pytest.mark.parametrize(("container", "case"), values, indirect=["container"], ids=names)
+
+
+in_files = pytest.mark.parametrize("container", ["files"], indirect=True)
 
 
 @pytest.mark.parametrize("checksums", [False, True])
-def test_an_undamaged_run_is_whole(folder: OutputFolder, checksums: bool) -> None:
-    report = check(folder, checksums)
+def test_an_undamaged_run_is_whole(
+    record: RunRecord, folder: OutputFolder, checksums: bool
+) -> None:
+    report = check_run(folder, record, checksums)
 
     assert report.whole
     assert (report.num_whole, report.num_shards, report.damages) == (3, 3, ())
 
 
-def test_an_unfinished_run_is_not_damaged_and_not_whole(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_not_damaged_and_not_whole(record: RunRecord, tmp_path: Path) -> None:
     with OutputFolder.open(tmp_path, create=False) as folder:
-        render_shard(folder, 1)
-        report = check(folder, checksums=True)
+        render_shard(folder, 1, record)
+        report = check_run(folder, record, checksums=True)
 
     assert (
         report.damages,
@@ -162,13 +254,13 @@ def test_an_unfinished_run_is_not_damaged_and_not_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("checksums", [False, True])
-@pytest.mark.parametrize("case", BY_SIZE)
+@each_of(BY_SIZE)
 def test_damage_to_sizes_and_small_files_is_always_found(
-    folder: OutputFolder, out: Path, case: str, checksums: bool
+    record: RunRecord, folder: OutputFolder, out: Path, case: str, checksums: bool
 ) -> None:
     damage, shards = BY_SIZE[case]
     damage(out)
-    report = check(folder, checksums)
+    report = check_run(folder, record, checksums)
 
     assert not report.whole
     assert shards == set(report.damaged_shards)
@@ -177,91 +269,100 @@ def test_damage_to_sizes_and_small_files_is_always_found(
     assert all("\n" not in str(found) for found in report.damages)
 
 
-@pytest.mark.parametrize("case", BY_CHECKSUM)
+@each_of(BY_CHECKSUM)
 def test_damage_to_bytes_is_found_with_checksums(
-    folder: OutputFolder, out: Path, case: str
+    record: RunRecord, folder: OutputFolder, out: Path, case: str
 ) -> None:
     damage, shards = BY_CHECKSUM[case]
     damage(out)
-    report = check(folder, checksums=True)
+    report = check_run(folder, record, checksums=True)
 
-    assert check(folder, checksums=False).whole
+    assert check_run(folder, record, checksums=False).whole
     assert not report.whole
     assert shards == set(report.damaged_shards)
 
 
-@pytest.mark.parametrize("case", [*BY_SIZE, *BY_CHECKSUM])
+@each_of(BY_SIZE, BY_CHECKSUM)
 def test_marked_damage_is_mended_by_redoing_what_is_not_committed(
-    folder: OutputFolder, out: Path, whole: Path, case: str
+    record: RunRecord, folder: OutputFolder, out: Path, whole: Path, case: str
 ) -> None:
     {**BY_SIZE, **BY_CHECKSUM}[case][0](out)
     (out / "images").mkdir(exist_ok=True)
-    mark_damaged(folder, check(folder, checksums=True).damaged_shards)
+    mark_damaged(folder, check_run(folder, record, checksums=True).damaged_shards)
     take_damaged_marks(folder)
 
-    manifests, _ = committed_shards(folder, PLAN, FINGERPRINT)
+    manifests, _ = committed_shards(folder, record.plan, record.fingerprint)
     for index in set(range(3)) - set(manifests):
-        render_shard(folder, index)
-    merge(folder)
+        render_shard(folder, index, record)
+    merge(folder, record)
     folder.remove_tree("elsewhere")
 
-    assert check(folder, checksums=True).whole
+    assert check_run(folder, record, checksums=True).whole
     assert output_bytes(whole) == output_bytes(out)
 
 
-def test_the_damaged_picture_is_named(folder: OutputFolder, out: Path) -> None:
+@in_files
+def test_the_damaged_picture_is_named(record: RunRecord, folder: OutputFolder, out: Path) -> None:
     CUT(out)
     size = len(picture(200))
 
     assert [f"{IMAGE}: has {size - 1} bytes, {size} were committed"] == [
-        str(damage) for damage in check(folder, checksums=False).damages
+        str(damage) for damage in check_run(folder, record, checksums=False).damages
     ]
 
 
-def test_many_damaged_pictures_are_counted_not_listed(folder: OutputFolder, out: Path) -> None:
+@in_files
+def test_many_damaged_pictures_are_counted_not_listed(
+    record: RunRecord, folder: OutputFolder, out: Path
+) -> None:
     for path in (out / "images/00001").iterdir():
         path.write_bytes(b"")
-    damages = check(folder, checksums=False).damages
+    damages = check_run(folder, record, checksums=False).damages
 
     assert len(damages) == 11
     assert "146 more of its pictures" in str(damages[-1])
 
 
+@in_files
 def test_a_link_to_the_right_bytes_outside_is_not_followed(
-    folder: OutputFolder, out: Path, tmp_path: Path
+    record: RunRecord, folder: OutputFolder, out: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "picture").write_bytes(picture(200))
     (out / IMAGE).unlink()
     (out / IMAGE).symlink_to(tmp_path / "picture")
 
-    assert check(folder, checksums=True).damaged_shards == (1,)
+    assert check_run(folder, record, checksums=True).damaged_shards == (1,)
 
 
-def test_another_runs_success_file_is_found(folder: OutputFolder) -> None:
-    other = replace(RECORD, identity={"seed": 1})
+def test_another_runs_success_file_is_found(record: RunRecord, folder: OutputFolder) -> None:
+    other = replace(record, identity={"seed": 1})
 
     assert "other settings" in str(check_run(folder, other, False).damages)
 
 
-def test_marks_add_up_and_are_taken_once(folder: OutputFolder, out: Path) -> None:
+def test_marks_add_up_and_are_taken_once(
+    record: RunRecord, folder: OutputFolder, out: Path
+) -> None:
     assert frozenset() == take_damaged_marks(folder)
     assert read_success(folder) is not None
     assert mark_damaged(folder, [2])
     assert mark_damaged(folder, {0})
 
     assert frozenset({0, 2}) == take_damaged_marks(folder)
-    assert list(committed_shards(folder, PLAN, FINGERPRINT)[0]) == [1]
+    assert list(committed_shards(folder, record.plan, record.fingerprint)[0]) == [1]
     assert read_success(folder) is None
     assert frozenset() == take_damaged_marks(folder)
     assert not (out / "_damaged.json").exists()
 
 
-def test_a_mark_without_shards_has_the_label_table_redone(folder: OutputFolder) -> None:
+def test_a_mark_without_shards_has_the_label_table_redone(
+    record: RunRecord, folder: OutputFolder
+) -> None:
     mark_damaged(folder, ())
     take_damaged_marks(folder)
 
     assert read_success(folder) is None
-    assert len(committed_shards(folder, PLAN, FINGERPRINT)[0]) == 3
+    assert len(committed_shards(folder, record.plan, record.fingerprint)[0]) == 3
 
 
 def test_unreadable_marks_are_damage_until_they_are_written_again(
@@ -276,23 +377,23 @@ def test_unreadable_marks_are_damage_until_they_are_written_again(
 
 
 def test_a_read_only_run_can_be_checked_but_not_marked(
-    folder: OutputFolder, monkeypatch: pytest.MonkeyPatch
+    record: RunRecord, folder: OutputFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(os, "mkdir", refuse)
 
-    assert check(folder, checksums=True).whole
+    assert check_run(folder, record, checksums=True).whole
     assert not mark_damaged(folder, [1])
 
 
 def test_a_shard_removed_from_a_finished_run_is_damage_only_while_it_says_finished(
-    folder: OutputFolder, out: Path
+    record: RunRecord, folder: OutputFolder, out: Path
 ) -> None:
     (out / "fragments/00001.json").unlink()
-    assert check(folder, checksums=False).damaged_shards == (1,)
+    assert check_run(folder, record, checksums=False).damaged_shards == (1,)
     remove_success(folder)
 
-    assert check(folder, checksums=False).missing == (1,)
-    assert check(folder, checksums=False).damages == ()
+    assert check_run(folder, record, checksums=False).missing == (1,)
+    assert check_run(folder, record, checksums=False).damages == ()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import zlib
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -24,8 +25,11 @@ from dataset_runs import (
     record_of,
     render_shard,
 )
+from stored import shard_path
 
 from shmtext.dataset.check import check_shard
+from shmtext.dataset.containers import CONTAINERS, one_file
+from shmtext.dataset.containers.base import StoredSum
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import (
     Manifest,
@@ -37,25 +41,40 @@ from shmtext.dataset.manifest import (
     read_manifest,
     uncommit,
 )
+from shmtext.dataset.record import RunRecord
 from shmtext.dataset.sealed import seal
 from shmtext.errors import DamageError, StorageError
 
-SMALL = record_of(8)
+SMALL = {name: record_of(8, name) for name in CONTAINERS}
 """One shard, of which one example is skipped: a sweep over every call stays short."""
+WAYS = {
+    "files": ("files", one_file.MAX_HELD_BYTES),
+    "tar": ("tar", one_file.MAX_HELD_BYTES),
+    "parquet": ("parquet", one_file.MAX_HELD_BYTES),
+    "pictures that wait on disk": ("tar", 0),
+}
+"""Containers, and how many bytes of pictures may wait in memory."""
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+@pytest.fixture(params=WAYS)
+def small(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> RunRecord:
+    name, max_held_bytes = WAYS[request.param]
+    monkeypatch.setattr(one_file, "MAX_HELD_BYTES", max_held_bytes)
+    return SMALL[name]
+
+
+@pytest.fixture
+def whole(small: RunRecord, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("whole")
     with OutputFolder.open(out, create=False) as folder:
-        render_shard(folder, 0, SMALL)
+        render_shard(folder, 0, small)
     return output_bytes(out)
 
 
-def assert_nothing_or_everything(folder: OutputFolder) -> None:
+def assert_nothing_or_everything(folder: OutputFolder, small: RunRecord) -> None:
     manifest = read_manifest(folder, 0)
 
-    assert manifest is None or check_shard(folder, SMALL, manifest, checksums=True) == []
+    assert manifest is None or check_shard(folder, small, manifest, checksums=True) == []
 
 
 def test_a_committed_shard_is_read_back(tmp_path: Path) -> None:
@@ -71,18 +90,23 @@ def test_a_committed_shard_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("function", SWEPT)
 @pytest.mark.parametrize(("code", "redone"), [(errno.ENOSPC, False), (errno.EIO, True)])
 def test_whichever_call_fails_the_shard_is_committed_whole_or_not_at_all(
-    tmp_path: Path, whole: dict[str, bytes], function: str, code: int, redone: bool
+    tmp_path: Path,
+    small: RunRecord,
+    whole: dict[str, bytes],
+    function: str,
+    code: int,
+    redone: bool,
 ) -> None:
     for k in count(1):
         with OutputFolder.open(tmp_path / str(k), create=True) as folder:
             if redone:
-                render_shard(folder, 0, SMALL)
+                render_shard(folder, 0, small)
             before = open_fds()
             with failing(function, k, code) as calls, suppress(StorageError):
-                render_shard(folder, 0, SMALL)
+                render_shard(folder, 0, small)
             assert before == open_fds()
-            assert_nothing_or_everything(folder)
-            render_shard(folder, 0, SMALL)
+            assert_nothing_or_everything(folder, small)
+            render_shard(folder, 0, small)
             assert whole == output_bytes(tmp_path / str(k))
         if calls[0] < k:
             break
@@ -92,16 +116,16 @@ def test_whichever_call_fails_the_shard_is_committed_whole_or_not_at_all(
 
 @pytest.mark.parametrize("redone", [False, True])
 def test_whenever_the_process_ends_the_shard_is_committed_whole_or_not_at_all(
-    tmp_path: Path, whole: dict[str, bytes], redone: bool
+    tmp_path: Path, small: RunRecord, whole: dict[str, bytes], redone: bool
 ) -> None:
     for k in count(1):
         with OutputFolder.open(tmp_path / str(k), create=True) as folder:
             if redone:
-                render_shard(folder, 0, SMALL)
+                render_shard(folder, 0, small)
             with power_cut(k) as calls, suppress(PowerCut):
-                render_shard(folder, 0, SMALL)
-            assert_nothing_or_everything(folder)
-            render_shard(folder, 0, SMALL)
+                render_shard(folder, 0, small)
+            assert_nothing_or_everything(folder, small)
+            render_shard(folder, 0, small)
             assert whole == output_bytes(tmp_path / str(k))
         if calls[0] < k:
             break
@@ -165,6 +189,11 @@ def test_no_flipped_bit_and_no_cut_passes_for_another_manifest(tmp_path: Path) -
 @pytest.mark.parametrize(
     "changes",
     [
+        {"stored_bytes": 1},
+        {"stored_crc32": 1},
+        {"stored_bytes": None, "stored_crc32": None},
+        {"stored_bytes": 1, "stored_crc32": None},
+        {"stored_bytes": 1.0, "stored_crc32": 1},
         {"version": 1},
         {"num_rows": 1},
         {"num_rows": True},
@@ -184,6 +213,58 @@ def test_a_manifest_that_is_not_exactly_one_is_damage(
     manifest, _ = manifest_bytes(tmp_path)
     with pytest.raises(DamageError):
         parse_manifest(seal({**manifest.as_json(), **changes}, readable=False), "it")
+
+
+KEYS = (
+    *("version", "shard", "start", "stop", "num_rows", "num_skipped", "num_failed", "image_bytes"),
+    *("fingerprint", "images_digest", "fragment_bytes", "fragment_crc32", "skipped_bytes"),
+    *("skipped_crc32", "worker", "host", "boot_id", "num_alone", "seconds", "finished_at"),
+)
+
+
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_the_sum_of_a_shards_file_stands_in_its_manifest_where_there_is_such_a_file(
+    tmp_path: Path, name: str
+) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        manifest = render_shard(folder, 1, record_of(400, name))
+        data = folder.read_file(manifest_name(1))
+        assert data is not None
+        assert manifest == parse_manifest(data, "it")
+    keys = [key for key in json.loads(data) if key != "checksum"]
+    if name == "files":
+        assert sorted(KEYS) == sorted(keys)
+        assert manifest.stored is None
+        return
+    file = (tmp_path / shard_path(name, 1)).read_bytes()
+
+    assert sorted([*KEYS, "stored_bytes", "stored_crc32"]) == sorted(keys)
+    assert StoredSum(len(file), zlib.crc32(file)) == manifest.stored
+
+
+def test_a_manifest_of_files_has_the_bytes_that_it_always_had(tmp_path: Path) -> None:
+    """Runs of before there were other containers are read on, and end as they began."""
+    expected = {
+        "version": 2,
+        "shard": 0,
+        "start": 0,
+        "stop": 160,
+        "num_rows": 155,
+        "num_skipped": 3,
+        "num_failed": 2,
+        "fingerprint": FINGERPRINT,
+        "worker": 0,
+        "host": "host",
+        "boot_id": None,
+        "num_alone": 0,
+        "seconds": 0.5,
+        "finished_at": 1e9,
+    }
+    manifest, data = manifest_bytes(tmp_path)
+    sums = {key: getattr(manifest, key) for key in KEYS if key not in expected}
+    order = {key: {**expected, **sums}[key] for key in KEYS}
+
+    assert seal(order, readable=False) == data
 
 
 def test_a_manifest_without_a_key_is_damage(tmp_path: Path) -> None:

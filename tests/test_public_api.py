@@ -16,6 +16,7 @@ import shmtext
 
 NAMES = {
     "BalancedText",
+    "ExportSummary",
     "OpenedRun",
     "Output",
     "Renderer",
@@ -26,6 +27,7 @@ NAMES = {
     "StoredExample",
     "Style",
     "TextFile",
+    "export",
     "open",
     "render",
     "run_status",

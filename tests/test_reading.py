@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dataset_runs import is_skipped, open_fds, picture, record_of, render_run, render_shard, text
+from stored import shard_path
 
 from shmtext.dataset import merge as merge_module
 from shmtext.dataset import reading
@@ -21,12 +22,20 @@ DRAWN = [i for i in range(400) if not is_skipped(i)]
 
 
 @pytest.fixture(scope="module", params=CONTAINERS)
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def container(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def whole(container: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("run") / "out", container)
+
+
+def make_run(out: Path, container: str) -> Path:
     """A run whose label table has a row group for each 64 pictures."""
-    out = tmp_path_factory.mktemp("run") / "out"
     with pytest.MonkeyPatch.context() as patch, OutputFolder.open(out, create=True) as folder:
         patch.setattr(merge_module, "ROWS_PER_GROUP", 64)
-        record = record_of(400, request.param)
+        record = record_of(400, container)
         write_record(folder, record)
         render_run(folder, record)
     return out
@@ -151,17 +160,7 @@ def cut(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 1)
 
 
-def flip(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-
-
-@pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
-def test_a_picture_that_is_not_what_was_committed_is_named(
-    out: Path, damage: Callable[[Path], None]
-) -> None:
-    name = "images/00001/000000200.jpg"
-    damage(out / name)
+def assert_only_200_is_damaged(out: Path, name: str) -> None:
     index = DRAWN.index(200)
     with StoredRun(out) as run:
         with pytest.raises(DamageError, match=rf"{name} .*shmtext verify OUT --checksums"):
@@ -171,6 +170,76 @@ def test_a_picture_that_is_not_what_was_committed_is_named(
         assert DRAWN[:index] == [next(in_order)[1]["example_index"] for _ in range(index)]
         with pytest.raises(DamageError, match=name):
             next(in_order)
+        with pytest.raises(DamageError, match=rf"{name} .*shmtext verify OUT --checksums"):
+            list(run.pictures(1, run.shard_rows(1)))
+        assert [picture(i) for i in DRAWN if i < 160] == [
+            data for found in run.pictures(0, run.shard_rows(0)) for data in found.data
+        ]
+
+
+def test_a_picture_that_is_not_what_was_committed_is_named(out: Path, container: str) -> None:
+    path = out / shard_path(container, 1)
+    file = path / "000000200.jpg" if path.is_dir() else path
+    data = file.read_bytes()
+    last = data.index(picture(200)) + len(picture(200)) - 1
+    file.write_bytes(data[:last] + b"?" + data[last + 1 :])
+
+    assert_only_200_is_damaged(out, rf"{shard_path(container, 1)}/000000200\.jpg")
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_a_picture_whose_file_is_cut_or_gone_is_named(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    make_run(tmp_path, "files")
+    damage(tmp_path / "images/00001/000000200.jpg")
+
+    assert_only_200_is_damaged(tmp_path, r"images/00001/000000200\.jpg")
+
+
+def remove_all(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def cut_in_two(path: Path) -> None:
+    for file in path.iterdir() if path.is_dir() else [path]:
+        os.truncate(file, file.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [remove_all, cut_in_two])
+def test_a_shard_that_is_gone_is_named_and_others_are_read(
+    out: Path, container: str, damage: Callable[[Path], None]
+) -> None:
+    damage(out / shard_path(container, 1))
+    name = shard_path(container, 1)
+    with StoredRun(out) as run:
+        for i in (160, 200, 319):
+            with pytest.raises(DamageError, match=rf"{name}.*shmtext verify OUT --checksums"):
+                run.read(DRAWN.index(i))
+        with pytest.raises(DamageError, match=rf"{name}.*shmtext verify OUT --checksums"):
+            list(run.pictures(1, run.shard_rows(1)))
+        for i in (159, 320):
+            assert picture(i) == run.read(DRAWN.index(i))
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_shards_rows_and_pictures_are_those_that_were_committed(
+    run: StoredRun, index: int
+) -> None:
+    shard = run.record.plan.shard(index)
+    drawn = [i for i in DRAWN if shard.start <= i < shard.stop]
+    rows = run.shard_rows(index)
+    found = list(run.pictures(index, rows.slice(3)))
+
+    assert drawn == rows["example_index"].to_pylist()
+    assert [f"{i:09d}.jpg" for i in drawn[3:]] == [name for each in found for name in each.names]
+    assert [picture(i) for i in drawn[3:]] == [data for each in found for data in each.data]
+    assert [text(i) for i in drawn[3:]] == [
+        value for each in found for value in each.rows["text"].to_pylist()
+    ]
 
 
 @pytest.mark.parametrize("damage", [cut, lambda path: path.write_bytes(b""), Path.unlink])

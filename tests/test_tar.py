@@ -203,4 +203,3 @@ def test_a_header_that_leads_back_or_too_far_is_damage(
 @pytest.mark.parametrize("num_bytes", [0, 1, 511, 512, 1_024, 5_000])
 def test_a_file_cut_short_is_damage(shard_file: bytes, tmp_path: Path, num_bytes: int) -> None:
     assert [None] * len(DRAWN) == read_all(shard_file[:num_bytes], tmp_path)
-

@@ -13,7 +13,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -126,6 +126,11 @@ class StoredRun:
         """Over every picture and label row; equal runs have equal digests."""
         return self._table.digest
 
+    @property
+    def image_bytes(self) -> int:
+        """Sizes of all pictures together."""
+        return self._table.image_bytes
+
     def row(self, index: int) -> LabelRow:
         """The label row of picture ``index``, counted from the end if negative.
 
@@ -171,8 +176,7 @@ class StoredRun:
             while len(self._readers) >= MAX_OPEN_SHARDS:
                 self._readers.popitem(last=False)[1][1].close()
             resources = ExitStack()
-            opened = self.record.container.opened(self._folder, shard)
-            reader = resources.enter_context(opened)
+            reader = resources.enter_context(self._opened(shard))
         self._readers[shard.index] = reader, resources
         return reader
 
@@ -193,8 +197,7 @@ class StoredRun:
                 self._check_open()
                 if shard != (shard := self._shard_of(row)):
                     of_shard.close()
-                    opened = self.record.container.opened(self._folder, shard)
-                    read = of_shard.enter_context(opened)
+                    read = of_shard.enter_context(self._opened(shard))
                 yield _whole(read, row), row
 
     @property
@@ -221,16 +224,24 @@ class StoredRun:
 
         Raises ``DamageError`` for one that isn't what was committed.
         """
-        record, planned = self.record, self.record.plan.shard(shard)
+        planned = self.record.plan.shard(shard)
         self._check_open()
         if not rows.num_rows:
             return
-        with record.container.opened(self._folder, planned) as read:
+        with self._opened(planned) as read:
             for piece in pieces(rows):
                 file_names = piece["file_name"].to_pylist()
                 names = [name.rpartition("/")[2] for name in file_names]
                 data = _all_whole(read, file_names, piece)
                 yield StoredPictures(piece, names, data)
+
+    @contextmanager
+    def _opened(self, shard: Shard) -> Iterator[PictureReader]:
+        with ExitStack() as stack:
+            with _saying_how_to_mend():
+                opened = self.record.container.opened(self._folder, shard)
+                read = stack.enter_context(opened)
+            yield read
 
     def _shard_of(self, row: LabelRow) -> Shard:
         plan = self.record.plan
@@ -246,7 +257,7 @@ class _LabelTable:
     def __init__(self, folder: OutputFolder, record: RunRecord) -> None:
         self._what = str(folder.path / METADATA)
         success = _finished(folder)
-        self.digest = success.digest
+        self.digest, self.image_bytes = success.digest, success.image_bytes
         with folder.errors_of("read", METADATA), ExitStack() as stack:
             try:
                 # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts
@@ -255,11 +266,11 @@ class _LabelTable:
                 self._file = stack.enter_context(
                     pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
                 )
+                found, schema = self._file.metadata.num_rows, self._file.schema_arrow
             except FileNotFoundError as error:
                 raise DamageError(f"{self._what} is missing: {_MEND}") from error
-            except pa.ArrowException as error:
+            except (pa.ArrowException, UnicodeDecodeError) as error:
                 raise self._damage(error) from error
-            found, schema = self._file.metadata.num_rows, self._file.schema_arrow
             if found != success.num_images or not schema.equals(record.schema.arrow):
                 raise self._damage(f"its {found:,} rows are not those that were written")
             self._resources = stack.pop_all()
@@ -331,21 +342,25 @@ def _finished(folder: OutputFolder) -> MergeResult:
     return success
 
 
-def _whole(read: PictureReader, row: LabelRow) -> bytes:
-    name: str = row["file_name"]
+@contextmanager
+def _saying_how_to_mend() -> Iterator[None]:
     try:
-        data: bytes = read([name])[0]
+        yield
     except DamageError as error:
         raise DamageError(f"{error}: {_MEND}") from error
+
+
+def _whole(read: PictureReader, row: LabelRow) -> bytes:
+    name: str = row["file_name"]
+    with _saying_how_to_mend():
+        data: bytes = read([name])[0]
     _check_whole(name, data, row["num_bytes"], row["crc32"])
     return data
 
 
 def _all_whole(read: PictureReader, names: Sequence[str], rows: pa.Table) -> list[bytes]:
-    try:
+    with _saying_how_to_mend():
         data: list[bytes] = read(names)
-    except DamageError as error:
-        raise DamageError(f"{error}: {_MEND}") from error
     sums = rows["num_bytes"].to_pylist(), rows["crc32"].to_pylist()
     for name, picture, num_bytes, checksum in zip(names, data, *sums, strict=True):
         _check_whole(name, picture, num_bytes, checksum)

@@ -14,8 +14,9 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from shmtext.dataset.containers import open_container
 from shmtext.dataset.export import FORMATS, require_format
 from shmtext.dataset.export.base import Asked, CsvQuote, Format, Options, Unfit
 from shmtext.dataset.export.joined import join
@@ -23,7 +24,7 @@ from shmtext.dataset.export.record import Counts, begin, finish, identity_of, re
 from shmtext.dataset.export.shards import (
     EVERY_SPLIT,
     LEFT_OUT,
-    Export,
+    Job,
     ShardExported,
     fitting_rows,
 )
@@ -31,16 +32,18 @@ from shmtext.dataset.export.splits import Splits
 from shmtext.dataset.folder import STAGE, OutputFolder, folder_path
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
-from shmtext.engine.export_workers import ExportOrder, Refused, export_by_workers
+from shmtext.dataset.room import check_room
+from shmtext.engine.export_workers import Refused, export_by_workers
 from shmtext.engine.machine import default_num_workers
+from shmtext.engine.messages import ExportOrder
 from shmtext.engine.progress import Observer, Progress, Silent
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.errors import ConfigError
 
 AnyPath = str | os.PathLike[str]
 
-FEW_IMAGES = 20_000
-"""Are written before workers have their libraries."""
+FEW_IMAGES = 100_000
+"""Take this process two seconds; workers take one to have their libraries."""
 NAMED = 3
 """Of the pictures left out, in the summary."""
 
@@ -106,10 +109,8 @@ def export(
     """
     begin_s = time.monotonic()
     require_format(to)
-    if unfit not in ("skip", "escape", "refuse"):
-        raise ConfigError(f"unfit must be skip, escape or refuse, got {unfit!r}")
-    if easyocr_quote not in ("either", "never", "csv"):
-        raise ConfigError(f"easyocr_quote must be either, never or csv, got {easyocr_quote!r}")
+    _require_word("unfit", unfit, get_args(Unfit))
+    _require_word("easyocr_quote", easyocr_quote, get_args(CsvQuote))
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     splits = Splits.of(split, split_seed, disjoint_texts=disjoint_texts)
@@ -124,7 +125,7 @@ def export(
                 _refuse_unfit(run, form, options)
         folder = stack.enter_context(OutputFolder.open(folder_path(dest), create=True))
         folder.lock()
-        work = Export(run, folder, form, options)
+        job = Job(run, folder, form, options)
         identity = identity_of(run, to, options)
         counts, num_written = begin(folder, identity), 0
         if counts is None:
@@ -132,10 +133,10 @@ def export(
             num_workers = default_num_workers() if workers is None else workers
             if workers is None and len(run) < FEW_IMAGES:
                 num_workers = 1
-            under_way = _UnderWay(work, to, num_workers, stop, observer or Silent(), begin_s)
+            under_way = _UnderWay(job, to, num_workers, stop, observer or Silent(), begin_s)
             all_done, num_written = _write_missing(under_way)
             with stop.raising():
-                counts = _finish(work, all_done)
+                counts = _finish(job, all_done)
                 finish(folder, identity, counts)
         remove_work(folder)
         return ExportSummary(
@@ -153,9 +154,14 @@ def export(
         )
 
 
+def _require_word(name: str, word: str, words: Sequence[str]) -> None:
+    if word not in words:
+        raise ConfigError(f"{name} must be one of {', '.join(words)}, got {word!r}")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _UnderWay:
-    export: Export
+    job: Job
     to: str
     num_workers: int
     stop: StopRequest
@@ -164,14 +170,15 @@ class _UnderWay:
 
 
 def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
-    """Write the shards that are not; say what each came to, in order, and count their pictures."""
-    export, observer = under_way.export, under_way.observer
-    plan = export.run.record.plan
-    done: dict[int, ShardExported] = {}
-    num_written = 0
-    if not export.format.in_order:
-        found = (export.done(shard) for shard in plan.shards())
-        done = {each.shard: each for each in found if each is not None}
+    """Write the shards that are not; say what each came to, in order, and count pictures."""
+    job, observer = under_way.job, under_way.observer
+    plan = job.run.record.plan
+    num_written = num_left_out = 0
+    found = (job.done(shard) for shard in plan.shards())
+    done = {each.shard: each for each in found if each is not None}
+    _check_room(job, len(job.run) - sum(each.num_done for each in done.values()))
+    if job.format.in_order:
+        done = {}
     num_resumed = num_done = sum(each.num_done for each in done.values())
     missing = [shard for shard in plan.shards() if shard.index not in done]
     if missing:
@@ -181,12 +188,13 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
                     done[each.shard] = each
                     num_done += each.num_done
                     num_written += sum(each.num_images)
+                    num_left_out += sum(each.left_out.values())
                 observer.progress(
                     Progress(
-                        num_examples=len(export.run),
+                        num_examples=len(job.run),
                         num_done=num_done,
                         num_resumed=num_resumed,
-                        num_skipped=sum(sum(each.left_out.values()) for each in done.values()),
+                        num_skipped=num_left_out,
                         num_failed=0,
                         elapsed_s=time.monotonic() - under_way.begin_s,
                     )
@@ -195,49 +203,63 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
     return [done[index] for index in sorted(done)], num_written
 
 
+def _check_room(job: Job, num_left: int) -> None:
+    """Raise ``StorageError`` if the device can't hold so many pictures more."""
+    if num_left:
+        run = job.run
+        # What other files of many pictures take is about as much as tar's, or less.
+        name = "files" if job.format.file_a_picture else "tar"
+        container = open_container(
+            name, run.record.plan.num_examples, run.record.container.extension
+        )
+        check_room(job.folder, container, num_left, run.image_bytes // len(run))
+
+
 def _written(
     under_way: _UnderWay, missing: Sequence[Shard]
 ) -> Generator[ShardExported | None, None, None]:
     """Write shards, here or in workers; yield each, and None now and then while there is none."""
-    export, stop = under_way.export, under_way.stop
-    num_workers = 1 if export.format.in_order else min(under_way.num_workers, len(missing))
+    job, stop = under_way.job, under_way.stop
+    num_workers = 1 if job.format.in_order else min(under_way.num_workers, len(missing))
     if num_workers == 1:
-        yield from _written_here(export, missing, stop)
+        yield from _written_here(job, missing, stop)
         return
     order = ExportOrder(
-        str(export.run.path),
-        os.path.abspath(export.folder.path),
-        export.folder.identity,
+        str(job.run.path),
+        os.path.abspath(job.folder.path),
+        job.folder.identity,
         under_way.to,
-        export.options,
+        job.options,
     )
-    for shard in export_by_workers(order, missing, num_workers, stop):
-        if isinstance(shard, Refused):
-            # Once more in this process, which meets the error itself, if it is still there.
-            yield from _written_here(export, [shard.shard], stop)
-        else:
-            yield None if shard is None else export.done(shard)
+    # Closed at once if anything raises: workers would go on as long as its traceback lives.
+    with closing(export_by_workers(order, missing, num_workers, stop)) as ends:
+        for end in ends:
+            if isinstance(end, Refused):
+                # Once more in this process, which meets the error itself, if it is still there.
+                yield from _written_here(job, [end.shard], stop)
+            else:
+                yield None if end is None else job.done(end)
 
 
 def _written_here(
-    export: Export, shards: Iterable[Shard], stop: StopRequest
+    job: Job, shards: Iterable[Shard], stop: StopRequest
 ) -> Generator[ShardExported, None, None]:
-    with export.format.writing(export.folder) as write:
+    with job.format.writing(job.folder) as write:
         for shard in shards:
             with stop.raising():
-                done = export.write(shard, write)
+                done = job.write(shard, write)
             yield done
 
 
-def _finish(export: Export, all_done: Sequence[ShardExported]) -> Counts:
-    parts = [done.part(export.run) for done in all_done]
-    export.format.finish(export.folder, parts)
+def _finish(job: Job, all_done: Sequence[ShardExported]) -> Counts:
+    parts = [done.part(job.run) for done in all_done]
+    job.format.finish(job.folder, parts)
     left_out: Counter[str] = Counter()
     for done in all_done:
         left_out.update(done.left_out)
     if left_out:
-        join(export.folder, LEFT_OUT, parts, [EVERY_SPLIT])
-    names = export.options.splits.names
+        join(job.folder, LEFT_OUT, parts, [EVERY_SPLIT])
+    names = job.options.splits.names
     sums = [sum(done.num_images[k] for done in all_done) for k in range(len(names))]
     return Counts(
         num_images=dict(zip(names, sums, strict=True)),

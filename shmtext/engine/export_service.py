@@ -10,12 +10,11 @@ from contextlib import ExitStack
 
 from shmtext.dataset.export import FORMATS
 from shmtext.dataset.export.base import Asked
-from shmtext.dataset.export.shards import Export
+from shmtext.dataset.export.shards import Job
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.reading import StoredRun
-from shmtext.engine.export_workers import ExportOrder
 from shmtext.engine.libraries import adapt_libraries
-from shmtext.engine.messages import Message
+from shmtext.engine.messages import ExportOrder, Message
 from shmtext.errors import ShmtextError
 
 
@@ -30,21 +29,21 @@ class ExportService:
             run = stack.enter_context(StoredRun(order.run))
             asked = Asked(order.options, run.record.container.extension, run.record.schema)
             folder = stack.enter_context(OutputFolder.join(order.dest, order.identity))
-            self._export = Export(run, folder, FORMATS[order.to](asked), order.options)
+            self._job = Job(run, folder, FORMATS[order.to](asked), order.options)
             self._resources = stack.pop_all()
 
     def run(self, receive: Callable[[], object]) -> None:
         """Write shards, whose numbers ``receive`` gives, until it raises."""
-        export = self._export
-        plan = export.run.record.plan
-        with self._resources, export.format.writing(export.folder) as write:
+        job = self._job
+        plan = job.run.record.plan
+        with self._resources, job.format.writing(job.folder) as write:
             Message("ready").write(self._fd)
             while True:
                 number = receive()
                 assert isinstance(number, int)
                 shard = plan.shard(number)
                 try:
-                    export.write(shard, write)
+                    job.write(shard, write)
                 except (ShmtextError, MemoryError) as error:
                     Message("stopped", error=str(error)).write(self._fd)
                 else:

@@ -14,29 +14,15 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from shmtext.dataset.export.base import Options
-from shmtext.dataset.folder import FolderIdentity
 from shmtext.dataset.plan import Shard
 from shmtext.engine.deaths import Death
-from shmtext.engine.messages import Message
+from shmtext.engine.messages import ExportOrder, Message
 from shmtext.engine.spawn import WorkerProcess
 from shmtext.engine.stop import StopRequest
 from shmtext.errors import WorkersError
 
 POLL_MS = 200
 """How late a signal is noticed; messages and deaths wake the loop at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportOrder:
-    """What a worker is to do; the first thing it is sent."""
-
-    run: str
-    dest: str
-    identity: FolderIdentity
-    """Of ``dest``."""
-    to: str
-    options: Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +75,13 @@ def export_by_workers(
             is_busy = any(worker.shard is not None for worker in workers.values())
             if not is_busy and (stop.asked or not queue):
                 return
-            for fd, _ in poll.poll(POLL_MS):
-                yield from _take(workers[fd])
+            ready = {fd for fd, _ in poll.poll(POLL_MS)}
+            for fd, worker in workers.items():
+                if fd in ready:
+                    yield from _take(worker)
+                elif worker.process.popen.poll() is not None:
+                    # A child that somebody forked while it was started keeps its pipe open.
+                    raise _death(worker)
             yield None
     finally:
         for worker in workers.values():

@@ -119,6 +119,10 @@ class Format(Protocol):
         format knows which it has."""
 
     @property
+    def file_a_picture(self) -> bool:
+        """Whether each picture is a file of its own, which takes an inode and whole blocks."""
+
+    @property
     def escapes(self) -> bool:
         """Whether what it can't hold as it is may be written with backslashes."""
 

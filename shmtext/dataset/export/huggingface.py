@@ -56,7 +56,7 @@ class HuggingFaceParquet(Packed):
 
     def loading(self, dest: str) -> Sequence[str]:
         """Its loader, whichever splits there are."""
-        return (f"datasets.load_dataset({dest!r})",)
+        return (f"datasets.load_dataset('parquet', data_dir={dest!r})",)
 
 
 class ImageFolder(PictureFiles):

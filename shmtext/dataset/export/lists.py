@@ -54,7 +54,8 @@ class GroundTruth(PictureFiles):
     def loading(self, dest: str) -> Sequence[str]:
         """A maker of environments."""
         return (
-            f"create_lmdb_dataset.py --inputPath {dest} --gtFile {dest}/gt.txt --outputPath ...",
+            f"create_lmdb_dataset.py --inputPath {self.first_folder(dest)} "
+            f"--gtFile {self.first_folder(dest)}/gt.txt --outputPath ...",
         )
 
 
@@ -88,7 +89,7 @@ class SynthTiger(GroundTruth):
 
     def loading(self, dest: str) -> Sequence[str]:
         """Whatever reads what SynthTIGER wrote."""
-        return (f"as the output of synthtiger -o {dest}: gt.txt and images/",)
+        return (f"as the output of synthtiger -o {self.first_folder(dest)}: gt.txt and images/",)
 
 
 class Trdg(PictureFiles):
@@ -111,7 +112,8 @@ class Trdg(PictureFiles):
 
     def loading(self, dest: str) -> Sequence[str]:
         """Plain Python."""
-        return (f"[line.rstrip('\\n').split(' ', 1) for line in open({f'{dest}/labels.txt'!r})]",)
+        path = f"{self.first_folder(dest)}/labels.txt"
+        return (f"[line.rstrip('\\n').split(' ', 1) for line in open({path!r}, encoding='utf-8')]",)
 
 
 class Tesstrain(PictureFiles):
@@ -136,9 +138,10 @@ class Tesstrain(PictureFiles):
 
     def loading(self, dest: str) -> Sequence[str]:
         """Make, or kraken."""
-        lines = f"make training MODEL_NAME=... GROUND_TRUTH_DIR={dest}"
-        kraken = f"ketos train -f path {dest}/images/*/*.{self.asked.extension}"
-        return (lines, kraken) if self.asked.extension == "png" else (kraken,)
+        folder = self.first_folder(dest)
+        tesstrain = f"make training MODEL_NAME=... GROUND_TRUTH_DIR={folder}"
+        kraken = f"ketos train -f path {folder}/images/*/*.{self.asked.extension}"
+        return (tesstrain, kraken) if self.asked.extension == "png" else (kraken,)
 
     def notes(self) -> Sequence[str]:
         """Tesstrain's makefile has rules for PNG and TIFF alone."""
@@ -249,5 +252,5 @@ class Jsonl(PictureFiles):
 
     def loading(self, dest: str) -> Sequence[str]:
         """Plain Python."""
-        path = f"{dest}/{self.folder_of(self.asked.splits[0])}labels.jsonl"
+        path = f"{self.first_folder(dest)}/labels.jsonl"
         return (f"[json.loads(line) for line in open({path!r}, encoding='utf-8')]",)

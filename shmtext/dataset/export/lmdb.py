@@ -7,17 +7,17 @@ text in UTF-8; ``wh-%09d``, ``640_48``, its size, which OpenOCR would open every
 
 An environment has one writer and its keys are in order, so shards are written one after another, a
 transaction a piece. How many transactions are committed tells where to go on. The same run comes to
-the same bytes: transactions are cut alike however often it was interrupted, and what the library
-notes of the map's size is set last. No lock file is made: one process writes, and readers make
-their own if they want it.
+the same bytes, however often it was interrupted: transactions are cut alike, and each opens the
+environment anew, as in pages that the library uses again there is whatever they held before. No
+lock file is made: one process writes, and readers make their own if they want it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, ClassVar, Self
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,7 @@ import pyarrow as pa
 from shmtext.dataset.columns import texts_of
 from shmtext.dataset.containers.one_file import pieces
 from shmtext.dataset.export.base import LABEL, Asked, Part, Portion, Write, work
-from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.folder import FILE_MODE, OutputFolder, closing_fd
 from shmtext.dataset.reading import StoredPictures
 from shmtext.errors import ConfigError, StorageError
 
@@ -34,13 +34,11 @@ if TYPE_CHECKING:
 
 DATA = "data.mdb"
 PAGE_BYTES = 4_096
-FIRST_MAP_BYTES = 64 << 20
-"""The map grows from here: some systems make the file as large as the map."""
-LAST_COMMITS = 2
-"""There are two pages that tell of an environment, written in turn."""
 SPARE_BYTES = 16 << 20
-BYTES_PER_BYTE = 4
-"""Of the map, for each of pictures and texts: pages are filled by half at least."""
+"""Of the map: an empty environment's, and then some. The map grows with what is stored, as some
+systems make the file as large as the map."""
+BYTES_PER_BYTE, BYTES_PER_SAMPLE = 4, 512
+"""Of the map, for pictures and texts, and for keys: pages are filled by half at least."""
 _SIZE = ("width_px", "height_px")
 
 
@@ -50,6 +48,7 @@ class Lmdb:
     name: ClassVar[str] = "lmdb"
     in_order: ClassVar[bool] = True
     escapes: ClassVar[bool] = False
+    file_a_picture: ClassVar[bool] = False
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
@@ -77,22 +76,20 @@ class Lmdb:
 
     @contextmanager
     def writing(self, folder: OutputFolder) -> Iterator[Write]:
-        """Hold an environment a split open; complete them once nothing went wrong."""
-        with ExitStack() as stack:
-            environments: dict[str, _Environment] = {}
-            for split in self.asked.splits:
-                target = f"{self.folder_of(split)}{DATA}"
-                if not _is_there(folder, target):
-                    opened = _Environment.open(folder, _waiting(split), target)
-                    environments[split] = stack.enter_context(opened)
+        """Lend what writes portions; complete environments once nothing went wrong."""
+        environments: dict[str, _Environment] = {}
+        for split in self.asked.splits:
+            # One that is in place was complete before.
+            if not _is_there(folder, f"{self.folder_of(split)}{DATA}"):
+                environments[split] = _Environment(folder, _waiting(split))
 
-            def write(portion: Portion) -> None:
-                if portion.split in environments:
-                    environments[portion.split].add(portion)
+        def write(portion: Portion) -> None:
+            if portion.split in environments:
+                environments[portion.split].add(portion)
 
-            yield write
-            for environment in environments.values():
-                environment.complete()
+        yield write
+        for environment in environments.values():
+            environment.complete()
 
     def finish(self, folder: OutputFolder, parts: Sequence[Part]) -> None:
         """Put the environments in place."""
@@ -123,98 +120,91 @@ class Lmdb:
 class _Environment:
     """One environment under way."""
 
-    def __init__(
-        self, folder: OutputFolder, target: str, fd: int, opened: lmdb.Environment
-    ) -> None:
+    def __init__(self, folder: OutputFolder, waiting: str) -> None:
+        """Begin it, or find out how far an earlier start has come."""
         self._folder = folder
-        self._target = target
-        self._fd = fd
-        self._lmdb = opened
-        self._num_committed: int = opened.info()["last_txnid"]
-        """Transactions, of this start and of earlier ones."""
+        self._waiting = waiting
         self._num_pieces = self._num_samples = self._num_bytes = 0
         """Of all that was handed over, committed before or not."""
-
-    @classmethod
-    @contextmanager
-    def open(cls, folder: OutputFolder, waiting: str, target: str) -> Iterator[Self]:
-        """Open what an earlier start has written, or begin."""
-        import lmdb  # noqa: PLC0415 - see ``check``
-
         folder.make_folder(waiting)
-        with ExitStack() as stack:
-            with folder.errors_of("open", waiting):
-                fd = stack.enter_context(folder.opened(waiting))
-            # Through the descriptor: whatever is renamed meanwhile, nothing is written elsewhere.
-            with _storage_errors(folder, target):
-                opened = lmdb.open(
-                    f"/proc/self/fd/{fd}",
-                    map_size=FIRST_MAP_BYTES,
-                    max_dbs=0,
-                    lock=False,
-                    # Committed pages outlive this process, and after a new start of the machine all
-                    # is written again.
-                    sync=False,
-                    readahead=False,
-                )
-            stack.callback(opened.close)
-            yield cls(folder, target, fd, opened)
+        with self._opened() as opened:
+            num_committed: int = opened.info()["last_txnid"]
+        if not num_committed:
+            self._commit(())
+        # The first tells of no samples.
+        self._num_pieces_committed = max(num_committed - 1, 0)
 
     def add(self, portion: Portion) -> None:
         """Add a portion's pictures, but for those that are committed."""
         num_done = 0
         for piece in pieces(portion.rows):
-            if self._num_pieces + 1 > self._num_committed:
+            if self._num_pieces == self._num_pieces_committed:
                 break
-            self._count(piece.num_rows, _num_bytes(piece))
+            self._count(piece)
             num_done += piece.num_rows
-        rows = portion.rows.slice(num_done)
-        if rows.num_rows:
-            rest = Portion(portion.run, portion.shard, portion.split, rows)
-            for pictures in rest.pictures():
-                first = self._num_samples + 1
-                self._count(pictures.rows.num_rows, _num_bytes(pictures.rows))
-                self._commit(_values(pictures, first), self._num_samples)
+        left = Portion(portion.run, portion.shard, portion.split, portion.rows.slice(num_done))
+        for pictures in left.pictures():
+            first = self._num_samples + 1
+            self._count(pictures.rows)
+            self._commit(_values(pictures, first))
+            self._num_pieces_committed += 1
 
     def complete(self) -> None:
-        """Commit what tells of the whole, and cut off what no page is in."""
-        map_bytes = SPARE_BYTES + BYTES_PER_BYTE * self._num_bytes
-        while self._lmdb.info()["last_txnid"] < self._num_pieces + LAST_COMMITS:
-            with _storage_errors(self._folder, self._target):
-                self._lmdb.set_mapsize(-(-map_bytes // PAGE_BYTES) * PAGE_BYTES)
-            self._commit([], self._num_samples)
-        with _storage_errors(self._folder, self._target):
-            self._lmdb.sync(True)
-        num_pages = self._lmdb.info()["last_pgno"] + 1
-        page_bytes = self._lmdb.stat()["psize"]
-        with self._folder.errors_of("write", self._target):
-            fd = os.open(DATA, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
-            try:
-                os.ftruncate(fd, num_pages * page_bytes)
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+        """Cut off what no page is in, and see to it that all is on the device."""
+        with self._opened() as opened:
+            num_bytes = (opened.info()["last_pgno"] + 1) * opened.stat()["psize"]
+        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        with (
+            self._folder.errors_of("write", self._waiting),
+            self._folder.opened(self._waiting) as fd,
+            closing_fd(os.open(DATA, flags, dir_fd=fd)) as data_fd,
+        ):
+            os.ftruncate(data_fd, num_bytes)
+            os.fsync(data_fd)
 
-    def _count(self, num_rows: int, num_bytes: int) -> None:
+    def _count(self, rows: pa.Table) -> None:
+        """Count a piece."""
         self._num_pieces += 1
-        self._num_samples += num_rows
-        self._num_bytes += num_bytes
+        self._num_samples += rows.num_rows
+        self._num_bytes += int(rows["num_bytes"].to_numpy().sum(dtype=np.int64))
+        self._num_bytes += int(texts_of(rows[LABEL]).offsets[-1])
 
-    def _commit(self, values: Sequence[tuple[bytes, bytes]], num_samples: int) -> None:
-        """Commit values and the number of samples, in a map that grows until they fit."""
+    def _commit(self, values: Iterable[tuple[bytes, bytes]]) -> None:
+        """Commit values, and the number of samples that there are with them."""
+        with self._opened() as opened, opened.begin(write=True) as transaction:
+            for key, value in values:
+                transaction.put(key, value)
+            transaction.put(b"num-samples", str(self._num_samples).encode())
+
+    @contextmanager
+    def _opened(self) -> Iterator[lmdb.Environment]:
+        """Lend the environment, with a map that has room for what was counted."""
         import lmdb  # noqa: PLC0415 - see ``check``
 
-        with _storage_errors(self._folder, self._target):
-            while True:
-                try:
-                    with self._lmdb.begin(write=True) as transaction:
-                        for key, value in values:
-                            transaction.put(key, value)
-                        transaction.put(b"num-samples", str(num_samples).encode())
-                except lmdb.MapFullError:
-                    self._lmdb.set_mapsize(2 * self._lmdb.info()["map_size"])
-                else:
-                    return
+        map_bytes = BYTES_PER_BYTE * self._num_bytes + BYTES_PER_SAMPLE * self._num_samples
+        map_bytes = SPARE_BYTES + -(-map_bytes // PAGE_BYTES) * PAGE_BYTES
+        what = self._folder.path / self._waiting
+        with (
+            self._folder.errors_of("open", self._waiting),
+            self._folder.opened(self._waiting) as fd,
+        ):
+            try:
+                # Through the descriptor: whatever is renamed meanwhile, nothing goes elsewhere. Not
+                # flushed: commits outlive this process, and those of another boot don't count.
+                with lmdb.open(
+                    f"/proc/self/fd/{fd}",
+                    map_size=map_bytes,
+                    mode=FILE_MODE,
+                    max_dbs=0,
+                    lock=False,
+                    sync=False,
+                ) as opened:
+                    yield opened
+            except lmdb.Error as error:
+                raise StorageError(
+                    f"cannot write {what} ({error}): mend it and run the same command again; what "
+                    "is written is kept"
+                ) from error
 
 
 def _values(pictures: StoredPictures, first: int) -> list[tuple[bytes, bytes]]:
@@ -227,26 +217,6 @@ def _values(pictures: StoredPictures, first: int) -> list[tuple[bytes, bytes]]:
         for kind, values in ((b"image", pictures.data), (b"label", labels), (b"wh", sizes))
         for number, value in enumerate(values, start=first)
     ]
-
-
-def _num_bytes(rows: pa.Table) -> int:
-    """Of pictures and texts."""
-    in_texts = int(texts_of(rows[LABEL]).offsets[-1])
-    return int(rows["num_bytes"].to_numpy().sum(dtype=np.int64)) + in_texts
-
-
-@contextmanager
-def _storage_errors(folder: OutputFolder, target: str) -> Iterator[None]:
-    """Turn the library's errors into those that a user can act on."""
-    import lmdb  # noqa: PLC0415 - see ``check``
-
-    try:
-        yield
-    except lmdb.Error as error:
-        raise StorageError(
-            f"cannot write {folder.path / target} ({error}): mend it and run the same command "
-            "again; what is written is kept"
-        ) from error
 
 
 def _waiting(split: str) -> str:

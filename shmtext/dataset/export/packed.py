@@ -23,6 +23,7 @@ class Packed:
     name: ClassVar[str]
     in_order: ClassVar[bool] = False
     escapes: ClassVar[bool] = False
+    file_a_picture: ClassVar[bool] = False
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked

@@ -55,6 +55,7 @@ class PictureFiles:
     name: ClassVar[str]
     in_order: ClassVar[bool] = False
     escapes: ClassVar[bool] = False
+    file_a_picture: ClassVar[bool] = True
     needs_split: ClassVar[bool] = False
     """Its readers ask for a split's folder, whether there are several or not."""
 
@@ -112,6 +113,10 @@ class PictureFiles:
     def folder_of(self, split: str) -> str:
         """The folder of a split, with a slash; nothing where it is that of the export."""
         return f"{split}/" if self.asked.has_splits or self.needs_split else ""
+
+    def first_folder(self, dest: str) -> str:
+        """The folder of the first split, as users name it."""
+        return f"{dest}/{self.folder_of(self.asked.splits[0])}".removesuffix("/")
 
     @contextmanager
     def writing(self, folder: OutputFolder) -> Iterator[Write]:

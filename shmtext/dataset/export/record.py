@@ -53,7 +53,7 @@ def begin(folder: OutputFolder, identity: Mapping[str, Any]) -> Counts | None:
     data = folder.read_file(RECORD)
     if data is None:
         _refuse_foreign_files(folder)
-        folder.remove_tree(WORK)  # of no export: the record comes first
+        remove_work(folder)  # of no export: the record comes first
         _write(folder, identity, None)
         return None
     what = str(folder.path / RECORD)

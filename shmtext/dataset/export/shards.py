@@ -55,8 +55,8 @@ class ShardExported:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Export:
-    """A run on its way into a folder."""
+class Job:
+    """A run on its way into a folder, in a format."""
 
     run: StoredRun
     folder: OutputFolder

@@ -52,7 +52,10 @@ class Splits:
             raise ConfigError(f"each split must have a name of its own, got {', '.join(names)}")
         total = sum((share for _, share in self.shares), Fraction())
         if self.shares and total != 1:
-            raise ConfigError(f"the shares of splits must come to 1, got {float(total):g}")
+            raise ConfigError(
+                f"the shares of splits must come to 1, got {float(total)!r}: shares such as 1/3 "
+                "may be given so, in words"
+            )
 
     @classmethod
     def of(

@@ -38,9 +38,8 @@ class WebDataset(Packed):
     def loading(self, dest: str) -> Sequence[str]:
         """Hugging Face's loader, and its own."""
         files = f"{dest}/{self.asked.splits[0]}-*.tar"
-        picture = f"{self.asked.extension}"
         return (
-            f"datasets.load_dataset('webdataset', data_files={files!r})",
+            f"datasets.load_dataset('webdataset', data_dir={dest!r})",
             f"webdataset.WebDataset(sorted(glob.glob({files!r})), shardshuffle=False)"
-            f".decode('pil').to_tuple({picture!r}, 'txt')",
+            f".decode('pil').to_tuple('{self.asked.extension}', 'txt')",
         )
