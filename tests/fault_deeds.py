@@ -9,14 +9,14 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fault_runs import Tree, tree, write_shim
 
 DAMAGEABLE = {
-    "picture": "images/*/*",
+    "picture": "images/**/*",  # one, or all of a shard
     "label fragment": "fragments/?????.parquet",
     "skipped fragment": "fragments/?????.skipped.parquet",
     "manifest": "fragments/*.json",
@@ -61,8 +61,9 @@ def swap(path: Path, other: Path, _choice: random.Random) -> None:
 def replace_by_link(path: Path, _other: Path, choice: random.Random) -> None:
     """The bytes are still there, but elsewhere: somebody could change them."""
     elsewhere = path.with_name(f".moved-{choice.getrandbits(32):08x}")
-    if "images" in path.parts:  # pictures' folders hold nothing else
-        elsewhere = path.parents[2] / elsewhere.name
+    for above in path.parents:
+        if above.name == "images":  # pictures' folders hold nothing else
+            elsewhere = above.parent / elsewhere.name
     path.rename(elsewhere)
     path.symlink_to(elsewhere)
 
@@ -86,6 +87,8 @@ class Victim:
 
     out: Path
     expected: Tree
+    num_rows: Mapping[int, int]
+    """How many pictures the uninterrupted run has in each shard."""
     tampered: set[tuple[str, bytes]] = field(default_factory=set)
 
     def damage(self, kind: str, harm: str, choice: random.Random) -> bool:
@@ -121,7 +124,7 @@ class Victim:
 
     def litter(self, choice: random.Random) -> None:
         """Leave what a killed run leaves in its stage, a note that leads nowhere, and a picture of
-        nobody's in a shard.
+        nobody's in a shard that is a folder.
         """
         left = self.out / "_stage" / f"00000.{choice.getrandbits(32):08x}" / "images"
         left.mkdir(parents=True, exist_ok=True)
@@ -130,7 +133,8 @@ class Victim:
         note = self.out / ".boot_checked"
         note.unlink(missing_ok=True)
         note.symlink_to(left)
-        shards = sorted(self.out.glob("images/*"))
+        (left.parents[1] / "00000.tar.0123abcd").write_bytes(b"cut sho")
+        shards = sorted(path for path in self.out.glob("images/*") if path.is_dir())
         if shards:
             (choice.choice(shards) / "stray.jpg").write_bytes(b"stray")
 
@@ -150,13 +154,14 @@ class Victim:
 
     def shards(self) -> set[int]:
         """Shards of the uninterrupted run."""
-        return {int(name.split("/")[1]) for name in self.expected if name.startswith("images/")}
+        return set(self.num_rows)
 
     def num_images(self, shards: set[int] | None = None) -> int:
         """Pictures that the uninterrupted run has, in some shards or all."""
         return sum(
-            name.startswith("images/") and (shards is None or int(name.split("/")[1]) in shards)
-            for name in self.expected
+            num_rows
+            for shard, num_rows in self.num_rows.items()
+            if shards is None or shard in shards
         )
 
     def has_record(self) -> bool:
@@ -182,7 +187,8 @@ class Victim:
         return {path.stem: path.read_bytes() for path in paths}
 
     def _hashes(self, shard: str) -> Tree:
-        paths = [*self.out.glob(f"images/{shard}/*"), *self.out.glob(f"fragments/{shard}.*parquet")]
+        names = (f"images/{shard}/*", f"images/{shard}.*", f"fragments/{shard}.*parquet")
+        paths = [path for name in names for path in self.out.glob(name)]
         return {
             str(path.relative_to(self.out)): sha256(path) if is_file(path) else "no file"
             for path in paths
@@ -191,7 +197,7 @@ class Victim:
 
 def is_of(name: str, shard: str) -> bool:
     """Whether a name from a tree is a shard's."""
-    return name.startswith((f"images/{shard}/", f"fragments/{shard}."))
+    return name.startswith((f"images/{shard}/", f"images/{shard}.", f"fragments/{shard}."))
 
 
 def is_file(path: Path) -> bool:
@@ -208,10 +214,16 @@ def num_rows(manifest: bytes) -> int:
     return int(json.loads(manifest)["num_rows"])
 
 
+def num_rows_of(out: Path) -> dict[int, int]:
+    """How many pictures a run has in each shard."""
+    return {int(path.stem): num_rows(path.read_bytes()) for path in out.glob("fragments/*.json")}
+
+
 # -- death at a step -------------------------------------------------------------------------------
 
-STEPS = {"create": 700, "rename": 24, "remove": 24}
-"""Kinds of change to a folder, and up to which of them a death is worth trying."""
+_STEPS = {"create": 24, "rename": 24, "remove": 24}
+STEPS = {"files": _STEPS | {"create": 700}, "tar": _STEPS, "parquet": _STEPS}
+"""Kinds of change to a folder, and up to which of them a death is worth trying, by container."""
 
 
 def death_shim(folder: Path, who: str, step: str, number: int) -> Path:

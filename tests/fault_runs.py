@@ -267,6 +267,11 @@ def num_committed(out: Path) -> int:
     return len(list((out / "fragments").glob("*.json")))
 
 
+def are_pictures_written(out: Path) -> bool:
+    """Whether some of a shard are on their way; a shard that is one file is written in one go."""
+    return any(any(out.glob(f"_stage/{name}")) for name in ("*/images/*", "*.tar.*", "*.parquet.*"))
+
+
 def digest(out: Path) -> str:
     """The run's own digest over all pictures and labels."""
     return str(json.loads((out / "_SUCCESS.json").read_text())["digest"])

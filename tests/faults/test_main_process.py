@@ -20,6 +20,7 @@ from fault_runs import (
     DONE,
     INTERRUPTED,
     Tree,
+    are_pictures_written,
     assert_committed_is_whole,
     finish,
     in_namespace,
@@ -54,22 +55,23 @@ MOMENTS: dict[str, Callable[[subprocess.Popen[str], Path], bool]] = {
     "workers start": lambda main, _: bool(workers_of(main.pid)),
     "the corpus is placed": lambda main, _: len(segments_of(main)) == 2,
     "workers are at work": lambda main, _: any(map(is_at_work, workers_of(main.pid))),
-    "pictures are written": lambda _, out: any(out.glob("_stage/*/images/*")),
+    "pictures are written": lambda _, out: are_pictures_written(out),
     "a shard is committed": lambda _, out: num_committed(out) >= 1,
     "all is committed": lambda _, out: num_committed(out) >= 7,
     "the labels are merged": lambda _, out: any(out.glob("_stage/metadata*")),
 }
 
 
-def render(out: Path, **settings: object) -> subprocess.Popen[str]:
-    return start("render", out, *OPTIONS, *WORKERS, **settings)  # type: ignore[arg-type]
+def render(out: Path, container: str = "files", **settings: object) -> subprocess.Popen[str]:
+    options = (*OPTIONS, "--container", container)
+    return start("render", out, *options, *WORKERS, **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_main_process_leaves_nothing_alive(
-    out: Path, undisturbed: Undisturbed, moment: str
+    container: str, out: Path, undisturbed: Undisturbed, moment: str
 ) -> None:
-    main = render(out)
+    main = render(out, container)
     until(lambda: MOMENTS[moment](main, out) or main.poll() is not None)
     segments = segments_of(main)
     main.kill()
@@ -78,21 +80,23 @@ def test_a_killed_main_process_leaves_nothing_alive(
     assert not any(segment.exists() for segment in segments)
     if (out / "run.json").exists():
         assert_committed_is_whole(out)
-    run("render", out, *OPTIONS, *WORKERS).expect(DONE, num_lines=0)
-    assert tree(out) == undisturbed(*OPTIONS)
+    run("render", out, *OPTIONS, "--container", container, *WORKERS).expect(DONE, num_lines=0)
+    assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
-def test_many_kills_in_a_row_lose_nothing(out: Path, undisturbed: Undisturbed) -> None:
+def test_many_kills_in_a_row_lose_nothing(
+    container: str, out: Path, undisturbed: Undisturbed
+) -> None:
     choice = random.Random(7)
     for _ in range(4):
-        main = render(out)
+        main = render(out, container)
         until(lambda main=main: workers_of(main.pid) or main.poll() is not None)
         wait_for_death_or(main, choice.uniform(0.1, 0.8))
         main.kill()
         finish(main)
         until(lambda main=main: not session_of(main))
-    run("render", out, *OPTIONS, *WORKERS).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+    run("render", out, *OPTIONS, "--container", container, *WORKERS).expect(DONE)
+    assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
 def wait_for_death_or(main: subprocess.Popen[str], seconds: float) -> None:
@@ -102,15 +106,15 @@ def wait_for_death_or(main: subprocess.Popen[str], seconds: float) -> None:
 
 
 def test_a_resume_waits_for_workers_that_outlive_their_main_process(
-    out: Path, undisturbed: Undisturbed
+    container: str, out: Path, undisturbed: Undisturbed
 ) -> None:
-    main = render(out)
+    main = render(out, container)
     until(lambda: num_committed(out) >= 1)
     main.kill()
     # At once: the workers of the first run may still be about.
-    run("render", out, *OPTIONS, *WORKERS).expect(DONE)
+    run("render", out, *OPTIONS, "--container", container, *WORKERS).expect(DONE)
     finish(main)
-    assert tree(out) == undisturbed(*OPTIONS)
+    assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
 def test_the_next_start_sweeps_a_killed_groups_segments_and_no_live_ones(
@@ -165,9 +169,13 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM]
     ],
 )
 def test_a_signal_ends_a_run_quietly_and_resumably(
-    out: Path, undisturbed: Undisturbed, number: signal.Signals, after_ms: int | None
+    container: str,
+    out: Path,
+    undisturbed: Undisturbed,
+    number: signal.Signals,
+    after_ms: int | None,
 ) -> None:
-    main = start("render", out, *MANY, *WORKERS)
+    main = start("render", out, *MANY, "--container", container, *WORKERS)
     until(lambda: listens(main.pid))
     if after_ms is None:
         until(lambda: num_committed(out) >= 1)
@@ -178,7 +186,7 @@ def test_a_signal_ends_a_run_quietly_and_resumably(
     ended = finish(main).expect(INTERRUPTED)
     assert len(ended.stderr.splitlines()) <= 3, ended.stderr
     until(lambda: not session_of(main))
-    assert_resumable(out, undisturbed)
+    assert_resumable(out, undisturbed, container)
 
 
 @pytest.mark.parametrize(
@@ -225,31 +233,34 @@ def listens(pid: int) -> bool:
     return False
 
 
-def assert_resumable(out: Path, undisturbed: Undisturbed) -> None:
+def assert_resumable(out: Path, undisturbed: Undisturbed, container: str = "files") -> None:
+    options = (*MANY, "--container", container)
     if (out / "run.json").exists():
         assert_committed_is_whole(out)
-    run("render", out, *MANY, *WORKERS).expect(DONE, num_lines=0)
-    assert tree(out) == undisturbed(*MANY)
+    run("render", out, *options, *WORKERS).expect(DONE, num_lines=0)
+    assert tree(out) == undisturbed(*options)
 
 
-def test_sighup_ends_a_run_as_ctrl_c_does(out: Path) -> None:
-    main = render(out)
+def test_sighup_ends_a_run_as_ctrl_c_does(container: str, out: Path) -> None:
+    main = render(out, container)
     until(lambda: num_committed(out) >= 1)
     main.send_signal(signal.SIGHUP)
     finish(main).expect(INTERRUPTED, "SIGHUP", num_lines=1)
     assert_committed_is_whole(out)
 
 
-def test_a_terminal_that_closes_ends_a_run_quietly(out: Path) -> None:
-    main = render(out)
+def test_a_terminal_that_closes_ends_a_run_quietly(container: str, out: Path) -> None:
+    main = render(out, container)
     until(lambda: num_committed(out) >= 1)
     os.killpg(main.pid, signal.SIGHUP)
     finish(main).expect(INTERRUPTED, "SIGHUP", num_lines=1)
     until(lambda: not session_of(main))
 
 
-def test_a_killed_resource_tracker_goes_unnoticed(out: Path, undisturbed: Undisturbed) -> None:
-    main = render(out)
+def test_a_killed_resource_tracker_goes_unnoticed(
+    container: str, out: Path, undisturbed: Undisturbed
+) -> None:
+    main = render(out, container)
     until(lambda: len(segments_of(main)) == 2)
     segments = segments_of(main)
     for each in session_of(main):
@@ -258,7 +269,7 @@ def test_a_killed_resource_tracker_goes_unnoticed(out: Path, undisturbed: Undist
     finish(main).expect(DONE, num_lines=0)
     until(lambda: not session_of(main))
     assert not any(segment.exists() for segment in segments)
-    assert tree(out) == undisturbed(*OPTIONS)
+    assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
 def hanging_run(out: Path, tmp_path: Path, **limits: float) -> subprocess.Popen[str]:
@@ -341,22 +352,24 @@ def test_signals_end_a_run_that_is_pid_1(
 
 
 def test_a_second_run_in_a_folder_is_refused_and_the_first_unharmed(
-    out: Path, undisturbed: Undisturbed
+    container: str, out: Path, undisturbed: Undisturbed
 ) -> None:
-    first = render(out)
+    first = render(out, container)
     until(lambda: num_committed(out) >= 1)
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        second = run("render", out, *OPTIONS, *WORKERS)
+        second = run("render", out, *OPTIONS, "--container", container, *WORKERS)
         second.expect(BAD_INPUT, "another run is writing", f"process {first.pid}", num_lines=1)
     finally:
         os.kill(first.pid, signal.SIGCONT)
     finish(first).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+    assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
-def test_a_paused_run_takes_no_worker_for_hung(out: Path, undisturbed: Undisturbed) -> None:
-    main = render(out)
+def test_a_paused_run_takes_no_worker_for_hung(
+    container: str, out: Path, undisturbed: Undisturbed
+) -> None:
+    main = render(out, container)
     until(lambda: num_committed(out) >= 1)
     stopped = [psutil.Process(main.pid), *workers_of(main.pid)]
     for each in stopped:
@@ -365,7 +378,7 @@ def test_a_paused_run_takes_no_worker_for_hung(out: Path, undisturbed: Undisturb
     for each in reversed(stopped):
         each.resume()
     finish(main).expect(DONE, num_lines=0)
-    assert tree(out) == undisturbed(*OPTIONS)
+    assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
 def test_no_orphans_stay_when_the_run_ends_by_itself(out: Path) -> None:

@@ -88,26 +88,29 @@ def test_without_posix_fallocate_everything_is_in_files(
 
 
 def test_a_corpus_in_a_file_survives_dying_workers(
-    out: Path, tmp_path: Path, undisturbed: Undisturbed
+    out: Path, tmp_path: Path, undisturbed: Undisturbed, container: str
 ) -> None:
+    module, shard = (
+        ("files", "FilesShard") if container == "files" else ("one_file", "OneFileShard")
+    )
     shim = write_shim(
         tmp_path / "shim",
         f"""
         del os.posix_fallocate
         if IS_WORKER:
-            @after_import("shmtext.dataset.containers.files")
+            @after_import("shmtext.dataset.containers.{module}")
             def die_twice(module):
-                real = module.FilesShard.publish
+                real = module.{shard}.publish
 
                 def publish(self, rows):
                     if once({str(tmp_path / "one")!r}) or once({str(tmp_path / "two")!r}):
                         do("SIGKILL")
                     return real(self, rows)
 
-                module.FilesShard.publish = publish
+                module.{shard}.publish = publish
         """,
     )
-    options = ("--max-images", 600)
+    options = ("--max-images", 600, "--container", container)
     run("render", out, *options, *WORKERS, shims=[shim]).expect(DONE, num_lines=1)
     assert tree(out) == undisturbed(*options)
 
@@ -150,9 +153,9 @@ def test_a_memory_limit_of_one_and_a_half_corpora_is_kept(
 @pytest.mark.parametrize("engine", ["serial", "processes"])
 @pytest.mark.parametrize("limit_mib", [300, 600, 700, 1_500])
 def test_a_limit_on_address_space_is_kept_or_named(
-    out: Path, undisturbed: Undisturbed, engine: str, limit_mib: int
+    container: str, out: Path, undisturbed: Undisturbed, engine: str, limit_mib: int
 ) -> None:
-    options = ("--max-images", 600)
+    options = ("--max-images", 600, "--container", container)
     ended = run(
         "render",
         out,

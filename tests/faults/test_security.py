@@ -21,11 +21,13 @@ import pyarrow.parquet as pq
 import pytest
 from fault_runs import (
     BAD_INPUT,
+    CONTAINERS,
     DONE,
     REPOSITORY,
     STOPPED,
     Finished,
     Tree,
+    in_containers,
     kill_session,
     run,
     segments_of,
@@ -34,8 +36,10 @@ from fault_runs import (
     until,
     write_shim,
 )
+from stored import shard_path
 
-from shmtext import Renderer, RunConfig, ShmtextError, Style, run_status, verify
+from shmtext import Output, Renderer, RunConfig, ShmtextError, Style, run_status, verify
+from shmtext.config.settings import Container
 from shmtext.dataset.sealed import seal
 
 pytestmark = pytest.mark.usefixtures("no_segment_left")
@@ -96,10 +100,11 @@ def test_files_in_place_of_segments_are_for_their_owner_alone(
     assert mode_of(stage) == 0o700
 
 
-def test_nothing_in_an_output_can_be_written_by_others(out: Path) -> None:
-    render(out, prefix=ANY_MODE).expect(DONE, num_lines=0)
+@in_containers(*CONTAINERS)
+def test_nothing_in_an_output_can_be_written_by_others(out: Path, container: str) -> None:
+    render(out, "--container", container, prefix=ANY_MODE).expect(DONE, num_lines=0)
     modes = {path: mode_of(path) for path in (out, *out.rglob("*"))}
-    assert len(modes) > 40
+    assert len(modes) > (40 if container == "files" else 10)
     assert not [path for path, mode in modes.items() if mode & (stat.S_IWGRP | stat.S_IWOTH)]
 
 
@@ -129,9 +134,11 @@ def test_an_output_that_is_a_link_is_refused(out: Path, elsewhere: Path) -> None
     assert contents(elsewhere) == before
 
 
-FOLDERS = ("images", "images/00000", "fragments", "_stage")
+SHARD, PICTURES = "images/00000", "pictures"
+"""A shard that is a folder; the file that has its first picture, whatever the container."""
+FOLDERS = ("images", SHARD, "fragments", "_stage")
 FILES = (
-    "images/00000/000000000.jpg",
+    PICTURES,
     "fragments/00000.parquet",
     "fragments/00000.json",
     "metadata.parquet",
@@ -144,11 +151,24 @@ FILES = (
 )
 
 
+def path_of(name: str, container: str) -> str:
+    """The path that a name of ``FILES`` stands for."""
+    if name != PICTURES:
+        return name
+    shard = shard_path(container, 0)
+    return f"{shard}/000000000.jpg" if container == "files" else shard
+
+
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(container: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "out"
-    render(folder).expect(DONE, num_lines=0)
+    render(folder, "--container", container).expect(DONE, num_lines=0)
     return folder
+
+
+@pytest.fixture(scope="session")
+def whole(finished: Path) -> Tree:
+    return tree(finished)
 
 
 @pytest.fixture
@@ -167,21 +187,27 @@ def fault_of(command: Callable[[Path], object], out: Path) -> ShmtextError | Non
     return None
 
 
-def again(out: Path) -> ShmtextError | None:
+Again = Callable[[Path], ShmtextError | None]
+
+
+@pytest.fixture(scope="session")
+def again(container: Container) -> Again:
     """Go on with a run in this process, which is quicker than another."""
-    style = Style(fonts=(SANS,))
-    config = RunConfig(style=style, max_images=40)
-    return fault_of(lambda folder: Renderer(config, 1, "serial").render(folder), out)
+    config = RunConfig(
+        style=Style(fonts=(SANS,)), output=Output(container=container), max_images=40
+    )
+    return lambda out: fault_of(lambda folder: Renderer(config, 1, "serial").render(folder), out)
 
 
+@in_containers(*CONTAINERS)
 @pytest.mark.parametrize("name", [*FOLDERS, *FILES])
 def test_a_link_put_in_an_output_is_not_written_through(
-    done: Path, elsewhere: Path, undisturbed: Undisturbed, name: str
+    done: Path, elsewhere: Path, again: Again, whole: Tree, container: str, name: str
 ) -> None:
     # The shard has to be made again, and with it all that is about it.
     for gone in ("fragments/00000.json", "_SUCCESS.json"):
         (done / gone).unlink()
-    replaced = done / name
+    replaced = done / path_of(name, container)
     if replaced.is_dir():
         replaced.rename(done.parent / "moved")
     else:
@@ -195,7 +221,7 @@ def test_a_link_put_in_an_output_is_not_written_through(
         # What it says to do helps.
         replaced.unlink()
         assert again(done) is None
-    assert tree(done) == undisturbed(*SMALL)
+    assert tree(done) == whole
     assert contents(elsewhere) == before
 
 
@@ -225,7 +251,7 @@ BAD_RECORDS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("forgery", BAD_RECORDS)
 def test_a_forged_run_record_leads_nowhere(
-    done: Path, elsewhere: Path, undisturbed: Undisturbed, forgery: str
+    done: Path, elsewhere: Path, again: Again, whole: Tree, forgery: str
 ) -> None:
     record = (done / "run.json").read_bytes()
     before = contents(elsewhere)
@@ -235,7 +261,7 @@ def test_a_forged_run_record_leads_nowhere(
     again(done)
     (done / "run.json").write_bytes(record)
     assert again(done) is None
-    assert tree(done) == undisturbed(*SMALL)
+    assert tree(done) == whole
     assert contents(elsewhere) == before
 
 
@@ -252,13 +278,13 @@ BAD_MANIFESTS: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("forgery", BAD_MANIFESTS)
 def test_a_forged_manifest_is_damage_and_its_shard_made_again(
-    done: Path, elsewhere: Path, undisturbed: Undisturbed, forgery: str
+    done: Path, elsewhere: Path, again: Again, whole: Tree, forgery: str
 ) -> None:
     before = contents(elsewhere)
     forge(done / "fragments" / "00000.json", **BAD_MANIFESTS[forgery])
     assert verify(done).damaged_shards == (0,)
     assert again(done) is None
-    assert tree(done) == undisturbed(*SMALL)
+    assert tree(done) == whole
     assert contents(elsewhere) == before
 
 
@@ -275,13 +301,13 @@ UPSETTING = {"figures": b"9" * 10_000, "zeros": b"\0" * 100, "no UTF-8": b"\xff\
 @pytest.mark.parametrize("content", UPSETTING)
 @pytest.mark.parametrize("name", RECORDS)
 def test_records_that_are_made_to_upset_a_parser_are_damage(
-    done: Path, undisturbed: Undisturbed, name: str, content: str
+    done: Path, again: Again, whole: Tree, name: str, content: str
 ) -> None:
     (done / name).write_bytes(UPSETTING[content])
     fault_of(run_status, done)
     fault_of(verify, done)
     assert again(done) is None
-    assert tree(done) == undisturbed(*SMALL)
+    assert tree(done) == whole
 
 
 # -- pickles ---------------------------------------------------------------------------------------
@@ -302,17 +328,23 @@ def test_the_bomb_works(tmp_path: Path) -> None:
     assert (tmp_path / "flag").exists()
 
 
+@in_containers(*CONTAINERS)
 def test_a_pickle_planted_in_an_output_is_never_loaded(
-    done: Path, tmp_path: Path, undisturbed: Undisturbed
+    done: Path, tmp_path: Path, container: str, again: Again, whole: Tree
 ) -> None:
     bomb = pickle.dumps(Bomb(tmp_path / "flag"))
-    for name in (*FILES, ".boot_checked", "fragments/00000.skipped.parquet", "_stage/00000.pkl"):
+    for name in (
+        *(path_of(each, container) for each in FILES),
+        ".boot_checked",
+        "fragments/00000.skipped.parquet",
+        "_stage/00000.pkl",
+    ):
         (done / name).parent.mkdir(exist_ok=True)
         (done / name).write_bytes(bomb)
     assert fault_of(run_status, done) is not None
     assert fault_of(verify, done) is not None
     assert again(done) is None
-    assert tree(done) == undisturbed(*SMALL)
+    assert tree(done) == whole
     assert not (tmp_path / "flag").exists()
 
 

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from fault_deeds import DAMAGEABLE, HARMS, STEPS, Victim, death_shim, num_rows
+from fault_deeds import DAMAGEABLE, HARMS, STEPS, Victim, death_shim, num_rows, num_rows_of
 from fault_runs import (
+    CONTAINERS,
     DONE,
     FAILED_EXAMPLES,
     INTERRUPTED,
@@ -30,6 +31,7 @@ from fault_runs import (
     STOPPED,
     Finished,
     Tree,
+    are_pictures_written,
     finish,
     is_at_work,
     is_root,
@@ -47,6 +49,7 @@ from fault_runs import (
     workers_of,
     write_texts,
 )
+from stored import pictures
 
 from shmtext import verify
 
@@ -92,11 +95,29 @@ class Score:
 
 
 @dataclass(slots=True)
+class Undisturbed:
+    """What a run comes to when nothing happens to it."""
+
+    tree: Tree
+    pictures: dict[str, bytes]
+    num_rows: dict[int, int]
+
+    @classmethod
+    def of(cls, out: Path, options: tuple[object, ...]) -> Undisturbed:
+        run("render", out, *options, "--engine", "serial").expect(DONE)
+        found = cls(tree(out), pictures(out), num_rows_of(out))
+        shutil.rmtree(out)
+        return found
+
+
+@dataclass(slots=True)
 class Episode:
     """One folder, from its first run to the comparison with the uninterrupted one."""
 
     folder: Path
     options: tuple[object, ...]
+    container: str
+    undisturbed: Undisturbed
     victim: Victim
     choice: random.Random
     score: Score
@@ -132,7 +153,7 @@ class Episode:
         moments: list[Callable[[], bool]] = [
             lambda: time.monotonic() >= end_s,
             lambda: any(map(is_at_work, workers_of(main.pid))),
-            lambda: any(self.out.glob("_stage/*/images/*")),
+            lambda: are_pictures_written(self.out),
             lambda: num_committed(self.out) > num_before + share * 6,
             lambda: any(self.out.glob("_stage/metadata*")),
         ]
@@ -191,9 +212,10 @@ def ask_to_stop(episode: Episode, name: str, times: int) -> None:
 
 
 def die_at_a_step(episode: Episode, who: str) -> None:
-    step = episode.choice.choice(sorted(STEPS))
+    steps = STEPS[episode.container]
+    step = episode.choice.choice(sorted(steps))
     # Early ones more often: what is left to do may be little.
-    number = min(episode.choice.randint(1, STEPS[step]) for _ in range(3))
+    number = min(episode.choice.randint(1, steps[step]) for _ in range(3))
     shim = death_shim(episode.folder / f"shim-{time.monotonic_ns()}", who, step, number)
     if who == "worker":
         episode.end(episode.start(shim=shim))
@@ -296,16 +318,15 @@ def settle(episode: Episode) -> None:
     assert_all_damage_is_named(episode)
     if not episode.victim.is_as_expected():
         one_fault(episode, whole_run)
-    compare(episode, episode.victim.expected)
+    compare(episode, episode.undisturbed.pictures)
     assert verify(episode.out, checksums=True).whole
     assert tree(episode.out) == episode.victim.expected
 
 
-def compare(episode: Episode, expected: Tree) -> None:
-    found = tree(episode.out)
-    pictures = {name for name in expected if name.startswith("images/")}
-    lost = {name for name in pictures if found.get(name) != expected[name]}
-    episode.score.num_compared += len(pictures)
+def compare(episode: Episode, expected: dict[str, bytes]) -> None:
+    found = pictures(episode.out)
+    lost = {name for name in expected if found.get(name) != expected[name]}
+    episode.score.num_compared += len(expected)
     episode.score.num_lost += len(lost)
     assert not lost
 
@@ -348,27 +369,20 @@ def poisoned(episode: Episode) -> None:
     deed = episode.choice.choice(["segv", "abort", "SIGKILL", "exit"])
     episode.shims = [poison_shim(episode.folder / "poison", MARKER, deed)]
     texts = write_texts(episode.folder / "poisoned.txt", 1_500, {POISONED: f"poison {MARKER}"})
-    episode.options = ("--texts", texts)
-    undisturbed = episode.folder / "undisturbed"
-    run("render", undisturbed, *episode.options, "--engine", "serial").expect(DONE)
+    episode.options = ("--texts", texts, "--container", episode.container)
+    expected = Undisturbed.of(episode.folder / "undisturbed", episode.options).pictures
+    del expected[f"{POISONED:09d}.jpg"]
     kill_main(episode)
     whole_run(episode, FAILED_EXAMPLES)
     episode.score.num_runs += 2
     episode.count(f"poisoned example: {deed}")
     assert [row["example_index"] for row in skipped(episode.out)] == [POISONED]
-    pictures = {
-        name: sum_
-        for name, sum_ in tree(undisturbed).items()
-        if name.startswith("images/") and f"/{POISONED:09d}." not in name
-    }
-    episode.score.num_rendered += len(pictures)
-    compare(episode, pictures)
+    episode.score.num_rendered += len(expected)
+    compare(episode, expected)
     assert verify(episode.out, checksums=True).whole
 
 
-def test_random_faults_lose_nothing(
-    undisturbed: Callable[..., Tree], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_random_faults_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="shmtext-soak-", dir=SHM))
     texts = write_texts(folder / "texts.txt", 2_000, {17: "no font has \U0001f984"})
     configs: list[tuple[object, ...]] = [
@@ -378,17 +392,22 @@ def test_random_faults_lose_nothing(
         ("--texts", texts, "--font-colors", "red", "--no-csv"),
     ]
     kinds = [disturbed] * 6 + [on_a_small_device, poisoned]
+    known: dict[tuple[object, ...], Undisturbed] = {}
     score = Score()
     number = 0
     try:
         while time.monotonic() - score.begin_s < DURATION_S:
             number += 1
             choice = random.Random(SEED * 1_000_000 + number)
-            options = choice.choice(configs)
+            container = choice.choice(CONTAINERS)
+            options = (*choice.choice(configs), "--container", container)
             own = folder / f"episode-{number}"
             own.mkdir()
-            victim = Victim(own / "out", undisturbed(*options))
-            episode = Episode(own, options, victim, choice, score)
+            if options not in known:
+                known[options] = Undisturbed.of(folder / "undisturbed", options)
+            whole = known[options]
+            victim = Victim(own / "out", whole.tree, whole.num_rows)
+            episode = Episode(own, options, container, whole, victim, choice, score)
             choice.choice(kinds)(episode)
             score.num_episodes += 1
             shutil.rmtree(own)

@@ -6,12 +6,12 @@ import random
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from fault_deeds import DAMAGEABLE, HARMS, STEPS, Victim, death_shim
+from fault_deeds import DAMAGEABLE, HARMS, STEPS, Victim, death_shim, num_rows_of
 from fault_runs import (
     DONE,
     INTERRUPTED,
@@ -32,7 +32,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from shmtext import Renderer, RunConfig, ShmtextError, TextFile, verify
+from shmtext import Output, Renderer, RunConfig, ShmtextError, TextFile, verify
+from shmtext.config.settings import Container
 from shmtext.engine.progress import Progress
 from shmtext.errors import FolderError, InterruptedRunError
 
@@ -46,6 +47,7 @@ SLOW_DEEDS_PER_EXAMPLE = 1
 
 # What sizes can't show, and a resume does not see by itself, comes more often.
 KINDS = [*["picture"] * 8, *sorted(DAMAGEABLE)]
+KINDS_OF_STEPS = sorted(STEPS["files"])
 WAYS = [*["bit-flipped"] * 5, *sorted(HARMS)]
 seeds = st.integers(0, 2**16)
 
@@ -66,19 +68,21 @@ class Interrupt:
 class Attacked:
     """What every example shares: the texts, renderers, and what an undisturbed run comes to."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, container: Container) -> None:
+        output = Output(container=container)
         self.texts = write_texts(folder / "texts.txt", NUM_TEXTS, UNDRAWABLE)
         self.interrupt = Interrupt()
-        config = RunConfig(corpus=TextFile(self.texts))
+        config = RunConfig(corpus=TextFile(self.texts), output=output)
         self.renderers = {
             (engine, workers): Renderer(config, workers, engine, observer=self.interrupt)
             for engine, workers in (("serial", 1), ("threads", 2), ("threads", 3))
         }
-        other = RunConfig(corpus=TextFile(self.texts), seed=1)
+        other = RunConfig(corpus=TextFile(self.texts), output=output, seed=1)
         self.other = Renderer(other, 1, "serial")
         self.renderers["serial", 1].render(folder / "undisturbed")
         self.expected = tree(folder / "undisturbed")
         self.digest = digest(folder / "undisturbed")
+        self.num_rows = num_rows_of(folder / "undisturbed")
 
     def close(self) -> None:
         for renderer in (*self.renderers.values(), self.other):
@@ -87,20 +91,31 @@ class Attacked:
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    RunsInOneFolder.shared = shared = Attacked(tmp_path_factory.mktemp("attacked"))
+    """Let machines be made: each finds what it shares with others of its container."""
+    made: dict[Container, Attacked] = {}
+
+    def attacked_in(container: Container) -> Attacked:
+        if container not in made:
+            made[container] = Attacked(tmp_path_factory.mktemp("attacked"), container)
+        return made[container]
+
+    RunsInOneFolder.attacked_in = attacked_in
     yield
-    shared.close()
+    for each in made.values():
+        each.close()
 
 
 class RunsInOneFolder(RuleBasedStateMachine):
     """Runs of one config in one folder, and everything that may come between them."""
 
-    shared: ClassVar[Attacked]
+    container: ClassVar[Container] = "files"
+    attacked_in: ClassVar[Callable[[Container], Attacked]]
 
     @initialize(after=st.sampled_from([0, 1, NUM_TEXTS // 2, None]))
     def begin(self, after: int | None) -> None:
+        self.shared = type(self).attacked_in(self.container)
         self.folder = Path(tempfile.mkdtemp(prefix="shmtext-", dir=SHM))
-        self.victim = Victim(self.folder / "out", self.shared.expected)
+        self.victim = Victim(self.folder / "out", self.shared.expected, self.shared.num_rows)
         self.num_slow_deeds = 0
         self.all_marked = False
         """Whether all damage was found and marked, so that one run mends it."""
@@ -139,23 +154,23 @@ class RunsInOneFolder(RuleBasedStateMachine):
         self.assert_kept(sound)
 
     @precondition(lambda self: self.num_slow_deeds < SLOW_DEEDS_PER_EXAMPLE)
-    @rule(step=st.sampled_from(sorted(STEPS)), part=st.floats(0, 1))
+    @rule(step=st.sampled_from(KINDS_OF_STEPS), part=st.floats(0, 1))
     def kill_the_main_process(self, step: str, part: float) -> None:
         self.num_slow_deeds += 1
         sound = self.victim.sound()
-        shim = death_shim(self.folder / "shim", "main", step, 1 + int(part * STEPS[step]))
+        shim = death_shim(self.folder / "shim", "main", step, 1 + int(part * self.steps[step]))
         main = start("render", self.out, *self.options, "--engine", "serial", shims=[shim])
         assert finish(main).returncode in (DONE, -signal.SIGKILL)
         self.assert_kept(sound)
 
     @precondition(lambda self: self.num_slow_deeds < SLOW_DEEDS_PER_EXAMPLE)
     @rule(
-        workers=st.integers(1, 3), step=st.sampled_from(sorted(STEPS)), number=st.integers(1, 150)
+        workers=st.integers(1, 3), step=st.sampled_from(KINDS_OF_STEPS), number=st.integers(1, 150)
     )
     def kill_a_worker(self, workers: int, step: str, number: int) -> None:
         self.num_slow_deeds += 1
         sound = self.victim.sound()
-        shim = death_shim(self.folder / "shim", "worker", step, min(number, STEPS[step]))
+        shim = death_shim(self.folder / "shim", "worker", step, min(number, self.steps[step]))
         options = (*self.options, "--engine", "processes", "--workers", workers)
         finish(start("render", self.out, *options, shims=[shim])).expect(DONE)
         self.assert_kept(sound)
@@ -255,7 +270,11 @@ class RunsInOneFolder(RuleBasedStateMachine):
 
     @property
     def options(self) -> tuple[object, ...]:
-        return "--texts", self.shared.texts
+        return "--texts", self.shared.texts, "--container", self.container
+
+    @property
+    def steps(self) -> Mapping[str, int]:
+        return STEPS[self.container]
 
     def assert_kept(self, sound: dict[int, bytes]) -> None:
         """Shards that were whole before are so now, and nobody has made them again."""
@@ -264,15 +283,36 @@ class RunsInOneFolder(RuleBasedStateMachine):
         assert {shard: after.get(shard) for shard in sound} == sound
 
 
-RunsInOneFolder.TestCase.settings = settings(
-    max_examples=12,
-    stateful_step_count=10,
-    derandomize=True,
-    # Steps take too long for a search of the shortest way to a failure.
-    phases=(Phase.explicit, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-)
+class RunsInTarFiles(RunsInOneFolder):
+    """A shard, a tar file."""
+
+    container = "tar"
+
+
+class RunsInParquetFiles(RunsInOneFolder):
+    """A shard, a Parquet file."""
+
+    container = "parquet"
+
+
+for machine in (RunsInOneFolder, RunsInTarFiles, RunsInParquetFiles):
+    machine.TestCase.settings = settings(
+        max_examples=5,
+        stateful_step_count=10,
+        derandomize=True,
+        # Steps take too long for a search of the shortest way to a failure.
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 class TestRunsInOneFolder(RunsInOneFolder.TestCase):  # type: ignore[misc]
+    pass
+
+
+class TestRunsInTarFiles(RunsInTarFiles.TestCase):  # type: ignore[misc]
+    pass
+
+
+class TestRunsInParquetFiles(RunsInParquetFiles.TestCase):  # type: ignore[misc]
     pass

@@ -18,12 +18,14 @@ from typing import Any
 import pytest
 from fault_runs import (
     BAD_INPUT,
+    CONTAINERS,
     DONE,
     STOPPED,
     Finished,
     Tree,
     assert_committed_is_whole,
     finish,
+    in_containers,
     is_root,
     num_committed,
     run,
@@ -32,8 +34,10 @@ from fault_runs import (
     until,
     write_shim,
 )
+from stored import shard_path
 
-from shmtext import Renderer, RunConfig, ShmtextError, TextFile
+from shmtext import Output, Renderer, RunConfig, ShmtextError, TextFile
+from shmtext.config.settings import Container
 
 pytestmark = pytest.mark.usefixtures("no_segment_left")
 
@@ -60,13 +64,19 @@ def small(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.fixture
+def options(container: str) -> tuple[object, ...]:
+    return *OPTIONS, "--container", container
+
+
 def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
 def assert_stopped_and_whole(ended: Finished, out: Path, *says: str) -> None:
     ended.expect(STOPPED, *says, num_lines=1)
-    assert not [path for path in out.glob("images/*/*") if path.stat().st_size == 0]
+    files = [path for path in out.glob("images/**/*") if path.is_file()]
+    assert not [path for path in files if path.stat().st_size == 0]
     if (out / "run.json").exists():
         assert_committed_is_whole(out)
 
@@ -75,23 +85,27 @@ def assert_stopped_and_whole(ended: Finished, out: Path, *says: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("size_kib", [64, 500, 1000, 2000])
 def test_a_full_disk_stops_the_run_and_room_finishes_it(
-    small: Callable[[str], Path], undisturbed: Undisturbed, engine: str, size_kib: int
+    options: tuple[object, ...],
+    small: Callable[[str], Path],
+    undisturbed: Undisturbed,
+    engine: str,
+    size_kib: int,
 ) -> None:
     folder = small(f"size={size_kib}k")
     out = folder / "out"
-    assert_stopped_and_whole(run("render", out, *OPTIONS, *ENGINES[engine]), out, "free some")
+    assert_stopped_and_whole(run("render", out, *options, *ENGINES[engine]), out, "free some")
     remount(folder, "size=16m")
-    run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
 
 
 @is_root
 def test_a_disk_that_fills_up_during_the_run_keeps_what_is_committed(
-    small: Callable[[str], Path], undisturbed: Undisturbed
+    container: str, small: Callable[[str], Path], undisturbed: Undisturbed
 ) -> None:
     folder = small("size=64m")
     out = folder / "out"
-    options = ("--character-frequency", 1_000)
+    options = ("--character-frequency", 1_000, "--container", container)
     main = start("render", out, *options, *ENGINES["workers"])
     until(lambda: num_committed(out) >= 1)
     with pytest.raises(OSError, match="No space"), (folder / "filler").open("wb", 0) as filler:
@@ -106,41 +120,50 @@ def test_a_disk_that_fills_up_during_the_run_keeps_what_is_committed(
 
 @is_root
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("num_inodes", [4, 300, 610])
+@pytest.mark.parametrize("part", [0, 1, 2])
 def test_a_device_without_inodes_stops_the_run(
-    small: Callable[[str], Path], undisturbed: Undisturbed, engine: str, num_inodes: int
+    options: tuple[object, ...],
+    small: Callable[[str], Path],
+    undisturbed: Undisturbed,
+    container: str,
+    engine: str,
+    part: int,
 ) -> None:
+    num_inodes = {"files": (4, 300, 610)}.get(container, (4, 12, 18))[part]
     folder = small(f"size=16m,nr_inodes={num_inodes}")
     out = folder / "out"
-    assert_stopped_and_whole(run("render", out, *OPTIONS, *ENGINES[engine]), out, "inodes")
+    assert_stopped_and_whole(run("render", out, *options, *ENGINES[engine]), out, "inodes")
     remount(folder, "nr_inodes=5000")
-    run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
 
 
 @is_root
 def test_a_read_only_file_system_stops_a_resume(
-    small: Callable[[str], Path], undisturbed: Undisturbed
+    options: tuple[object, ...],
+    container: str,
+    small: Callable[[str], Path],
+    undisturbed: Undisturbed,
 ) -> None:
     folder = small("size=16m")
     out = folder / "out"
-    run("render", out, *OPTIONS, "--engine", "serial").expect(DONE)
+    run("render", out, *options, "--engine", "serial").expect(DONE)
     (out / "_SUCCESS.json").unlink()
-    shutil.rmtree(out / "images/00001")
+    remove_shard(out / shard_path(container, 1))
     remount(folder, "ro")
-    run("render", out, *OPTIONS).expect(STOPPED, "read-only", num_lines=1)
-    run("render", folder / "new", *OPTIONS).expect(STOPPED, "read-only", num_lines=1)
+    run("render", out, *options).expect(STOPPED, "read-only", num_lines=1)
+    run("render", folder / "new", *options).expect(STOPPED, "read-only", num_lines=1)
     remount(folder, "rw")
-    run("render", out, *OPTIONS).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+    run("render", out, *options).expect(DONE)
+    assert tree(out) == undisturbed(*options)
 
 
 @is_root
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_folder_made_unchangeable_during_the_run_stops_it(
-    out: Path, undisturbed: Undisturbed, engine: str
+    container: str, out: Path, undisturbed: Undisturbed, engine: str
 ) -> None:
-    options = ("--max-images", 3_000)
+    options = ("--max-images", 3_000, "--container", container)
     main = start("render", out, *options, *ENGINES[engine])
     until(lambda: num_committed(out) >= 1)
     with immutable(out / "fragments"):
@@ -149,9 +172,13 @@ def test_a_folder_made_unchangeable_during_the_run_stops_it(
     assert tree(out) == undisturbed(*options)
 
 
-def unfinished(out: Path) -> None:
+def remove_shard(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def unfinished(out: Path, options: tuple[object, ...]) -> None:
     """Make a folder of a run that was killed when some of its shards were committed."""
-    run("render", out, *OPTIONS, "--engine", "serial").expect(DONE)
+    run("render", out, *options, "--engine", "serial").expect(DONE)
     (out / "_SUCCESS.json").unlink()
     for name in ("00001.json", "00003.json"):
         (out / "fragments" / name).unlink()
@@ -162,19 +189,19 @@ def unfinished(out: Path) -> None:
 @is_root
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_unfinished_run_in_a_lower_layer_is_finished(
-    small: Callable[[str], Path], undisturbed: Undisturbed, engine: str
+    options: tuple[object, ...], small: Callable[[str], Path], undisturbed: Undisturbed, engine: str
 ) -> None:
     # As ``docker commit`` or ``COPY out/`` leave it: overlayfs can't rename what lies below it.
     top = small("size=64m")
     lower, upper, work, merged = (top / name for name in ("lower", "upper", "work", "merged"))
     for folder in (lower, upper, work, merged):
         folder.mkdir()
-    unfinished(lower / "out")
-    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
-    subprocess.run(["mount", "-t", "overlay", "-o", options, "shmtext", merged], check=True)
+    unfinished(lower / "out", options)
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "-o", layers, "shmtext", merged], check=True)
     try:
-        run("render", merged / "out", *OPTIONS, *ENGINES[engine]).expect(DONE, num_lines=0)
-        assert tree(merged / "out") == undisturbed(*OPTIONS)
+        run("render", merged / "out", *options, *ENGINES[engine]).expect(DONE, num_lines=0)
+        assert tree(merged / "out") == undisturbed(*options)
     finally:
         subprocess.run(["umount", "-l", merged], check=True)
 
@@ -182,18 +209,25 @@ def test_an_unfinished_run_in_a_lower_layer_is_finished(
 @is_root
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_whose_pictures_are_on_a_mount_is_finished(
-    out: Path, small: Callable[[str], Path], undisturbed: Undisturbed, engine: str
+    options: tuple[object, ...],
+    container: str,
+    out: Path,
+    small: Callable[[str], Path],
+    undisturbed: Undisturbed,
+    engine: str,
 ) -> None:
-    unfinished(out)
+    unfinished(out, options)
     pictures = small("size=64m")
     shutil.copytree(out / "images", pictures, dirs_exist_ok=True)
-    (pictures / ".00001").mkdir()  # what a start leaves that is killed while it copies
-    (pictures / ".00001" / "left").touch()
+    # What a start leaves that is killed while it copies.
+    left = pictures / f".{Path(shard_path(container, 1)).name}"
+    left.mkdir()
+    (left / "left").touch()
     subprocess.run(["mount", "--bind", pictures, out / "images"], check=True)
     try:
-        run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE, num_lines=0)
-        assert tree(out) == undisturbed(*OPTIONS)
-        assert not (pictures / ".00001").exists()
+        run("render", out, *options, *ENGINES[engine]).expect(DONE, num_lines=0)
+        assert tree(out) == undisturbed(*options)
+        assert not [name for name in os.listdir(pictures) if name.startswith(".")]
     finally:
         subprocess.run(["umount", "-l", out / "images"], check=True)
 
@@ -219,36 +253,41 @@ def immutable(folder: Path) -> Iterator[None]:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("num_bytes", [100, 5_000, 20_000])
 def test_a_limit_on_file_sizes_stops_the_run(
-    out: Path, undisturbed: Undisturbed, engine: str, num_bytes: int
+    options: tuple[object, ...], out: Path, undisturbed: Undisturbed, engine: str, num_bytes: int
 ) -> None:
     limited = ("prlimit", f"--fsize={num_bytes}")
-    ended = run("render", out, *OPTIONS, *ENGINES[engine], prefix=limited)
+    ended = run("render", out, *options, *ENGINES[engine], prefix=limited)
     assert_stopped_and_whole(ended, out)
     assert "larger than a file may be" in ended.stderr or "File too large" in ended.stderr
-    run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("num_files", [18, 24, 40, 64])
 def test_a_limit_on_open_files_is_kept_or_named(
-    out: Path, undisturbed: Undisturbed, engine: str, num_files: int
+    options: tuple[object, ...], out: Path, undisturbed: Undisturbed, engine: str, num_files: int
 ) -> None:
     prefix = ("prlimit", f"--nofile={num_files}")
-    ended = run("render", out, *OPTIONS, *ENGINES[engine], prefix=prefix)
+    ended = run("render", out, *options, *ENGINES[engine], prefix=prefix)
     if ended.returncode != DONE:
         assert ended.returncode in (STOPPED, BAD_INPUT), ended.stderr
         ended.expect(ended.returncode, "open files", num_lines=1)
-        run("render", out, *OPTIONS, *ENGINES[engine]).expect(DONE)
-    assert tree(out) == undisturbed(*OPTIONS)
+        run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    assert tree(out) == undisturbed(*options)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("replaced_by", ["nothing", "a folder", "a link"])
 def test_a_folder_taken_away_during_the_run_stops_it_and_nothing_is_written_elsewhere(
-    out: Path, tmp_path: Path, undisturbed: Undisturbed, engine: str, replaced_by: str
+    container: str,
+    out: Path,
+    tmp_path: Path,
+    undisturbed: Undisturbed,
+    engine: str,
+    replaced_by: str,
 ) -> None:
-    options = ("--max-images", 3_000)
+    options = ("--max-images", 3_000, "--container", container)
     main = start("render", out, *options, *ENGINES[engine])
     until(lambda: num_committed(out) >= 1)
     aside, elsewhere = tmp_path / "aside", tmp_path / "elsewhere"
@@ -272,8 +311,9 @@ def test_a_folder_taken_away_during_the_run_stops_it_and_nothing_is_written_else
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_folder_deleted_during_the_run_stops_it(out: Path, engine: str) -> None:
-    main = start("render", out, "--max-images", 3_000, *ENGINES[engine])
+def test_a_folder_deleted_during_the_run_stops_it(out: Path, container: str, engine: str) -> None:
+    options = ("--max-images", 3_000, "--container", container)
+    main = start("render", out, *options, *ENGINES[engine])
     until(lambda: num_committed(out) >= 1)
     # Files that are still being made may keep the tree from going at the first try.
     until(lambda: not shutil.rmtree(out, ignore_errors=True) and not out.exists())
@@ -282,7 +322,7 @@ def test_a_folder_deleted_during_the_run_stops_it(out: Path, engine: str) -> Non
 
 
 def test_a_folder_that_goes_between_start_and_first_shard_is_one_line(
-    out: Path, tmp_path: Path
+    options: tuple[object, ...], out: Path, tmp_path: Path
 ) -> None:
     # Both workers find no folder when they come to it, with a task on its way to them.
     shim = write_shim(
@@ -301,7 +341,7 @@ def test_a_folder_that_goes_between_start_and_first_shard_is_one_line(
                 module.Workers.run = run
         """,
     )
-    ended = run("render", out, *OPTIONS, *ENGINES["workers"], shims=[shim])
+    ended = run("render", out, *options, *ENGINES["workers"], shims=[shim])
     ended.expect(STOPPED, "removed or replaced", num_lines=1)
 
 
@@ -321,9 +361,10 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def serial(texts: Path) -> Iterator[Renderer]:
+def serial(texts: Path, container: Container) -> Iterator[Renderer]:
     """One renderer for hundreds of runs: a run then takes some 10 ms."""
-    with Renderer(RunConfig(corpus=TextFile(texts)), engine="serial") as renderer:
+    config = RunConfig(corpus=TextFile(texts), output=Output(container=container))
+    with Renderer(config, engine="serial") as renderer:
         yield renderer
 
 
@@ -354,6 +395,7 @@ def failing(function: str, at: int, code: int) -> Iterator[list[int]]:
         yield calls
 
 
+@in_containers(*CONTAINERS)
 @pytest.mark.parametrize("function", CALLS)
 def test_whatever_call_fails_a_resume_gives_the_same_bytes(
     serial: Renderer, whole: Tree, tmp_path: Path, function: str
@@ -382,10 +424,11 @@ def test_whatever_call_fails_a_resume_gives_the_same_bytes(
 CRASHES = '''
 import os, shutil, signal, sys
 from pathlib import Path
-from shmtext import Renderer, RunConfig, TextFile
+from shmtext import Output, Renderer, RunConfig, TextFile
 
-out_root, texts = map(Path, sys.argv[1:])
-renderer = Renderer(RunConfig(corpus=TextFile(texts)), engine="serial")
+out_root, texts = map(Path, sys.argv[1:3])
+config = RunConfig(corpus=TextFile(texts), output=Output(container=sys.argv[3]))
+renderer = Renderer(config, engine="serial")
 renderer.render(out_root / "warm")
 
 
@@ -440,11 +483,11 @@ while True:
 
 
 def test_a_death_between_any_two_steps_loses_nothing(
-    serial: Renderer, whole: Tree, texts: Path, tmp_path: Path
+    serial: Renderer, whole: Tree, texts: Path, tmp_path: Path, container: str
 ) -> None:
     expected = serial.render(tmp_path / "whole").digest
     assert tree(tmp_path / "whole") == whole
-    ended = run(tmp_path, texts, program=("-W", "ignore", "-c", CRASHES))
+    ended = run(tmp_path, texts, container, program=("-W", "ignore", "-c", CRASHES))
     ended.expect(DONE)
     digests = dict(line.split() for line in ended.stdout.splitlines())
     assert len(digests) > 60

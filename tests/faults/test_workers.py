@@ -17,6 +17,7 @@ from fault_runs import (
     STOPPED,
     Tree,
     finish,
+    in_containers,
     is_at_work,
     is_root,
     num_committed,
@@ -31,8 +32,9 @@ from fault_runs import (
     write_shim,
     write_texts,
 )
+from stored import pictures
 
-from shmtext import BalancedText, Renderer, RunConfig
+from shmtext import BalancedText, Renderer, RunConfig, verify
 
 pytestmark = pytest.mark.usefixtures("no_segment_left")
 
@@ -51,10 +53,13 @@ DEEDS = {
 }
 
 
-def test_workers_killed_every_200_ms_cost_nothing(out: Path, undisturbed: Undisturbed) -> None:
+def test_workers_killed_every_200_ms_cost_nothing(
+    container: str, out: Path, undisturbed: Undisturbed
+) -> None:
     # One font: a new worker soon gets something done, also on a crowded machine. Large pictures:
     # many seconds' work in few files.
     options = ("--max-images", 1_500, "--fonts", FONT, "--font-sizes", 160)
+    options = (*options, "--container", container)
     main = start("render", out, *options, *WORKERS)
     num_killed = num_fruitless = num_done = 0
     choice = random.Random(5)
@@ -78,14 +83,13 @@ def test_workers_killed_every_200_ms_cost_nothing(out: Path, undisturbed: Undist
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_an_example_that_ends_its_worker_is_set_aside_alone(
-    out: Path, tmp_path: Path, deed: str
+    container: str, out: Path, tmp_path: Path, deed: str
 ) -> None:
     texts = write_texts(tmp_path / "texts.txt", 600, {333: f"poison {MARKER}"})
     shim = poison_shim(tmp_path / "shim", MARKER, deed)
     limits = with_limits(hang_s=3)
-    run("render", out, "--texts", texts, *WORKERS, shims=[shim], program=limits).expect(
-        FAILED_EXAMPLES
-    )
+    options = ("--texts", texts, "--container", container)
+    run("render", out, *options, *WORKERS, shims=[shim], program=limits).expect(FAILED_EXAMPLES)
     (row,) = skipped(out)
     assert row["example_index"] == 333
     assert row["text"] == f"poison {MARKER}"
@@ -99,26 +103,32 @@ def assert_all_but(out: Path, lost: set[int], texts: Path, tmp_path: Path) -> No
     """Every picture is there, with the bytes it has in a run to which nothing happened."""
     whole = tmp_path / "whole"
     run("render", whole, "--texts", texts, "--engine", "serial").expect(DONE)
-    pictures = {name: sum_ for name, sum_ in tree(whole).items() if name.startswith("images/")}
-    expected = {name: sum_ for name, sum_ in pictures.items() if int(Path(name).stem) not in lost}
-    found = {name: sum_ for name, sum_ in tree(out).items() if name.startswith("images/")}
-    assert found == expected
+    expected = pictures(whole)
+    for index in lost:
+        del expected[f"{index:09d}.jpg"]
+    assert pictures(out) == expected
+    assert verify(out, checksums=True).whole
 
 
-def test_several_poisoned_examples_of_one_shard_are_all_found(out: Path, tmp_path: Path) -> None:
+def test_several_poisoned_examples_of_one_shard_are_all_found(
+    container: str, out: Path, tmp_path: Path
+) -> None:
     poisoned = {10: f"a {MARKER}", 50: f"{MARKER} b", 51: MARKER}
     texts = write_texts(tmp_path / "texts.txt", 200, poisoned)
     shim = poison_shim(tmp_path / "shim", MARKER, "segv")
-    run("render", out, "--texts", texts, *WORKERS, shims=[shim]).expect(FAILED_EXAMPLES)
+    options = ("--texts", texts, "--container", container)
+    run("render", out, *options, *WORKERS, shims=[shim]).expect(FAILED_EXAMPLES)
     assert {row["example_index"] for row in skipped(out)} == set(poisoned)
     assert_all_but(out, set(poisoned), texts, tmp_path)
 
 
 @pytest.mark.parametrize("engine", ["processes", "serial", "threads"])
-def test_an_example_that_raises_is_set_aside_alone(out: Path, tmp_path: Path, engine: str) -> None:
+def test_an_example_that_raises_is_set_aside_alone(
+    container: str, out: Path, tmp_path: Path, engine: str
+) -> None:
     texts = write_texts(tmp_path / "texts.txt", 200, {77: f"a {MARKER}"})
     shim = poison_shim(tmp_path / "shim", MARKER, "raise", where="True")
-    options = ("--texts", texts, "--engine", engine, "--workers", 2)
+    options = ("--texts", texts, "--container", container, "--engine", engine, "--workers", 2)
     run("render", out, *options, shims=[shim]).expect(FAILED_EXAMPLES, num_lines=0)
     (row,) = skipped(out)
     assert row["example_index"] == 77
@@ -135,7 +145,9 @@ def test_a_small_run_that_crashed_is_finished_by_workers(out: Path, tmp_path: Pa
     assert_all_but(out, {77}, texts, tmp_path)
 
 
-def test_an_example_that_crashes_the_encoder_is_set_aside_alone(out: Path, tmp_path: Path) -> None:
+def test_an_example_that_crashes_the_encoder_is_set_aside_alone(
+    container: str, out: Path, tmp_path: Path
+) -> None:
     texts = write_texts(tmp_path / "texts.txt", 600, {77: "wide " * 40})
     shim = write_shim(
         tmp_path / "shim",
@@ -153,7 +165,8 @@ def test_an_example_that_crashes_the_encoder_is_set_aside_alone(out: Path, tmp_p
                 module.cv2.imencode = imencode
         """,
     )
-    run("render", out, "--texts", texts, *WORKERS, shims=[shim]).expect(FAILED_EXAMPLES)
+    options = ("--texts", texts, "--container", container)
+    run("render", out, *options, *WORKERS, shims=[shim]).expect(FAILED_EXAMPLES)
     assert [row["example_index"] for row in skipped(out)] == [77]
     assert_all_but(out, {77}, texts, tmp_path)
 
@@ -170,16 +183,19 @@ def test_a_glyph_that_freetype_refuses_costs_its_examples_alone(out: Path, tmp_p
 
 
 def test_deaths_between_examples_blame_no_example(
-    out: Path, tmp_path: Path, undisturbed: Undisturbed
+    out: Path, tmp_path: Path, undisturbed: Undisturbed, container: str
 ) -> None:
-    # Ten times a worker dies while it writes pictures, each time in the same batch.
+    # Ten times a worker dies while it takes pictures, each time in the same batch.
+    module, shard = (
+        ("files", "FilesShard") if container == "files" else ("one_file", "OneFileShard")
+    )
     shim = write_shim(
         tmp_path / "shim",
         f"""
         if IS_WORKER:
-            @after_import("shmtext.dataset.containers.files")
+            @after_import("shmtext.dataset.containers.{module}")
             def die_now_and_then(module):
-                real = module.FilesShard.take
+                real = module.{shard}.take
 
                 def take(self, names, data):
                     if b"000000100.jpg" in names:
@@ -190,17 +206,53 @@ def test_deaths_between_examples_blame_no_example(
                                 do("SIGKILL")
                     return real(self, names, data)
 
-                module.FilesShard.take = take
+                module.{shard}.take = take
         """,
     )
-    options = ("--max-images", 600)
+    options = ("--max-images", 600, "--container", container)
     run("render", out, *options, *WORKERS, shims=[shim]).expect(DONE)
     assert (tmp_path / "death9").exists()
     assert tree(out) == undisturbed(*options)
 
 
+@in_containers("tar", "parquet")
+def test_deaths_while_a_shards_file_is_written_blame_no_example(
+    out: Path, tmp_path: Path, undisturbed: Undisturbed, container: str
+) -> None:
+    # At its first write, at a later one, and when all is written.
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        if IS_WORKER:
+            @after_import("shmtext.dataset.folder")
+            def die_now_and_then(module):
+                real, real_finish = module.StagedFile.write, module.StagedFile.finish
+                calls = 0
+
+                def write(self, data):
+                    nonlocal calls
+                    calls += self.name.startswith("images/")
+                    for at in (1, 3):
+                        if calls == at and once({str(tmp_path)!r} + f"/death{{at}}"):
+                            do("SIGKILL")
+                    return real(self, data)
+
+                def finish(self):
+                    if once({str(tmp_path)!r} + "/death"):
+                        do("SIGKILL")
+                    return real_finish(self)
+
+                module.StagedFile.write, module.StagedFile.finish = write, finish
+        """,
+    )
+    options = ("--max-images", 600, "--container", container)
+    run("render", out, *options, *WORKERS, shims=[shim]).expect(DONE)
+    assert sorted(path.name for path in tmp_path.glob("death*")) == ["death", "death1", "death3"]
+    assert tree(out) == undisturbed(*options)
+
+
 def test_kills_at_one_example_that_can_be_drawn_alone_do_not_blame_it(
-    out: Path, tmp_path: Path, undisturbed: Undisturbed
+    container: str, out: Path, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     # As when someone kills workers that are all busy at the same place at that time.
     shim = write_shim(
@@ -222,14 +274,14 @@ def test_kills_at_one_example_that_can_be_drawn_alone_do_not_blame_it(
                 module.DatasetShard.take = take
         """,
     )
-    options = ("--max-images", 200)
+    options = ("--max-images", 200, "--container", container)
     run("render", out, *options, *WORKERS, shims=[shim]).expect(DONE)
     assert (tmp_path / "death9").exists()
     assert tree(out) == undisturbed(*options)
 
 
-def test_a_stopped_worker_is_replaced(out: Path, undisturbed: Undisturbed) -> None:
-    options = ("--character-frequency", 2_000)
+def test_a_stopped_worker_is_replaced(container: str, out: Path, undisturbed: Undisturbed) -> None:
+    options = ("--character-frequency", 2_000, "--container", container)
     main = start("render", out, *options, *WORKERS, program=with_limits(hang_s=3, commit_s=3))
     until(lambda: num_committed(out) >= 1)
     stopped = workers_of(main.pid)[0]
@@ -240,7 +292,7 @@ def test_a_stopped_worker_is_replaced(out: Path, undisturbed: Undisturbed) -> No
 
 
 def test_a_worker_stopped_in_the_middle_of_a_message_holds_up_nobody(
-    out: Path, tmp_path: Path, undisturbed: Undisturbed
+    container: str, out: Path, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     shim = write_shim(
         tmp_path / "shim",
@@ -261,7 +313,7 @@ def test_a_worker_stopped_in_the_middle_of_a_message_holds_up_nobody(
                 module.os.write = write
         """,
     )
-    options = ("--max-images", 3_000)
+    options = ("--max-images", 3_000, "--container", container)
     program = with_limits(hang_s=3, commit_s=3)
     run("render", out, *options, *WORKERS, shims=[shim], program=program).expect(DONE)
     assert (tmp_path / "stopped").exists()
