@@ -17,7 +17,7 @@ from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers.base import IMAGES
 from shmtext.dataset.containers.parquet import image_array, parquet_writer, with_image
 from shmtext.dataset.export.base import Part, Portion, work
-from shmtext.dataset.export.joined import read_part
+from shmtext.dataset.export.joined import keep, read_part
 from shmtext.dataset.export.packed import Packed
 from shmtext.dataset.export.picture_files import PictureFiles
 from shmtext.dataset.folder import OutputFolder
@@ -73,8 +73,7 @@ class ImageFolder(PictureFiles):
         paths = pa.array([f"{IMAGES}/{shard.name}/{name}" for name in names], pa.string())
         rows = portion.rows.select(_columns(self.asked.schema)).add_column(0, "file_name", paths)
         path = _part_path(shard.name, portion.split)
-        folder.make_folder(path.rpartition("/")[0])
-        folder.write_file(path, fragment_bytes(rows, self._repeating), sync=False)
+        keep(folder, path, fragment_bytes(rows, self._repeating))
 
     def finish(self, folder: OutputFolder, parts: Sequence[Part]) -> None:
         """Join the parts of each split's table."""

@@ -44,9 +44,7 @@ def write_part(
     """Write the entries of one shard and split, a sequence for each section."""
     for number, (section, each) in enumerate(zip(listing.sections, entries, strict=True)):
         path = part_path(listing, number, *which)
-        folder.make_folder(path.rpartition("/")[0])
-        data = section.between.join(filter(None, each)).encode()
-        folder.write_file(path, data, sync=False)
+        keep(folder, path, section.between.join(filter(None, each)).encode())
 
 
 def join(
@@ -78,6 +76,12 @@ def _parts(
         for split in splits:
             if data := read_part(folder, part_path(listing, section, part.shard, split)):
                 yield data
+
+
+def keep(folder: OutputFolder, path: str, data: bytes) -> None:
+    """Write a file that waits until all is finished, at a path from ``work``."""
+    folder.make_folder(path.rpartition("/")[0])
+    folder.write_file(path, data, sync=False)
 
 
 def read_part(folder: OutputFolder, path: str) -> bytes:

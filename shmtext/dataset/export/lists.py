@@ -179,7 +179,7 @@ class EasyOcr(PictureFiles):
         if why := why_not_stripped(label):
             return why
         if quote == "either" and ("," in label or '"' in label):
-            return "holds a comma or a quote, which EasyOCR's two readers read differently"
+            return "holds a comma or a quote, on which its readers differ: see --easyocr-quote"
         if quote != "never" and label in MISSING_VALUES:
             return "is a word that a reader of CSV takes for no value"
         return ""

@@ -13,9 +13,10 @@ from typing import ClassVar
 
 from shmtext.dataset.export.base import LABEL, Part, Portion, work
 from shmtext.dataset.export.boxes import boxed_texts, corners
-from shmtext.dataset.export.joined import Listing, read_part
+from shmtext.dataset.export.joined import Listing, keep, read_part
 from shmtext.dataset.export.picture_files import Picture, PictureFiles, why_no_field
 from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.plan import Shard
 
 DICTIONARY = "dict.txt"
 
@@ -57,9 +58,8 @@ class Paddle(PictureFiles):
         """Likewise, and which characters the texts hold."""
         super().write(folder, portion)
         characters = {*"".join(portion.rows[LABEL].to_pylist())}
-        path = _characters_path(Part(portion.shard, ()), portion.split)
-        folder.make_folder(path.rpartition("/")[0])
-        folder.write_file(path, "".join(sorted(characters)).encode(), sync=False)
+        path = _characters_path(portion.shard, portion.split)
+        keep(folder, path, "".join(sorted(characters)).encode())
 
     def finish(self, folder: OutputFolder, parts: Sequence[Part]) -> None:
         """Join the lists; write the dictionary, a character a line."""
@@ -67,7 +67,8 @@ class Paddle(PictureFiles):
         characters: set[str] = set()
         for part in parts:
             for split in self.asked.splits:
-                characters.update(read_part(folder, _characters_path(part, split)).decode())
+                path = _characters_path(part.shard, split)
+                characters.update(read_part(folder, path).decode())
         # The space is what the setting use_space_char adds.
         lines = "".join(f"{character}\n" for character in sorted(characters - {" "}))
         folder.write_file(DICTIONARY, lines.encode(), sync=True)
@@ -80,6 +81,12 @@ class Paddle(PictureFiles):
             f"Train.dataset.label_file_list=['{dest}/rec_gt_{self.asked.splits[0]}.txt']",
         )
 
+    def notes(self) -> Sequence[str]:
+        """What a list of detection lacks."""
+        if not self.asked.has_boxes or self.asked.options.unfit == "escape":
+            return ()
+        return ("pictures of several lines are in neither list: --unfit escape has them in both",)
 
-def _characters_path(part: Part, split: str) -> str:
-    return work(f"characters/{part.shard.name}.{split}")
+
+def _characters_path(shard: Shard, split: str) -> str:
+    return work(f"characters/{shard.name}.{split}")

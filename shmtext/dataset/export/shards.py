@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from shmtext.dataset.export.base import LABEL, Format, Options, Part, Portion, Write, escaped, work
-from shmtext.dataset.export.joined import Listing, write_part
+from shmtext.dataset.export.joined import Listing, keep, write_part
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
@@ -80,10 +80,8 @@ class Job:
             left_out=fitting.reasons,
             num_escaped=fitting.num_escaped,
         )
-        path = _mark_path(shard)
-        self.folder.make_folder(path.rpartition("/")[0])
         value = {"version": _VERSION, **asdict(done)}
-        self.folder.write_file(path, seal(value, readable=False), sync=False)
+        keep(self.folder, _mark_path(shard), seal(value, readable=False))
         return done
 
     def done(self, shard: Shard) -> ShardExported | None:
