@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers.base import IMAGES
+from shmtext.dataset.containers.one_file import Scratch
 from shmtext.dataset.containers.parquet import image_array, parquet_writer, with_image
 from shmtext.dataset.export.base import Part, Portion, work
 from shmtext.dataset.export.joined import keep, read_part
@@ -46,10 +47,11 @@ class HuggingFaceParquet(Packed):
         """Write a row group for each piece."""
         columns = _columns(self.asked.schema)
         schema = with_image(self.asked.schema.arrow.empty_table().select(columns).schema)
+        scratch = Scratch()
         with parquet_writer(file, schema) as writer:
             for pictures in portion.pictures():
                 names = [name.encode() for name in pictures.names]
-                image = image_array(names, pictures.data)
+                image = image_array(names, pictures.data, scratch)
                 rows = pictures.rows.select(columns)
                 group = pa.Table.from_arrays([image, *rows.columns], schema=schema)
                 writer.write_table(group, row_group_size=group.num_rows)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from shmtext.dataset.columns import texts_of
+from shmtext.dataset.containers.one_file import Scratch
 from shmtext.dataset.containers.tar import END, sample_blocks
 from shmtext.dataset.export.base import LABEL, Portion
 from shmtext.dataset.export.packed import Packed
@@ -28,11 +29,12 @@ class WebDataset(Packed):
 
     def write_file(self, file: SummedFile, portion: Portion) -> None:
         """Write samples, then the end of a tar file."""
+        scratch = Scratch()
         for pictures in portion.pictures():
             names = [name.encode() for name in pictures.names]
             texts = [name[: name.index(b".")] + b".txt" for name in names]
             labels = texts_of(pictures.rows[LABEL])
-            file.write(sample_blocks([names, texts], pictures.data, [labels]))
+            file.write(sample_blocks([names, texts], pictures.data, [labels], scratch))
         file.write(END)
 
     def loading(self, dest: str) -> Sequence[str]:
