@@ -223,6 +223,89 @@ def test_a_writer_left_behind_by_an_error_cannot_write_into_a_later_file(out: Pa
         assert folder.read_file("b") == b"new"
 
 
+@pytest.mark.parametrize("there", ["nothing", "file", "folder", "link"])
+def test_a_copy_takes_the_place_of_whatever_is_there(
+    tmp_path: Path, out: Path, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "_COPY_BYTES", 7)
+    (tmp_path / "theirs").mkdir()
+    with OutputFolder.open(out, create=True) as folder:
+        (out / "from").mkdir()
+        (out / "from" / "a").write_bytes(bytes(range(100)))
+        (out / "from" / "b").write_bytes(b"")
+        for target in ("folder", "file"):
+            if there == "file":
+                (out / target).write_bytes(b"old")
+            elif there == "folder":
+                (out / target).mkdir()
+                (out / target / "old").touch()
+            elif there == "link":
+                (out / target).symlink_to(tmp_path / "theirs")
+        before = open_fds()
+        folder.copy("from", "folder")
+        folder.copy("from/a", "file")
+
+        assert before == open_fds()
+        assert folder.list_names("folder") == ["a", "b"]
+        assert bytes(range(100)) == folder.read_file("folder/a") == folder.read_file("file")
+        assert folder.read_file("folder/b") == b""
+    assert list((tmp_path / "theirs").iterdir()) == []
+    assert not (out / "folder").is_symlink()
+
+
+def test_nothing_is_copied_from_behind_a_link(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "theirs").write_bytes(b"theirs")
+    with OutputFolder.open(out, create=True) as folder:
+        (out / "from").mkdir()
+        (out / "from" / "link").symlink_to(tmp_path / "theirs")
+        with pytest.raises(DamageError, match="link"):
+            folder.copy("from", "to")
+
+        assert folder.list_names("to") == []
+
+
+def test_a_file_is_renamed_over_a_file_and_not_over_a_folder(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.write_file("a", b"new", sync=False)
+        folder.write_file("b", b"old", sync=False)
+        folder.rename("a", "b")
+        assert (folder.read_file("a"), folder.read_file("b")) == (None, b"new")
+        folder.make_folder("c/d")
+        with pytest.raises(IsADirectoryError):
+            folder.rename("b", "c")
+        folder.rename("b", "c/e")
+
+        assert folder.list_names("c") == ["d", "e"]
+
+
+def test_a_nameless_file_is_read_and_written_and_gone_when_it_is_closed(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        before = open_fds()
+        fd = folder.nameless_file()
+        assert folder.list_names("_stage") == []
+        write_all(fd, b"0123456789")
+
+        assert os.pread(fd, 4, 3) == b"3456"
+        assert os.fstat(fd).st_nlink == 0
+        os.close(fd)
+        assert before == open_fds()
+
+
+@pytest.mark.parametrize(
+    ("function", "at"), [("open", 1), ("open", 2), ("unlink", 1), ("close", 1)]
+)
+def test_a_nameless_file_that_could_not_be_made_leaves_no_descriptor(
+    out: Path, function: str, at: int
+) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.make_folder("_stage")
+        before = open_fds()
+        with failing(function, at, errno.EIO), pytest.raises(OSError, match="Input/output"):
+            folder.nameless_file()
+
+        assert before == open_fds()
+
+
 def test_free_space_is_counted_in_bytes_and_inodes(out: Path) -> None:
     with OutputFolder.open(out, create=True) as folder:
         space = folder.free_space()
