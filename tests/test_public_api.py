@@ -23,6 +23,7 @@ NAMES = {
     "RunConfig",
     "RunStatus",
     "RunSummary",
+    "Selection",
     "ShmtextError",
     "StoredExample",
     "Style",
