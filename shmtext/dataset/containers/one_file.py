@@ -10,18 +10,21 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from shmtext.checksums import crc32
+from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.containers.base import IMAGES, CommittedPictures, StoredSum
 from shmtext.dataset.containers.moving import put_in_place
+from shmtext.dataset.containers.names import PictureNames
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import FileBytes, OutputFolder, opened_at, write_all
-from shmtext.dataset.plan import Shard
+from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.summed import SummedFile
 from shmtext.errors import DamageError
 
@@ -33,6 +36,55 @@ PIECE_BYTES = 4 << 20
 MAX_PIECE_ROWS = 1_000
 
 _HASH_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class OneFile:
+    """What containers of a file a shard have in common. How a file is laid out is overridden."""
+
+    suffix: ClassVar[str]
+    """Of the files' names, without its dot."""
+    names: PictureNames
+
+    # -- what a container overrides --------------------------------------------------------------
+
+    def write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
+        """Write a shard's file: of these label rows, with the pictures that wait."""
+        raise NotImplementedError
+
+    # -- what all do alike -----------------------------------------------------------------------
+
+    @property
+    def extension(self) -> str:
+        """Of the pictures' names, without its dot."""
+        return self.names.extension
+
+    def shard_path(self, shard: Shard) -> str:
+        """The shard's file."""
+        return f"{IMAGES}/{shard.name}.{self.suffix}"
+
+    def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
+        """Names within the file."""
+        return self.names.of(shard, example_index)
+
+    def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
+        """Likewise, as if the file were a folder."""
+        return self.names.below(self.shard_path(shard), shard, example_index)
+
+    def stage(self, folder: OutputFolder, shard: Shard) -> OneFileShard:
+        """A sink that holds pictures until their file is written."""
+        write = partial(self.write, shard)
+        return OneFileShard(FileInStage(folder, shard, self.shard_path(shard), write))
+
+    def check(
+        self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
+    ) -> Iterator[Damage]:
+        """Compare the file with its sum."""
+        return check_file(folder, shard, self.shard_path(shard), committed)
+
+    def num_files(self, num_images: int) -> int:
+        """Files that so many pictures come to."""
+        return -(-num_images // Plan(self.names.num_examples).examples_per_shard)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

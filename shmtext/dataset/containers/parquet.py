@@ -13,30 +13,24 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints, seams
-from shmtext.dataset.containers.base import IMAGES, CommittedPictures, PictureReader, Room
-from shmtext.dataset.containers.names import PictureNames
+from shmtext.dataset.containers.base import PictureReader, Room
 from shmtext.dataset.containers.one_file import (
-    FileInStage,
-    OneFileShard,
+    OneFile,
     Scratch,
     Waiting,
-    check_file,
     pieces,
     readable_file,
 )
-from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import FileBytes, OutputFolder
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.plan import Shard
 from shmtext.dataset.summed import SummedFile
 from shmtext.errors import DamageError
 
@@ -53,47 +47,15 @@ HELD_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetFiles:
+class ParquetFiles(OneFile):
     """A Parquet file a shard."""
 
-    names: PictureNames
+    suffix: ClassVar[str] = "parquet"
 
     @property
     def name(self) -> str:
         """By which it is chosen."""
         return "parquet"
-
-    @property
-    def extension(self) -> str:
-        """Of every picture's name."""
-        return self.names.extension
-
-    def shard_path(self, shard: Shard) -> str:
-        """The shard's file.
-
-        >>> ParquetFiles(PictureNames(2_000_000, "png")).shard_path(Shard(42, 420_000, 430_000))
-        'images/00042.parquet'
-        """
-        return f"{IMAGES}/{shard.name}.parquet"
-
-    def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
-        """What the column ``image`` says of them."""
-        return self.names.of(shard, example_index)
-
-    def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
-        """Likewise, as if the file were a folder."""
-        return self.names.below(self.shard_path(shard), shard, example_index)
-
-    def stage(self, folder: OutputFolder, shard: Shard) -> OneFileShard:
-        """A sink that holds pictures until their file is written."""
-        write = partial(self._write, shard)
-        return OneFileShard(FileInStage(folder, shard, self.shard_path(shard), write))
-
-    def check(
-        self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
-    ) -> Iterator[Damage]:
-        """Compare the file with its sum."""
-        return check_file(folder, shard, self.shard_path(shard), committed)
 
     @contextmanager
     def opened(self, folder: OutputFolder, shard: Shard) -> Iterator[PictureReader]:
@@ -120,11 +82,11 @@ class ParquetFiles:
 
     def room(self, num_images: int, bytes_per_image: int) -> Room:
         """An inode a shard; label rows are once more in there."""
-        per_shard = Plan(self.names.num_examples).examples_per_shard
         num_bytes = num_images * (bytes_per_image + ROW_BYTES) if bytes_per_image else 0
-        return Room(-(-num_images // per_shard), num_bytes)
+        return Room(self.num_files(num_images), num_bytes)
 
-    def _write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
+    def write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
+        """Write a row group for each piece."""
         schema, scratch = with_image(rows.schema), Scratch()
         with parquet_writer(file, schema) as writer:
             for piece in pieces(rows):

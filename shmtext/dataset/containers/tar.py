@@ -15,8 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,21 +24,18 @@ from numpy.typing import NDArray
 from shmtext.corpus.ragged import RaggedTexts, pack_texts
 from shmtext.corpus.ranges import Ints, seams, spell_out
 from shmtext.dataset.columns import texts_of
-from shmtext.dataset.containers.base import IMAGES, CommittedPictures, PictureReader, Room
+from shmtext.dataset.containers.base import PictureReader, Room
 from shmtext.dataset.containers.names import PictureNames
 from shmtext.dataset.containers.one_file import (
-    FileInStage,
-    OneFileShard,
+    OneFile,
     Scratch,
     Waiting,
-    check_file,
     cuts,
     pread_all,
     readable_file,
 )
-from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import FileBytes, OutputFolder
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.plan import Shard
 from shmtext.dataset.summed import SummedFile
 from shmtext.errors import DamageError
 
@@ -70,10 +66,14 @@ _HEADER = _header()
 
 
 @dataclass(frozen=True, slots=True)
-class Tar:
-    """A tar file a shard."""
+class Tar(OneFile):
+    """A tar file a shard.
 
-    names: PictureNames
+    >>> Tar(PictureNames(2_000_000, "png")).shard_path(Shard(42, 420_000, 430_000))
+    'images/00042.tar'
+    """
+
+    suffix: ClassVar[str] = "tar"
     with_json: bool = False
     """Label rows are in there, too."""
 
@@ -81,39 +81,6 @@ class Tar:
     def name(self) -> str:
         """By which it is chosen."""
         return "tar+json" if self.with_json else "tar"
-
-    @property
-    def extension(self) -> str:
-        """Of every picture."""
-        return self.names.extension
-
-    def shard_path(self, shard: Shard) -> str:
-        """The shard's file.
-
-        >>> Tar(PictureNames(2_000_000, "png")).shard_path(Shard(42, 420_000, 430_000))
-        'images/00042.tar'
-        """
-        return f"{IMAGES}/{shard.name}.tar"
-
-    def image_names(self, shard: Shard, example_index: NDArray[np.int64]) -> list[bytes]:
-        """Names of members."""
-        return self.names.of(shard, example_index)
-
-    def file_names(self, shard: Shard, example_index: NDArray[np.int64]) -> RaggedTexts:
-        """Names of members, as if the tar file were a folder."""
-        return self.names.below(self.shard_path(shard), shard, example_index)
-
-    def stage(self, folder: OutputFolder, shard: Shard) -> OneFileShard:
-        """A sink that holds pictures until their file is written."""
-        return OneFileShard(
-            FileInStage(folder, shard, self.shard_path(shard), partial(self._write, shard))
-        )
-
-    def check(
-        self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
-    ) -> Iterator[Damage]:
-        """Compare the file with its sum."""
-        return check_file(folder, shard, self.shard_path(shard), committed)
 
     @contextmanager
     def opened(self, folder: OutputFolder, shard: Shard) -> Iterator[PictureReader]:
@@ -137,14 +104,14 @@ class Tar:
 
     def room(self, num_images: int, bytes_per_image: int) -> Room:
         """An inode a shard; headers and whole blocks for pictures and what is said of them."""
-        per_shard = Plan(self.names.num_examples).examples_per_shard
-        num_shards = -(-num_images // per_shard)
+        num_shards = self.num_files(num_images)
         members = [bytes_per_image, _TEXT_BYTES, *([_JSON_BYTES] if self.with_json else [])]
         sample = sum(BLOCK_BYTES + _padded(num_bytes) for num_bytes in members)
         num_bytes = num_images * sample + num_shards * len(END) if bytes_per_image else 0
         return Room(num_shards, num_bytes)
 
-    def _write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
+    def write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
+        """Write samples, some megabytes at a time."""
         example_index = rows["example_index"].to_numpy()
         texts = {"txt": texts_of(rows["text"])}
         if self.with_json:
