@@ -26,6 +26,7 @@ from shmtext.dataset.manifest import Manifest, Origin, commit_shard
 from shmtext.dataset.merge import MergeResult, merge_labels
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord
+from shmtext.errors import DamageError
 
 WIDTH = ColumnSpec("width_px", "int32", "width")
 FONT = ColumnSpec("font", "string", "file name of the font", repeats=True)
@@ -181,3 +182,24 @@ def open_fds() -> set[str]:
     gc.collect()  # of what other tests left: it would be closed at any moment
     gc.freeze()  # What is left is looked at once: a worker's million objects take 0.1 s each time.
     return set(os.listdir("/proc/self/fd"))
+
+
+def read_shard_of(record: RunRecord, data: bytes, out: Path) -> list[bytes | None]:
+    """Pictures of shard 1, whose one file has these bytes; None for one said to be damaged."""
+    shard = record.plan.shard(1)
+    path = record.container.shard_path(shard)
+    (out / path).parent.mkdir(parents=True, exist_ok=True)
+    (out / path).write_bytes(data)
+    drawn = drawn_of(shard)
+    found: list[bytes | None] = []
+    with OutputFolder.open(out, create=False) as folder:
+        try:
+            with record.container.opened(folder, shard) as read:
+                for i in drawn:
+                    try:
+                        found += read([f"{path}/{i:09d}.jpg"])
+                    except DamageError:
+                        found.append(None)
+        except DamageError:
+            found = [None] * len(drawn)
+    return found

@@ -12,7 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dataset_runs import PLAN, RECORD, drawn_of, failing, picture, record_of, render_shard
+from dataset_runs import (
+    PLAN,
+    RECORD,
+    drawn_of,
+    failing,
+    picture,
+    read_shard_of,
+    record_of,
+    render_shard,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +31,7 @@ from shmtext.dataset.containers.parquet import IMAGE, image_array, parquet_write
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import read_labels
 from shmtext.dataset.summed import SummedFile
-from shmtext.errors import DamageError, StorageError
+from shmtext.errors import StorageError
 
 RUN = record_of(400, "parquet")
 SHARD = PLAN.shard(1)
@@ -145,24 +154,6 @@ def shard_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (out / PATH).read_bytes()
 
 
-def read_all(data: bytes, out: Path) -> list[bytes | None]:
-    """Pictures of a shard's file with these bytes; None for one that is said to be damaged."""
-    (out / PATH).parent.mkdir(parents=True, exist_ok=True)
-    (out / PATH).write_bytes(data)
-    found: list[bytes | None] = []
-    with OutputFolder.open(out, create=False) as folder:
-        try:
-            with RUN.container.opened(folder, SHARD) as read:
-                for i in DRAWN:
-                    try:
-                        found += read([f"{PATH}/{i:09d}.jpg"])
-                    except DamageError:
-                        found.append(None)
-        except DamageError:
-            found = [None] * len(DRAWN)
-    return found
-
-
 @given(data=st.data())
 def test_whatever_bit_is_flipped_pictures_are_read_or_it_is_damage(
     shard_file: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -173,7 +164,9 @@ def test_whatever_bit_is_flipped_pictures_are_read_or_it_is_damage(
     flipped = bytearray(shard_file)
     flipped[at] ^= 1 << data.draw(st.integers(0, 7))
 
-    assert len(DRAWN) == len(read_all(flipped, tmp_path_factory.getbasetemp() / "flipped"))
+    assert len(DRAWN) == len(
+        read_shard_of(RUN, flipped, tmp_path_factory.getbasetemp() / "flipped")
+    )
 
 
 @pytest.mark.parametrize("name", [b"bytes", b"file_name", b"example_index", b"num_bytes"])
@@ -183,7 +176,7 @@ def test_a_name_of_a_column_that_is_no_text_any_more_is_damage(
     at = shard_file.index(name, len(shard_file) - footer_bytes(shard_file))
     data = shard_file[:at] + b"\xff" + shard_file[at + 1 :]
 
-    assert [None] * len(DRAWN) == read_all(data, tmp_path)
+    assert [None] * len(DRAWN) == read_shard_of(RUN, data, tmp_path)
 
 
 def footer_bytes(data: bytes) -> int:
@@ -193,4 +186,4 @@ def footer_bytes(data: bytes) -> int:
 
 @pytest.mark.parametrize("num_bytes", [0, 3, 4, 1_000, -1, -8])
 def test_a_file_cut_short_is_damage(shard_file: bytes, tmp_path: Path, num_bytes: int) -> None:
-    assert [None] * len(DRAWN) == read_all(shard_file[:num_bytes], tmp_path)
+    assert [None] * len(DRAWN) == read_shard_of(RUN, shard_file[:num_bytes], tmp_path)

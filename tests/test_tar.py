@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_runs import PLAN, drawn_of, picture, record_of, render_shard, text
+from dataset_runs import PLAN, drawn_of, picture, read_shard_of, record_of, render_shard, text
 from hypothesis import given
 from hypothesis import strategies as st
 from stored import members
@@ -23,7 +23,6 @@ from shmtext.dataset.containers.one_file import Scratch
 from shmtext.dataset.containers.tar import BLOCK_BYTES, END, sample_blocks
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import read_labels
-from shmtext.errors import DamageError
 
 SHARD = PLAN.shard(1)
 DRAWN = drawn_of(SHARD)
@@ -150,32 +149,15 @@ def test_the_program_tar_lists_and_unpacks_it(tmp_path: Path) -> None:
 # -- damage ----------------------------------------------------------------------------------------
 
 
+RUN = record_of(400, "tar")
+
+
 @pytest.fixture(scope="module")
 def shard_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     out = tmp_path_factory.mktemp("tar")
     with OutputFolder.open(out, create=False) as folder:
         render_shard(folder, 1, record_of(400, "tar"))
     return (out / "images/00001.tar").read_bytes()
-
-
-def read_all(data: bytes, out: Path) -> list[bytes | None]:
-    """Pictures of a shard's file with these bytes; None for one that is said to be damaged."""
-    record = record_of(400, "tar")
-    path = out / "images/00001.tar"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    found: list[bytes | None] = []
-    with OutputFolder.open(out, create=False) as folder:
-        try:
-            with record.container.opened(folder, SHARD) as read:
-                for i in DRAWN:
-                    try:
-                        found += read([f"images/00001.tar/{i:09d}.jpg"])
-                    except DamageError:
-                        found.append(None)
-        except DamageError:
-            found = [None] * len(DRAWN)
-    return found
 
 
 @given(data=st.data())
@@ -186,7 +168,9 @@ def test_whatever_bit_is_flipped_pictures_elsewhere_are_read_or_it_is_damage(
     at = data.draw(st.integers(0, len(shard_file) - 1))
     flipped = bytearray(shard_file)
     flipped[at] ^= 1 << data.draw(st.integers(0, 7))
-    found = read_all(bytes(flipped), tmp_path_factory.getbasetemp() / "flipped")
+    found = read_shard_of(
+        record_of(400, "tar"), bytes(flipped), tmp_path_factory.getbasetemp() / "flipped"
+    )
 
     others = [i for i, each in zip(DRAWN, found, strict=True) if each not in (None, picture(i))]
     assert len(others) <= 1
@@ -199,9 +183,11 @@ def test_a_header_that_leads_back_or_too_far_is_damage(
     at = 8 * BLOCK_BYTES
     data = shard_file[: at + 124] + size.ljust(11, b"\0") + shard_file[at + 135 :]
 
-    assert [None] * len(DRAWN) == read_all(data, tmp_path)
+    assert [None] * len(DRAWN) == read_shard_of(RUN, data, tmp_path)
 
 
 @pytest.mark.parametrize("num_bytes", [0, 1, 511, 512, 1_024, 5_000])
 def test_a_file_cut_short_is_damage(shard_file: bytes, tmp_path: Path, num_bytes: int) -> None:
-    assert [None] * len(DRAWN) == read_all(shard_file[:num_bytes], tmp_path)
+    assert [None] * len(DRAWN) == read_shard_of(
+        record_of(400, "tar"), shard_file[:num_bytes], tmp_path
+    )
