@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -364,3 +365,36 @@ def test_workers_share_their_lock_beside_the_run(out: Path) -> None:
         other.share_worker_lock()
 
         assert run.identity == one.identity
+
+
+def test_a_stage_keeps_what_is_in_it_and_is_a_folder(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.begin_stage()
+        (out / "_stage/left").mkdir()
+        folder.begin_stage()
+        assert ["left"] == os.listdir(out / "_stage")
+        shutil.rmtree(out / "_stage")
+        (out / "_stage").touch()
+        folder.begin_stage()
+        assert [] == os.listdir(out / "_stage")
+        (out / "_stage").rmdir()
+        (out / "_stage").symlink_to(out)
+        folder.begin_stage()
+        assert not (out / "_stage").is_symlink()
+        assert [] == os.listdir(out / "_stage")
+
+
+def test_what_is_set_aside_waits_in_the_stage(out: Path) -> None:
+    with OutputFolder.open(out, create=True) as folder:
+        folder.begin_stage()
+        (out / "images").mkdir()
+        (out / "images/old").touch()
+        folder.set_aside("images")
+        folder.set_aside("images")  # there is none any more
+
+        assert not (out / "images").exists()
+        assert ["old"] == [each.name for each in (out / "_stage").glob("*/*")]
+        with failing("rename", 1, errno.EXDEV):
+            (out / "images").mkdir()
+            folder.set_aside("images")
+        assert not (out / "images").exists()

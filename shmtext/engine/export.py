@@ -29,7 +29,7 @@ from shmtext.dataset.export.shards import (
     fitting_rows,
 )
 from shmtext.dataset.export.splits import Splits
-from shmtext.dataset.folder import STAGE, OutputFolder, folder_path
+from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
 from shmtext.dataset.room import check_room
@@ -129,7 +129,7 @@ def export(
         identity = identity_of(run, to, options)
         counts, num_written = begin(folder, identity), 0
         if counts is None:
-            folder.remove_tree(STAGE)
+            folder.begin_stage()
             num_workers = default_num_workers() if workers is None else workers
             if workers is None and len(run) < FEW_IMAGES:
                 num_workers = 1

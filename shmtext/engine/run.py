@@ -91,8 +91,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         holding.settle()
         folder.lock()
         record = existing_record(folder, order.resume, observer)
-        folder.remove_tree(STAGE)
-        folder.make_folder(STAGE)
+        folder.begin_stage()
         was_cut_short = record is not None and SUCCESS not in folder.list_names()
         stage = Path(os.path.abspath(order.out)) / STAGE
         held = holding.make_ready(FirstRun(stage, was_cut_short, stop))

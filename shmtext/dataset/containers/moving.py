@@ -37,6 +37,5 @@ def _move(folder: OutputFolder, source: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _IN_THE_WAY:
             raise
-        # Not renamed out of the way: overlayfs can't do that with a folder of a lower layer.
-        folder.remove_tree(target)
+        folder.set_aside(target)
         folder.rename(source, target)

@@ -9,7 +9,6 @@ the formats' own.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -28,7 +27,8 @@ SEVERAL_LINES = "holds a line break"
 HAS_TAB = "holds a tab"
 EDGE_SPACES = "begins or ends with white space"
 
-_LINE_BREAK = re.compile("[\n\r\0]")
+_LINE_BREAKS = "\n\r\0"
+"""Characters that end a line, or a text, in one reader or another."""
 
 
 class Picture(NamedTuple):
@@ -171,7 +171,7 @@ def why_no_line(label: str) -> str:
     """Say why a label is not what a line of a file may hold."""
     if not label:
         return EMPTY
-    return SEVERAL_LINES if _LINE_BREAK.search(label) else ""
+    return SEVERAL_LINES if any(each in label for each in _LINE_BREAKS) else ""
 
 
 def why_no_field(label: str) -> str:

@@ -23,7 +23,7 @@ from shmtext.errors import ConfigError
 DEFAULT_SPLIT = "train"
 """Where a format needs a name and none is given."""
 
-_NAME = re.compile("[A-Za-z][A-Za-z0-9_-]*")
+_NAME = "[A-Za-z][A-Za-z0-9_-]*"
 _HASH_BYTES = 8
 
 
@@ -41,7 +41,7 @@ class Splits:
             raise ConfigError(f"the seed of splits must be 0 to 2**64 - 1, got {self.seed}")
         names = [name for name, _ in self.shares]
         for name, share in self.shares:
-            if not _NAME.fullmatch(name):
+            if not re.fullmatch(_NAME, name):
                 raise ConfigError(
                     "the name of a split must be a word of letters, digits, - and _ that begins "
                     f"with a letter, got {name!r}"
