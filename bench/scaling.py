@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import psutil
 
-from bench import asking, plots, work
+from bench import asking, disks, plots, work
 from bench.asking import Answer, Setting
 from bench.measure import (
     Cost,
@@ -93,7 +92,7 @@ def ask(setting: Setting, disk: Path | None = None, workers: int | None = None) 
     cores = len(os.sched_getaffinity(0))
     numbers = numbers_of_workers(workers or cores)
     rows: list[Row] = []
-    with scratch() as memory, tempfile.TemporaryDirectory(dir=disk or _disk()) as on_disk:
+    with scratch() as memory, tempfile.TemporaryDirectory(dir=disk or disks.disk()) as on_disk:
         for storage, home in (("memory", memory), ("disk", Path(on_disk))):
             rows += _measure(setting, storage, home, numbers)
     text = [
@@ -112,18 +111,6 @@ def numbers_of_workers(most: int) -> list[int]:
     ([1, 2, 3], [16, 24])
     """
     return sorted({*range(1, min(most, 8) + 1), *(2**n for n in range(most.bit_length())), most})
-
-
-def _disk() -> Path:
-    """Return the temporary folder, or ``/var/tmp`` where that one is in memory."""
-    folder = Path(tempfile.gettempdir())
-    return Path("/var/tmp") if _file_system(folder) == "tmpfs" else folder
-
-
-def _file_system(folder: Path) -> str:
-    mounts = {Path(each.mountpoint): each.fstype for each in psutil.disk_partitions(all=True)}
-    folder = folder.resolve()
-    return next((mounts[each] for each in (folder, *folder.parents) if each in mounts), "unknown")
 
 
 def _measure(setting: Setting, storage: str, home: Path, numbers: list[int]) -> list[Row]:
@@ -167,7 +154,7 @@ def _measure(setting: Setting, storage: str, home: Path, numbers: list[int]) -> 
         rows.append(
             Row(
                 storage=storage,
-                file_system=_file_system(home),
+                file_system=disks.file_system(home),
                 num_workers=num_workers,
                 num_images=found[0].num_images,
                 images_per_s=spread(rates[num_workers]),

@@ -23,6 +23,7 @@ from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
+from shmtext.dataset.containers.base import Container
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.record import RunRecord
@@ -143,9 +144,14 @@ def usable_fonts(limit: int) -> list[Path]:
     return list(found.values())
 
 
-def sink_in(folder: OutputFolder, num_examples: int, settings: RenderSettings) -> DatasetSink:
-    """Return the sink of a run whose identity nobody asks for."""
-    container = open_container("files", num_examples, settings.output.image_format)
+def sink_in(
+    folder: OutputFolder,
+    num_examples: int,
+    settings: RenderSettings,
+    container: Container | None = None,
+) -> DatasetSink:
+    """Return the sink of a run whose identity nobody asks for; to files where nothing is said."""
+    container = container or open_container("files", num_examples, settings.output.image_format)
     schema = LabelSchema.of([label.spec for label in labels_of(settings)])
     record = RunRecord({}, Plan(num_examples), container, schema)
     return DatasetSink(folder, record, settings, worker=0)

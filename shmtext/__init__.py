@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
+    from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
     from shmtext.engine.opened import open as open  # of no ``import *``: that would hide Python's
@@ -28,6 +29,7 @@ _HOMES = {
     **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style", "TextFile"), "config"),
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
+    **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     **dict.fromkeys(("OpenedRun", "Selection", "StoredExample"), "engine.opened"),
     "open": "engine.opened",
@@ -37,6 +39,7 @@ _HOMES = {
 
 __all__ = [
     "BalancedText",
+    "ExportSummary",
     "OpenedRun",
     "Output",
     "Renderer",
@@ -48,6 +51,7 @@ __all__ = [
     "StoredExample",
     "Style",
     "TextFile",
+    "export",
     "render",
     "run_status",
     "verify",

@@ -30,6 +30,7 @@ from shmtext.errors import ConfigError, ExitCode, ShmtextError
 if TYPE_CHECKING:
     from shmtext.config import RunConfig, Start
     from shmtext.dataset.check import Report
+    from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
     from shmtext.engine.run import RunSummary
@@ -55,6 +56,8 @@ LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
 MOST_REASONS = 5
+MOST_TEXT = 40
+"""Characters of a text that is named."""
 MANY_SKIPPED = 0.1
 """Share of examples from which on it is said why they were skipped."""
 
@@ -162,6 +165,12 @@ def _pages_of_looks() -> Iterable[str]:
     from shmtext.config.looks_text import page_names  # noqa: PLC0415 - see the top
 
     return page_names()
+
+
+def _export_formats() -> Iterable[str]:
+    from shmtext.dataset.export import FORMATS  # noqa: PLC0415 - see the top
+
+    return FORMATS
 
 
 def _completing_paths(kind: str) -> Completion:
@@ -307,6 +316,61 @@ def verify(out: Path, checksums: bool) -> int:
     return ExitCode.DONE if report.whole else ExitCode.STOPPED
 
 
+@cli.command()
+@_out
+@click.option(
+    "--to",
+    required=True,
+    metavar="FORMAT",
+    shell_complete=_completing_words(_export_formats),
+    help="lmdb, paddle, doctr, easyocr, mmocr, tesstrain, gt, imagefolder, hf-parquet, webdataset, "
+    "mds, jsonl, trdg, synthtiger or coco.",
+)
+@click.argument("dest", type=_FolderName(path_type=Path), shell_complete=_completing_paths("dir"))
+@click.option(
+    "--split",
+    metavar="NAME=SHARE,...",
+    help="Split the pictures, as in train=0.98,val=0.02: by their examples' numbers and the seed.",
+)
+@click.option("--split-seed", type=int, default=0, metavar="N", help="Of splits. [default: 0]")
+@click.option("--disjoint-texts", is_flag=True, help="Keep equal texts in one split.")
+@click.option(
+    "--unfit",
+    metavar="skip|escape|refuse",
+    shell_complete=_completing_words(lambda: ("skip", "escape", "refuse")),
+    default="skip",
+    help="What to do with texts that the format can't hold: leave their pictures out and list them "
+    "in left_out.jsonl, write the texts with backslashes, or export nothing. [default: skip]",
+)
+@click.option(
+    "--easyocr-quote",
+    metavar="either|never|csv",
+    shell_complete=_completing_words(lambda: ("either", "never", "csv")),
+    default="either",
+    help="For which of EasyOCR's readers: for both (texts with commas and quotes don't fit), that "
+    "which cuts lines at the first comma, or that which reads CSV. [default: either]",
+)
+@click.option(
+    "--workers", type=int, metavar="N", help="Processes. [default: as many as there are cores]"
+)
+def export(out: Path, to: str, dest: Path, **options: Any) -> int:
+    """Export the finished run in OUT to a trainer's format, into the folder DEST.
+
+    DEST must be new or empty, or hold an export that was interrupted, which is then finished.
+
+    \b
+    Exit codes: 0 done, 2 bad options or input, 3 stopped by storage, memory or damage (resumable),
+    130 interrupted (resumable).
+    """
+    _check_address_space()
+    from shmtext.engine.export import export as export_run  # noqa: PLC0415 - see the top
+
+    with _Screen() as screen:
+        summary = export_run(out, to, dest, **options, observer=screen)
+    _print_export(summary)
+    return ExitCode.DONE
+
+
 @cli.command(name="config")
 @click.argument(
     "source",
@@ -446,6 +510,29 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
         return
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: {_loading(summary)}")
+
+
+def _print_export(summary: ExportSummary) -> None:
+    num_images = sum(summary.num_images.values())
+    if summary.num_written == 0 and num_images:
+        _say(f"{summary.folder} is complete: {num_images:,} images were there already")
+    else:
+        _say(
+            f"{num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) as {summary.to} in "
+            f"{summary.folder}, in {summary.elapsed_s:.1f} s"
+        )
+    if len(summary.num_images) > 1:
+        _say(", ".join(f"{split}: {count:,}" for split, count in summary.num_images.items()))
+    for reason, count in summary.left_out.items():
+        _say(f"{count:,} left out, whose text {reason}: see {summary.folder / 'left_out.jsonl'}")
+    for each in summary.first_left_out:
+        _say(f"  example {each.example_index}: {each.text[:MOST_TEXT]!r}")
+    if summary.num_escaped:
+        _say(f"{summary.num_escaped:,} texts are written with backslashes (\\\\, \\t, \\n, \\r)")
+    for note in summary.notes:
+        _say(f"note: {note}")
+    for line in summary.loading:
+        _say(f"load: {line}")
 
 
 def _loading(summary: RunSummary) -> str:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from inspect import getattr_static
 from pathlib import Path
@@ -22,7 +23,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import fresh, gallery, measure, peers, rows, stages, timed, work
+from bench import containers, disks, fresh, gallery, measure, peers, rows, stages, timed, work
 from bench.__main__ import QUESTIONS, main
 from bench.corpus_size import images_for
 from bench.looks_beside import TRANSFORMS, transform_of
@@ -34,6 +35,7 @@ from shmtext.config import config_from_options, load_toml
 from shmtext.config.fields import settings_of
 from shmtext.config.looks import CLEAN, look_names
 from shmtext.config.ranges import Range
+from shmtext.dataset.containers import CONTAINERS
 from shmtext.looks.effect import Effect
 from shmtext.looks.noise import Noise
 from shmtext.looks.registry import BY_NAME, EFFECTS
@@ -105,6 +107,50 @@ def test_looks_are_measured_by_effect_and_by_preset(
     ]
     assert all(row["over_plain"] == 1 for row in presets if row["look"] == "plain")
     assert "albumentations is not there" in result.output
+
+
+@contextmanager
+def _folder_for_ext4(above: Path, *, has_journal: bool) -> Iterator[Path]:
+    home = above / f"journal-{has_journal}"
+    home.mkdir()
+    yield home
+
+
+def test_containers_are_measured_in_memory_and_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disks, "fresh_ext4", _folder_for_ext4)
+    out = str(tmp_path / "out")
+    arguments = ["containers", "--quick", "--out", out, "--disk", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+
+    assert result.exception is None
+    in_memory, on_disk = (
+        pq.read_table(f"{out}/{name}.parquet").to_pylist()
+        for name in ("containers", "containers-disk")
+    )
+    assert [containers.NOTHING, containers.JOINED, *CONTAINERS] == [
+        row["container"] for row in in_memory
+    ]
+    stored = {row["container"]: row["bytes_per_image"] for row in in_memory}
+    assert 0 == stored[containers.NOTHING]
+    assert stored[containers.JOINED] == stored["files"] < stored["parquet"] < stored["tar"]
+    assert [(deleted, name) for deleted in (0, 400) for name in containers.ON_DISK] == [
+        (row["num_deleted"], row["container"]) for row in on_disk
+    ]
+
+
+def test_where_nothing_can_be_mounted_the_rest_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    arguments = ["containers", "--quick", "--out", str(tmp_path), "--disk", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+
+    assert result.exception is None
+    assert "could be made and mounted here (there is no mkfs.ext4)" in result.output
+    kept = {path.name for path in tmp_path.iterdir()} - {"containers.png"}
+    assert {"containers.parquet"} == kept
 
 
 def test_each_effect_that_albumentations_is_like_has_its_transform() -> None:

@@ -980,7 +980,7 @@ def test_help_mentions_every_option_with_its_default() -> None:
 
 
 def test_help_stays_within_100_columns() -> None:
-    for arguments in ([], ["config"], ["render"], ["status"], ["verify"]):
+    for arguments in ([], ["config"], ["export"], ["render"], ["status"], ["verify"]):
         result = CliRunner().invoke(cli.cli, [*arguments, "--help"], terminal_width=100)
 
         assert max(map(len, result.output.splitlines())) <= 100

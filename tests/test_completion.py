@@ -20,7 +20,7 @@ SHELLS: dict[str, type[ShellComplete]] = {
     "fish": FishComplete,
 }
 
-COMMANDS = [f"plain,{name}" for name in ("config", "looks", "render", "status", "verify")]
+COMMANDS = [f"plain,{name}" for name in ("config", "export", "looks", "render", "status", "verify")]
 
 
 def completed(line: str, shell: str = "bash") -> list[str]:

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtext.dataset.containers import one_file
+from shmtext.dataset.containers.one_file import Scratch
 from shmtext.dataset.containers.parquet import IMAGE, image_array, parquet_writer, with_image
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import read_labels
@@ -100,7 +101,7 @@ def test_the_column_of_pictures_is_the_one_arrow_makes_of_python_objects(
 ) -> None:
     names = [f"{i}.jpg" for i in range(len(data))]
     given_ = [np.frombuffer(each, np.uint8) for each in data] if as_arrays else data
-    found = image_array([name.encode() for name in names], given_)
+    found = image_array([name.encode() for name in names], given_, Scratch())
     rows = [{"bytes": each, "path": name} for each, name in zip(data, names, strict=True)]
 
     assert found.equals(pa.array(rows, IMAGE.type))

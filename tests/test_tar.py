@@ -19,6 +19,7 @@ from stored import members
 
 from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.containers import tar
+from shmtext.dataset.containers.one_file import Scratch
 from shmtext.dataset.containers.tar import BLOCK_BYTES, END, sample_blocks
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import read_labels
@@ -66,7 +67,7 @@ def test_the_blocks_of_samples_are_those_of_tarfile(
         [f"{i:09d}.{extension}".encode() for i in range(len(samples))]
         for extension in ("jpg", *kinds)
     ]
-    found = sample_blocks(names, data, [pack_texts(texts)] * len(kinds))
+    found = sample_blocks(names, data, [pack_texts(texts)] * len(kinds), Scratch())
     expected = [
         (f"{i:09d}.{extension}", content)
         for i, (each, text_) in enumerate(zip(pictures, texts, strict=True))
@@ -79,9 +80,10 @@ def test_the_blocks_of_samples_are_those_of_tarfile(
 def test_a_picture_of_gigabytes_has_its_size_in_the_header() -> None:
     header = tarfile.TarInfo("000000000.jpg")
     header.size = 8**10 + 5  # fills eleven octal digits
-    found = tar._headers([[b"000000000.jpg"]], np.array([[header.size]]))
+    block = np.ones((1, BLOCK_BYTES), np.uint8)
+    tar._write_headers(block, np.array([0]), [[b"000000000.jpg"]], np.array([[header.size]]))
 
-    assert header.tobuf(tarfile.USTAR_FORMAT) == found.tobytes()
+    assert header.tobuf(tarfile.USTAR_FORMAT) == block.tobytes()
 
 
 @pytest.mark.parametrize("name", ["tar", "tar+json"])

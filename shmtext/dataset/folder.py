@@ -179,6 +179,26 @@ class OutputFolder:
                 ) from error
             raise _storage_error(path, f"open {path}", error) from error
 
+    @classmethod
+    def join(cls, path: str, identity: FolderIdentity) -> OutputFolder:
+        """Open a folder that the main process has open, and share its lock.
+
+        Raises ``StorageError`` where it is not, or not any more, what it was.
+        """
+        # The main process holds the folder open: a worker that does not find it is told too late.
+        gone = StorageError(_GONE.format(out=path))
+        try:
+            folder = cls.open(Path(path), create=False)
+        except FolderError as error:
+            raise gone from error
+        with ExitStack() as undo:
+            undo.callback(folder.close)
+            if folder.identity != identity:
+                raise gone
+            folder.share_worker_lock()
+            undo.pop_all()
+        return folder
+
     def close(self) -> None:
         """Let go of the locks and of the folder. May be called twice."""
         with suppress(OSError):  # nothing was written through these

@@ -121,6 +121,16 @@ class StoredRun:
     def __len__(self) -> int:
         return self._table.num_rows
 
+    @property
+    def digest(self) -> str:
+        """Over every picture and label row; equal runs have equal digests."""
+        return self._table.digest
+
+    @property
+    def image_bytes(self) -> int:
+        """Sizes of all pictures together."""
+        return self._table.image_bytes
+
     def row(self, index: int) -> LabelRow:
         """The label row of picture ``index``, counted from the end if negative.
 
@@ -247,6 +257,7 @@ class _LabelTable:
     def __init__(self, folder: OutputFolder, record: RunRecord) -> None:
         self._what = str(folder.path / METADATA)
         success = _finished(folder)
+        self.digest, self.image_bytes = success.digest, success.image_bytes
         with folder.errors_of("read", METADATA), ExitStack() as stack:
             try:
                 # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts

@@ -2,7 +2,8 @@
 
 To a worker go Python objects: its ``Place``, its ``Setup``, for each run a ``Target`` and in the
 end a ``Release``, and tasks of two integers; a ``Task`` for a shard that has ended
-workers. Back go ``Message``s, each a line of JSON that is written at once, so that a worker stopped
+workers. To a worker of an export go its ``ExportOrder`` and numbers of shards. Back go
+``Message``s, each a line of JSON that is written at once, so that a worker stopped
 at any moment never leaves half a message for the main process to wait on. What is said of a run
 bears its number: a worker may be late, and the main process at the next run already.
 
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
+    from shmtext.dataset.export.base import Options
+    from shmtext.dataset.folder import FolderIdentity
     from shmtext.draw.settings import RenderSettings
     from shmtext.engine.backgrounds import PhotosSpec
     from shmtext.engine.shards import Destination
@@ -73,6 +76,19 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Release:
     """Nothing more is written to the target: others may take its folder. Is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What a worker of an export is to do; the first thing it is sent."""
+
+    run: str
+    dest: str
+    identity: FolderIdentity
+    """Of ``dest``."""
+    to: str
+    """The format."""
+    options: Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ from shmtext.engine.supervisor import Workers
 from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
 
 SLOW_FILE_US = 300
-"""To make a file: 4 to 20 in memory, 25 to 100 on a disk, some 1,000 on one that has just been
-emptied (ext4 passes over every inode freed in the last minutes)."""
+"""To make a file: 4 to 20 in memory, 25 to 100 on a disk, 270 to 1,000 on one that has just been
+emptied (ext4 without a journal goes by every inode freed in the last minutes)."""
 WORTH_A_NOTE_S = 10
 
 

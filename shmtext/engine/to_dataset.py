@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -33,7 +32,6 @@ from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import Watch
-from shmtext.errors import FolderError, StorageError
 
 TELLING_IMAGES = 16
 """A batch of fewer tells nothing of how fast files are made: one stall is all of it."""
@@ -62,21 +60,7 @@ class DatasetDestination:
 
         Raises ``StorageError`` where it is not, or not any more, what it was.
         """
-        # The main process holds the folder open: a worker that does not find it is told too late.
-        gone = StorageError(
-            f"{self.path} was removed or replaced during the run: put it back, or choose "
-            "another folder"
-        )
-        try:
-            folder = OutputFolder.open(Path(self.path), create=False)
-        except FolderError as error:
-            raise gone from error
-        with ExitStack() as undo:
-            undo.callback(folder.close)
-            if folder.identity != self.identity:
-                raise gone
-            folder.share_worker_lock()
-            undo.pop_all()
+        folder = OutputFolder.join(self.path, self.identity)
         return DatasetSink(folder, self.record, settings, worker)
 
 

@@ -2,7 +2,7 @@
 
 This module is imported by a bare interpreter, and imports itself only what can't fail: libraries
 take long, and how they fail is reported from here. What a worker does once it has them is
-``service.py``'s.
+``service.py``'s, and ``export_service.py``'s.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 import os
 import select
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from shmtext.engine.messages import Message
+from shmtext.engine.messages import Message, Place
 from shmtext.errors import ShmtextError, WorkersError
-
-if TYPE_CHECKING:
-    from shmtext.engine.service import Service
 
 ORPHANED = 3
 """Exit code of a worker whose main process died."""
+
+
+class Service(Protocol):
+    """What a worker does once it has its libraries."""
+
+    def run(self, receive: Callable[[], object]) -> None:
+        """Answer messages, until ``receive`` raises ``EOFError`` or ``ConnectionError``."""
 
 
 def serve(pipe: Connection) -> None:
@@ -35,9 +40,15 @@ def serve(pipe: Connection) -> None:
 def _start(pipe: Connection) -> Service:
     try:
         _watch_main(pipe)
-        from shmtext.engine.service import start_service  # noqa: PLC0415 - the point of this module
+        # What it is sent first says what it is for; imports are the point of this module.
+        first = pipe.recv()
+        if isinstance(first, Place):
+            from shmtext.engine.service import start_service  # noqa: PLC0415
 
-        return start_service(pipe.fileno(), pipe.recv())
+            return start_service(pipe.fileno(), first)
+        from shmtext.engine.export_service import ExportService  # noqa: PLC0415
+
+        return ExportService(pipe.fileno(), first)
     except (EOFError, ConnectionError):
         raise
     except Exception as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 
-from shmtext.dataset.containers.base import IMAGES
 from shmtext.dataset.folder import OutputFolder
 
 BESIDE = "."
@@ -14,19 +13,20 @@ _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def put_in_place(folder: OutputFolder, source: str, target: str) -> None:
-    """Rename a file or a folder to ``target``, a name in ``images/``. Raises ``StorageError``.
+    """Rename a file or a folder to ``target``, a name in a folder. Raises ``StorageError``.
 
     What a shard left there that was never committed goes.
     """
+    above, _, name = target.rpartition("/")
     with folder.errors_of("rename to", target):
-        folder.make_folder(IMAGES)
+        folder.make_folder(above)
         try:
             _move(folder, source, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             # ``images`` is a mount of its own: from the stage nothing can be renamed to there.
-            near = f"{IMAGES}/{BESIDE}{target.rpartition('/')[2]}"
+            near = f"{above}/{BESIDE}{name}"
             folder.copy(source, near)
             _move(folder, near, target)
 

@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from shmtext.checksums import crc32
 from shmtext.dataset.containers.base import IMAGES, CommittedPictures, StoredSum
@@ -147,16 +148,39 @@ class Waiting:
         return pread_all(self._fd, num_bytes, begin)
 
 
-def pieces(rows: pa.Table) -> Iterator[pa.Table]:
-    """Cut label rows where their pictures come to about ``PIECE_BYTES``, or are very many."""
-    ends = np.cumsum(rows["num_bytes"].to_numpy().astype(np.int64))
+class Scratch:
+    """Memory for one piece after another: to be given new pages takes longer than to fill them."""
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0, np.uint8)
+
+    def take(self, num_bytes: int) -> NDArray[np.uint8]:
+        """So many bytes, as whoever had them left them; whoever had them must be done with them."""
+        if self._kept.size < num_bytes:
+            self._kept = np.empty(num_bytes * 5 // 4, np.uint8)
+        return self._kept[:num_bytes]
+
+
+def cuts(num_bytes: NDArray[np.integer], piece_bytes: int) -> Iterator[tuple[int, int]]:
+    """Cut pictures of these sizes into ranges of about ``piece_bytes``, or of very many.
+
+    >>> list(cuts(np.array([3, 3, 9, 1]), 6))
+    [(0, 2), (2, 3), (3, 4)]
+    """
+    ends = np.cumsum(num_bytes, dtype=np.int64)
     start = 0
-    while start < len(ends):
+    while start < ends.size:
         begun = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, begun + PIECE_BYTES, side="right"))
+        stop = int(np.searchsorted(ends, begun + piece_bytes, side="right"))
         stop = min(max(stop, start + 1), start + MAX_PIECE_ROWS)
-        yield rows.slice(start, stop - start)
+        yield start, stop
         start = stop
+
+
+def pieces(rows: pa.Table) -> Iterator[pa.Table]:
+    """Cut label rows where their pictures come to about ``PIECE_BYTES``."""
+    for start, stop in cuts(rows["num_bytes"].to_numpy(), PIECE_BYTES):
+        yield rows.slice(start, stop - start)
 
 
 def check_file(

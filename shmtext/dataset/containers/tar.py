@@ -30,9 +30,10 @@ from shmtext.dataset.containers.names import PictureNames
 from shmtext.dataset.containers.one_file import (
     FileInStage,
     OneFileShard,
+    Scratch,
     Waiting,
     check_file,
-    pieces,
+    cuts,
     pread_all,
     readable_file,
 )
@@ -47,6 +48,8 @@ BLOCK_BYTES = 512
 END = bytes(2 * BLOCK_BYTES)
 SIZE_AT, CHECKSUM_AT = 124, 148
 """Places in a header: eleven octal digits, and six."""
+PIECE_BYTES = 4 << 20
+"""Of pictures laid out at once: what stays in a core's cache on its way to the file."""
 _TEXT_BYTES, _JSON_BYTES = 64, 500
 """Guesses at what a text takes, and a label row."""
 
@@ -142,31 +145,40 @@ class Tar:
         return Room(num_shards, num_bytes)
 
     def _write(self, shard: Shard, file: SummedFile, rows: pa.Table, waiting: Waiting) -> None:
-        for piece in pieces(rows):
-            example_index = piece["example_index"].to_numpy()
-            names = self.names.of(shard, example_index)
-            texts = {"txt": texts_of(piece["text"])}
-            if self.with_json:
-                texts["json"] = _json_of(piece)
-            beside = [replace(self.names, extension=extension) for extension in texts]
-            all_names = [names, *(each.of(shard, example_index) for each in beside)]
-            file.write(sample_blocks(all_names, waiting.take(names), list(texts.values())))
+        example_index = rows["example_index"].to_numpy()
+        texts = {"txt": texts_of(rows["text"])}
+        if self.with_json:
+            texts["json"] = _json_of(rows)
+        beside = [replace(self.names, extension=extension) for extension in texts]
+        names = [each.of(shard, example_index) for each in (self.names, *beside)]
+        scratch = Scratch()
+        for start, stop in cuts(rows["num_bytes"].to_numpy(), PIECE_BYTES):
+            of_piece = [each[start:stop] for each in names]
+            data = waiting.take(of_piece[0])
+            said = [each.slice(start, stop) for each in texts.values()]
+            file.write(sample_blocks(of_piece, data, said, scratch))
         file.write(END)
 
 
 def sample_blocks(
-    names: Sequence[Sequence[bytes]], data: Sequence[FileBytes], texts: Sequence[RaggedTexts]
+    names: Sequence[Sequence[bytes]],
+    data: Sequence[FileBytes],
+    texts: Sequence[RaggedTexts],
+    scratch: Scratch,
 ) -> NDArray[np.uint8]:
     """The blocks of samples: of each the picture ``data``, then its text in each of ``texts``.
 
-    ``names`` are those of pictures, then those of each of ``texts``. Returns a flat array.
+    ``names`` are those of pictures, then those of each of ``texts``. Returns a flat array of the
+    memory that ``scratch`` has.
     """
     of_texts = [np.diff(each.offsets) for each in texts]
     num_bytes = np.column_stack([np.array([len(each) for each in data], np.int64), *of_texts])
     headers_at = seams(1 - (-num_bytes.ravel() // BLOCK_BYTES))
-    blocks = np.zeros((int(headers_at[-1]), BLOCK_BYTES), np.uint8)
-    blocks[headers_at[:-1]] = _headers(names, num_bytes)
-    flat = blocks.ravel()
+    flat = scratch.take(int(headers_at[-1]) * BLOCK_BYTES)
+    blocks = flat.reshape(-1, BLOCK_BYTES)
+    # But for the ends of data every byte is written.
+    blocks[headers_at[1:] - 1] = 0
+    _write_headers(blocks, headers_at[:-1], names, num_bytes)
     begin = (headers_at[:-1].reshape(num_bytes.shape) + 1) * BLOCK_BYTES
     view = memoryview(flat)
     for start, picture in zip(begin[:, 0].tolist(), data, strict=True):
@@ -176,24 +188,31 @@ def sample_blocks(
     return flat
 
 
-def _headers(names: Sequence[Sequence[bytes]], num_bytes: Ints) -> NDArray[np.uint8]:
-    """A block for each member, in the order of the file."""
-    headers = np.empty((*num_bytes.shape, BLOCK_BYTES), np.uint8)
-    headers[:] = _HEADER
+def _write_headers(
+    blocks: NDArray[np.uint8], at: Ints, names: Sequence[Sequence[bytes]], num_bytes: Ints
+) -> None:
+    """Write the headers of members, whose blocks are ``at``, in the order of the file."""
+    blocks[at] = _HEADER
+    of_samples = at.reshape(num_bytes.shape)
+    # The sum of a header's bytes: of those that are alike, then of those that are not.
+    checksums = np.full(num_bytes.shape, _HEADER.sum(dtype=np.int64))
     for kind, each in enumerate(names):
         joined = np.frombuffer(b"".join(each), np.uint8).reshape(len(each), -1)
-        headers[:, kind, : joined.shape[1]] = joined
-    _write_octal(headers[..., SIZE_AT : SIZE_AT + 11], num_bytes)
-    _write_octal(headers[..., CHECKSUM_AT : CHECKSUM_AT + 6], headers.sum(axis=2, dtype=np.int64))
-    headers[..., CHECKSUM_AT + 6] = 0  # a space stays behind it
-    return headers.reshape(-1, BLOCK_BYTES)
+        blocks[of_samples[:, kind], : joined.shape[1]] = joined
+        checksums[:, kind] += joined.sum(axis=1, dtype=np.int64)
+    sizes = _octal(num_bytes, 11)
+    blocks[of_samples, SIZE_AT : SIZE_AT + 11] = sizes
+    checksums += sizes.sum(axis=-1, dtype=np.int64)
+    blocks[of_samples, CHECKSUM_AT : CHECKSUM_AT + 6] = _octal(checksums, 6)
+    blocks[of_samples, CHECKSUM_AT + 6] = 0  # a space stays behind it
 
 
-def _write_octal(room: NDArray[np.uint8], numbers: Ints) -> None:
-    """Write numbers as octal digits, as many as there is room for."""
-    num_digits = room.shape[-1]
+def _octal(numbers: Ints, num_digits: int) -> NDArray[np.uint8]:
+    """Numbers as so many octal digits each, along a last axis."""
+    digits = np.empty((*numbers.shape, num_digits), np.uint8)
     for digit in range(num_digits):
-        room[..., digit] = (numbers >> 3 * (num_digits - 1 - digit) & 7) + ord("0")
+        digits[..., digit] = (numbers >> 3 * (num_digits - 1 - digit) & 7) + ord("0")
+    return digits
 
 
 def _json_of(rows: pa.Table) -> RaggedTexts:
