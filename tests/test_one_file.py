@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -69,11 +70,11 @@ def test_pieces_are_all_rows_in_order_as_many_at_once_as_are_allowed(
         found = [piece["num_bytes"].to_pylist() for piece in pieces(rows)]
 
     assert sizes == [size for piece in found for size in piece]
-    for piece, following in zip(found, [*found[1:], None], strict=True):
+    for piece in found:
         assert len(piece) == 1 or sum(piece) <= piece_bytes
         assert 1 <= len(piece) <= piece_rows
-        if following is not None:
-            assert len(piece) == piece_rows or sum(piece) + following[0] > piece_bytes
+    for piece, following in pairwise(found):
+        assert len(piece) == piece_rows or sum(piece) + following[0] > piece_bytes
 
 
 def test_pictures_of_more_bytes_than_32_bits_count_are_cut_into_pieces() -> None:

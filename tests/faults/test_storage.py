@@ -18,14 +18,12 @@ from typing import Any
 import pytest
 from fault_runs import (
     BAD_INPUT,
-    CONTAINERS,
     DONE,
     STOPPED,
     Finished,
     Tree,
     assert_committed_is_whole,
     finish,
-    in_containers,
     is_root,
     num_committed,
     run,
@@ -395,7 +393,6 @@ def failing(function: str, at: int, code: int) -> Iterator[list[int]]:
         yield calls
 
 
-@in_containers(*CONTAINERS)
 @pytest.mark.parametrize("function", CALLS)
 def test_whatever_call_fails_a_resume_gives_the_same_bytes(
     serial: Renderer, whole: Tree, tmp_path: Path, function: str
