@@ -171,6 +171,20 @@ def with_limits(drain_s: float = stop.DRAIN_S, **limits: float) -> tuple[str, st
     )
 
 
+class Notes:
+    """An observer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        """Keep it."""
+        self.lines.append(line)
+
+    def progress(self, _progress: object) -> None:
+        """Drop it."""
+
+
 # -- processes and segments ------------------------------------------------------------------------
 
 

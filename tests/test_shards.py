@@ -98,7 +98,7 @@ def test_the_manifest_counts_and_names_who_rendered(tmp_path: Path, sink: Datase
         manifest.num_failed,
     )
     assert (3, sink.record.fingerprint) == (manifest.worker, manifest.fingerprint)
-    assert sum(path.stat().st_size for path in tmp_path.rglob("*.png")) == manifest.image_bytes
+    assert sum(path.stat().st_size for path in (tmp_path / "images").rglob("*.png")) == manifest.image_bytes
 
 
 def test_excluded_examples_have_failed_for_the_reason_given(
@@ -120,9 +120,9 @@ def test_excluded_examples_have_failed_for_the_reason_given(
 
 def test_excluding_an_example_changes_no_other(tmp_path: Path, sink: DatasetSink) -> None:
     render(sink)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    before = {path: path.read_bytes() for path in (tmp_path / "images").rglob("*.png")}
     render(sink, excluded={87: "crash"})
-    after = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    after = {path: path.read_bytes() for path in (tmp_path / "images").rglob("*.png")}
 
     (gone,) = before.keys() - after.keys()
     assert "000000087.png" == gone.name
@@ -171,7 +171,7 @@ def test_a_picture_that_cannot_be_encoded_has_failed_and_the_others_are_written(
 
     assert 1 == manifest.num_failed
     assert ["cannot be encoded: too much"] == [row["reason"] for row in failed]
-    names = {path.name for path in tmp_path.rglob("*.png")}
+    names = {path.name for path in (tmp_path / "images").rglob("*.png")}
     assert names == {Path(row["file_name"]).name for row in rows(tmp_path)}
     assert f"{failed[0]['example_index']:09d}.png" not in names
 
@@ -181,7 +181,7 @@ def test_a_shard_rendered_again_replaces_what_was_there(tmp_path: Path, sink: Da
     again = render(sink)
 
     assert (first.images_digest, first.num_rows) == (again.images_digest, again.num_rows)
-    assert first.num_rows == len(list(tmp_path.rglob("*.png")))
+    assert first.num_rows == len(list((tmp_path / "images").rglob("*.png")))
 
 
 def test_jpeg_and_png_show_the_same_texts(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from shmtext.engine.export_workers import Refused, export_by_workers
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.messages import ExportOrder
 from shmtext.engine.progress import Observer, Progress, Silent
+from shmtext.engine.slow_files import slow_files_note
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.errors import ConfigError
 
@@ -44,6 +45,7 @@ AnyPath = str | os.PathLike[str]
 
 FEW_IMAGES = 100_000
 """Take this process two seconds; workers take one to have their libraries."""
+INSTEAD = "webdataset, hf-parquet, mds and lmdb are some files in all"
 NAMED = 3
 """Of the pictures left out, in the summary."""
 
@@ -174,6 +176,7 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
     job, observer = under_way.job, under_way.observer
     plan = job.run.record.plan
     num_written = num_left_out = 0
+    is_told = False
     found = (job.done(shard) for shard in plan.shards())
     done = {each.shard: each for each in found if each is not None}
     _check_room(job, len(job.run) - sum(each.num_done for each in done.values()))
@@ -189,6 +192,10 @@ def _write_missing(under_way: _UnderWay) -> tuple[list[ShardExported], int]:
                     num_done += each.num_done
                     num_written += sum(each.num_images)
                     num_left_out += sum(each.left_out.values())
+                    note = slow_files_note(each.file_us, len(job.run) - num_done, INSTEAD)
+                    if note and not is_told:
+                        observer.note(note)
+                        is_told = True
                 observer.progress(
                     Progress(
                         num_examples=len(job.run),

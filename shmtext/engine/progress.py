@@ -103,9 +103,8 @@ class ShardDone:
     num_failed: int
     num_alone: int
     image_bytes: int
-    store_us: int = field(default=0, compare=False)
-    """Microseconds an image took to be stored, in that batch of the shard where it took least; 0
-    where that is not known."""
+    file_us: int = field(default=0, compare=False)
+    """Microseconds that an image's file took to make, as its container says."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> ShardDone:

@@ -29,14 +29,12 @@ from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import beside_settings, identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
 from shmtext.engine.resume import RunFolder, existing_record, whole_shards
+from shmtext.engine.slow_files import slow_files_note
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
 from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
 
-SLOW_FILE_US = 300
-"""To make a file: 4 to 20 in memory, 25 to 100 on a disk, 270 to 1,000 on one that has just been
-emptied (ext4 without a journal goes by every inode freed in the last minutes)."""
-WORTH_A_NOTE_S = 10
+INSTEAD = "--container tar or parquet, in another folder, makes one a shard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +130,6 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         )
 
 
-def slow_files_note(container: str, done: ShardDone, num_left: int) -> str | None:
-    """What to say where files take long to make, of a run that has so many images to go."""
-    left_s = num_left * done.store_us / 1e6
-    if container != "files" or done.store_us < SLOW_FILE_US or left_s < WORTH_A_NOTE_S:
-        return None
-    return (
-        f"a file takes {done.store_us / 1e3:.1f} ms to make here, as over a network or on a disk "
-        f"from which many were just deleted: {num_left:,} more take a worker {left_s:,.0f} s; "
-        "--container tar or parquet, in another folder, makes one a shard"
-    )
-
-
 def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
     asked = sorted(held.settings.fonts, key=attrgetter("rank"))
     fonts = {font.name: font.digest for font in asked}
@@ -201,8 +187,9 @@ def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) ->
                 if done.num_images and not any(each.num_images for each in rendered):
                     mean_bytes = done.image_bytes // done.num_images
                     check_room(run.folder, container, num_left - done.num_images, mean_bytes)
-                    if line := slow_files_note(container.name, done, num_left - done.num_images):
-                        run.observer.note(line)
+                    note = slow_files_note(done.file_us, num_left - done.num_images, INSTEAD)
+                    if note:
+                        run.observer.note(note)
                 tally.add(done)
                 merge.committed(done.shard)
                 rendered.append(done)

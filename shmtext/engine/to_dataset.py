@@ -33,9 +33,6 @@ from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import Watch
 
-TELLING_IMAGES = 16
-"""A batch of fewer tells nothing of how fast files are made: one stall is all of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class DatasetDestination:
@@ -99,8 +96,6 @@ class DatasetShard:
         self._labels = texts.labels(np.arange(shard.num_examples))
         self._encode = encoder(sink.settings.output)
         self._num_images = self._num_alone = 0
-        self._store_us: list[int] = []
-        """Of an image, in each batch that is large enough to tell."""
         # Of each text; 0 where there is no picture.
         self._width_px, self._height_px, self._num_bytes = np.zeros(
             (3, shard.num_examples), np.int32
@@ -156,7 +151,7 @@ class DatasetShard:
             finished_at=time.time(),
         )
         manifest = commit_shard(sink.folder, self._staged, fragment, origin)
-        return replace(ShardDone.of(manifest), store_us=min(self._store_us, default=0))
+        return replace(ShardDone.of(manifest), file_us=self._staged.file_us)
 
     def _encoded(self, batch: Batch) -> tuple[list[int], list[FileBytes]]:
         """Encode a batch; return the positions that could be, and their bytes."""
@@ -173,10 +168,7 @@ class DatasetShard:
         return positions, encoded
 
     def _write(self, positions: Sequence[int], encoded: Sequence[FileBytes]) -> None:
-        begin_ns = time.monotonic_ns()
         self._staged.take([self._names[position] for position in positions], encoded)
-        if len(positions) >= TELLING_IMAGES:
-            self._store_us.append((time.monotonic_ns() - begin_ns) // (1_000 * len(positions)))
 
     def _fragment(self) -> Fragment:
         """Gather the label rows of what was written, and the rows of what was not."""

@@ -15,6 +15,7 @@ from fault_runs import (
     BAD_INPUT,
     DONE,
     STOPPED,
+    Notes,
     in_containers,
     run,
     tree,
@@ -32,20 +33,6 @@ OPTIONS = ("--max-images", 600)
 """Four shards of 196, 196, 196 and 12."""
 
 Damaging = Callable[[Path], object]
-
-
-class Notes:
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, line: str) -> None:
-        """Keep it."""
-        self.lines.append(line)
-
-    def progress(self, _progress: object) -> None:
-        """Drop it."""
 
 
 @pytest.fixture(scope="module")

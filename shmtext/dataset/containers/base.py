@@ -53,6 +53,11 @@ class StagedShard(Protocol):
     def shard(self) -> Shard:
         """Whose pictures they are."""
 
+    @property
+    def file_us(self) -> int:
+        """Microseconds that a picture's file took to make, in the batch where it took least; 0
+        where there is no such file, or no batch that could tell."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(

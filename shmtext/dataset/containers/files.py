@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ from shmtext.errors import DamageError, StorageError
 
 BLOCK_BYTES = 4_096
 """What the smallest file takes on most file systems."""
+
+TELLING_FILES = 16
+"""A batch of fewer tells nothing of how fast files are made."""
 
 _NO_FOLDER = (errno.ENOTDIR, errno.ELOOP)
 
@@ -144,6 +148,8 @@ class FilesShard:
         # Random, so that a shard rendered twice at once never meets itself; never in the output.
         self._stage = f"{STAGE}/{shard.name}.{os.urandom(4).hex()}"
         self._images_fd = -1
+        self._file_us: list[int] = []
+        """Of each batch that is large enough to tell."""
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
@@ -163,6 +169,7 @@ class FilesShard:
 
     def take(self, names: Sequence[bytes], data: Sequence[FileBytes]) -> None:
         """Write a file each. The hot path: little more than three system calls a picture."""
+        begin_ns = time.monotonic_ns()
         for name, picture in zip(names, data, strict=True):
             try:
                 fd = os.open(name, NEW_FILE_FLAGS, FILE_MODE, dir_fd=self._images_fd)
@@ -175,6 +182,13 @@ class FilesShard:
             except OSError as error:
                 file = self._folder.path / self._target / os.fsdecode(name)
                 raise self._folder.storage_error(f"write {file}", error) from error
+        if len(names) >= TELLING_FILES:
+            self._file_us.append((time.monotonic_ns() - begin_ns) // (1_000 * len(names)))
+
+    @property
+    def file_us(self) -> int:
+        """Of that batch in which it took least: others may have met a stall."""
+        return min(self._file_us, default=0)
 
     def publish(self, rows: pa.Table) -> None:  # noqa: ARG002 - rows say nothing that files need
         """Rename the staged folder to where readers look."""

@@ -113,6 +113,11 @@ class OneFileShard:
     def __exit__(self, *_: object) -> None:
         self._waiting.close()
 
+    @property
+    def file_us(self) -> int:
+        """No picture has a file of its own."""
+        return 0
+
     def take(self, names: Sequence[bytes], data: Sequence[FileBytes]) -> None:
         """Hold a batch; its bytes must stay as they are."""
         self._waiting.add(names, data)

@@ -103,7 +103,8 @@ class Part:
     num_images: tuple[int, ...]
 
 
-Write = Callable[[Portion], None]
+Write = Callable[[Portion], int]
+"""Returns microseconds that a picture's file took to make, as ``StagedShard.file_us``."""
 
 
 class Format(Protocol):

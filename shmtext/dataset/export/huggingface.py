@@ -67,15 +67,16 @@ class ImageFolder(PictureFiles):
     name: ClassVar[str] = "imagefolder"
     needs_split: ClassVar[bool] = True
 
-    def write(self, folder: OutputFolder, portion: Portion) -> None:
+    def write(self, folder: OutputFolder, portion: Portion) -> int:
         """Write pictures, and a part of the table."""
-        super().write(folder, portion)
+        file_us = super().write(folder, portion)
         shard = portion.shard
         names = [name.rpartition("/")[2] for name in portion.rows["file_name"].to_pylist()]
         paths = pa.array([f"{IMAGES}/{shard.name}/{name}" for name in names], pa.string())
         rows = portion.rows.select(_columns(self.asked.schema)).add_column(0, "file_name", paths)
         path = _part_path(shard.name, portion.split)
         keep(folder, path, fragment_bytes(rows, self._repeating))
+        return file_us
 
     def finish(self, folder: OutputFolder, parts: Sequence[Part]) -> None:
         """Join the parts of each split's table."""

@@ -83,9 +83,10 @@ class Lmdb:
             if not _is_there(folder, f"{self.folder_of(split)}{DATA}"):
                 environments[split] = _Environment(folder, _waiting(split))
 
-        def write(portion: Portion) -> None:
+        def write(portion: Portion) -> int:
             if portion.split in environments:
                 environments[portion.split].add(portion)
+            return 0
 
         yield write
         for environment in environments.values():

@@ -61,14 +61,15 @@ class Packed:
         """Lend what writes portions."""
         yield partial(self.write, folder)
 
-    def write(self, folder: OutputFolder, portion: Portion) -> None:
+    def write(self, folder: OutputFolder, portion: Portion) -> int:
         """Write a portion's file, to wait for its name."""
         if not portion.rows.num_rows:
-            return
+            return 0
         path = _waiting_path(portion.shard.name, portion.split)
         folder.make_folder(path.rpartition("/")[0])
         with folder.replace_file(path, sync=False) as file:
             self.write_file(SummedFile(file, lambda _: None), portion)
+        return 0
 
     def finish(self, folder: OutputFolder, parts: Sequence[Part]) -> None:
         """Give all files their names."""

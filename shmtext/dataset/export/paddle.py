@@ -54,12 +54,13 @@ class Paddle(PictureFiles):
         """Whatever cuts lines or fields."""
         return why_no_field(label)
 
-    def write(self, folder: OutputFolder, portion: Portion) -> None:
+    def write(self, folder: OutputFolder, portion: Portion) -> int:
         """Likewise, and which characters the texts hold."""
-        super().write(folder, portion)
+        file_us = super().write(folder, portion)
         characters = {*"".join(portion.rows[LABEL].to_pylist())}
         path = _characters_path(portion.shard, portion.split)
         keep(folder, path, "".join(sorted(characters)).encode())
+        return file_us
 
     def finish(self, folder: OutputFolder, parts: Sequence[Part]) -> None:
         """Join the lists; write the dictionary, a character a line."""

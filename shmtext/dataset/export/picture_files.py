@@ -123,11 +123,12 @@ class PictureFiles:
         """Lend what writes portions."""
         yield partial(self.write, folder)
 
-    def write(self, folder: OutputFolder, portion: Portion) -> None:
+    def write(self, folder: OutputFolder, portion: Portion) -> int:
         """Write a portion's pictures, and its part of all lists."""
         shard, split = portion.shard, portion.split
         target = f"{self.folder_of(split)}{IMAGES}/{shard.name}"
         entries: list[Sequence[str]] = []
+        file_us = 0
         if portion.rows.num_rows:
             with FilesShard(folder, shard, target) as files:
                 for stored in portion.pictures():
@@ -136,12 +137,14 @@ class PictureFiles:
                     _take_all(files, self.beside(pictures))
                     entries += [self.entries(picture) for picture in pictures]
                 _take_all(files, self.list_of_folder(entries))
+                file_us = files.file_us
                 files.publish(portion.rows)
         sections = [list(each) for each in zip(*entries, strict=True)]
         for listing in self.listings(split):
             num_sections = len(listing.sections)
             of_list, sections = sections[:num_sections], sections[num_sections:]
             write_part(folder, listing, (shard, split), of_list or [[]] * num_sections)
+        return file_us
 
     def _pictures(self, portion: Portion, stored: StoredPictures) -> list[Picture]:
         folder = f"{IMAGES}/{portion.shard.name}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ EVERY_SPLIT = "all"
 
 _VERSION = 1
 _TYPES = {
-    **dict.fromkeys(("version", "shard", "image_bytes", "num_escaped"), int),
+    **dict.fromkeys(("version", "shard", "image_bytes", "num_escaped", "file_us"), int),
     "num_images": list,
     "left_out": dict,
 }
@@ -43,6 +43,8 @@ class ShardExported:
     left_out: Mapping[str, int]
     """Pictures left out, by the reason."""
     num_escaped: int
+    file_us: int = field(default=0, compare=False)
+    """Microseconds that a picture's file took to make, the least of all splits."""
 
     @property
     def num_done(self) -> int:
@@ -67,10 +69,10 @@ class Job:
         """Write a shard's portions with ``write``, then its mark."""
         fitting = fitting_rows(self.run.shard_rows(shard.index), self.format, self.options)
         splits = self.options.splits
-        which, num_images = splits.which(fitting.rows), []
+        which, num_images, file_us = splits.which(fitting.rows), [], []
         for number, split in enumerate(splits.names):
             rows = fitting.rows.filter(pa.array(which == number))
-            write(Portion(self.run, shard, split, rows))
+            file_us.append(write(Portion(self.run, shard, split, rows)))
             num_images.append(rows.num_rows)
         write_part(self.folder, LEFT_OUT, (shard, EVERY_SPLIT), [list(fitting.left_out)])
         done = ShardExported(
@@ -79,6 +81,7 @@ class Job:
             image_bytes=int(fitting.rows["num_bytes"].to_numpy().sum(dtype=np.int64)),
             left_out=fitting.reasons,
             num_escaped=fitting.num_escaped,
+            file_us=min(filter(None, file_us), default=0),
         )
         value = {"version": _VERSION, **asdict(done)}
         keep(self.folder, _mark_path(shard), seal(value, readable=False))
