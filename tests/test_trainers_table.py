@@ -35,7 +35,7 @@ OF_LIBRARIES = {
     "WebDataset": ("webdataset",),
     "Hugging Face datasets": ("datasets",),
     "the same, with splits, for the Hub": ("datasets",),
-    "the same, at most 100,000": ("datasets",),
+    "the same (3.4 on), at most 100,000": ("datasets",),
     "docTR": ("doctr", "torch"),
     "MosaicML Streaming": ("streaming",),
 }
