@@ -98,7 +98,10 @@ def test_the_manifest_counts_and_names_who_rendered(tmp_path: Path, sink: Datase
         manifest.num_failed,
     )
     assert (3, sink.record.fingerprint) == (manifest.worker, manifest.fingerprint)
-    assert sum(path.stat().st_size for path in (tmp_path / "images").rglob("*.png")) == manifest.image_bytes
+    assert (
+        sum(path.stat().st_size for path in (tmp_path / "images").rglob("*.png"))
+        == manifest.image_bytes
+    )
 
 
 def test_excluded_examples_have_failed_for_the_reason_given(
