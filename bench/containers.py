@@ -106,6 +106,7 @@ class _Stage:
         publish: Callable[[pa.Table], None] = lambda _rows: None,
     ) -> None:
         self.shard, self.take, self.publish = shard, take, publish
+        self.file_us = 0
 
     def __enter__(self) -> Self:
         return self
