@@ -77,7 +77,7 @@ def is_over(main: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.parametrize(
     ("to", "workers"),
-    [("lmdb", 1), ("gt", 1), ("gt", 3), ("webdataset", 3), ("mds", 1), ("imagefolder", 3)],
+    [("lmdb", 1), ("gt", 3), ("mds", 1), ("imagefolder", 3)],
 )
 def test_an_export_that_is_killed_goes_on_with_other_workers(
     tmp_path: Path,
