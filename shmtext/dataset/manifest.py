@@ -198,7 +198,7 @@ def read_manifest(folder: OutputFolder, shard: Shard | int) -> Manifest | None:
 def parse_manifest(data: bytes, what: str) -> Manifest:
     """Read a manifest's bytes strictly: version, keys, types, checksum."""
     value = unseal(data, what, MANIFEST_VERSION)
-    has_file = isinstance(value, dict) and not _STORED.keys().isdisjoint(value)
+    has_file = not _STORED.keys().isdisjoint(value)
     check_types(what, value, _TYPES | _STORED if has_file else _TYPES)
     return Manifest(**value)
 

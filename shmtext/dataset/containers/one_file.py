@@ -32,7 +32,7 @@ MAX_HELD_BYTES = 64 << 20
 """Of pictures that wait in memory: those of a full shard of ordinary ones. More wait on disk."""
 
 PIECE_BYTES = 4 << 20
-"""Of pictures that are written, and by readers of Parquet read, at once."""
+"""Of pictures that are laid out and written, and by readers of Parquet read, at once."""
 MAX_PIECE_ROWS = 1_000
 
 _HASH_BYTES = 1 << 20
@@ -218,17 +218,17 @@ class Scratch:
         return self._kept[:num_bytes]
 
 
-def cuts(num_bytes: NDArray[np.integer], piece_bytes: int) -> Iterator[tuple[int, int]]:
-    """Cut pictures of these sizes into ranges of about ``piece_bytes``, or of very many.
+def cuts(num_bytes: NDArray[np.integer]) -> Iterator[tuple[int, int]]:
+    """Cut pictures of these sizes into ranges of about ``PIECE_BYTES``, or of very many.
 
-    >>> list(cuts(np.array([3, 3, 9, 1]), 6))
-    [(0, 2), (2, 3), (3, 4)]
+    >>> list(cuts(np.array([3 << 20, 3 << 20, 9, 1])))
+    [(0, 1), (1, 4)]
     """
     ends = np.cumsum(num_bytes, dtype=np.int64)
     start = 0
     while start < ends.size:
         begun = ends[start - 1] if start else 0
-        stop = int(np.searchsorted(ends, begun + piece_bytes, side="right"))
+        stop = int(np.searchsorted(ends, begun + PIECE_BYTES, side="right"))
         stop = min(max(stop, start + 1), start + MAX_PIECE_ROWS)
         yield start, stop
         start = stop
@@ -236,7 +236,7 @@ def cuts(num_bytes: NDArray[np.integer], piece_bytes: int) -> Iterator[tuple[int
 
 def pieces(rows: pa.Table) -> Iterator[pa.Table]:
     """Cut label rows where their pictures come to about ``PIECE_BYTES``."""
-    for start, stop in cuts(rows["num_bytes"].to_numpy(), PIECE_BYTES):
+    for start, stop in cuts(rows["num_bytes"].to_numpy()):
         yield rows.slice(start, stop - start)
 
 

@@ -44,8 +44,6 @@ BLOCK_BYTES = 512
 END = bytes(2 * BLOCK_BYTES)
 SIZE_AT, CHECKSUM_AT = 124, 148
 """Places in a header: eleven octal digits, and six."""
-PIECE_BYTES = 4 << 20
-"""Of pictures laid out at once: what stays in a core's cache on its way to the file."""
 _TEXT_BYTES, _JSON_BYTES = 64, 500
 """Guesses at what a text takes, and a label row."""
 
@@ -119,7 +117,7 @@ class Tar(OneFile):
         beside = [replace(self.names, extension=extension) for extension in texts]
         names = [each.of(shard, example_index) for each in (self.names, *beside)]
         scratch = Scratch()
-        for start, stop in cuts(rows["num_bytes"].to_numpy(), PIECE_BYTES):
+        for start, stop in cuts(rows["num_bytes"].to_numpy()):
             of_piece = [each[start:stop] for each in names]
             data = waiting.take(of_piece[0])
             said = [each.slice(start, stop) for each in texts.values()]

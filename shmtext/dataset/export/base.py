@@ -8,7 +8,7 @@ writes them, is ``engine/export.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -21,6 +21,7 @@ from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import current_boot_id
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredPictures, StoredRun
+from shmtext.errors import ConfigError, StorageError
 
 WORK = ".shmtext"
 """Folder of what is not finished; gone when all is."""
@@ -78,6 +79,18 @@ class Asked:
         """Whether label rows tell where which characters are."""
         names = {column.name for column in self.schema.columns}
         return {"boxes", "box_characters"} <= names
+
+    def folder_of(self, split: str) -> str:
+        """The folder of a split, with a slash; nothing where it is that of the export."""
+        return f"{split}/" if self.has_splits else ""
+
+    def require_columns(self, name: str, columns: Iterable[str]) -> None:
+        """Raise ``ConfigError`` where the run lacks a column that the format ``name`` needs."""
+        missing = {*columns} - {column.name for column in self.schema.columns}
+        if missing:
+            raise ConfigError(
+                f"{name} needs the run's column {min(missing)}, which it does not have"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,6 +166,20 @@ def work(path: str) -> str:
     lies elsewhere, and is written again.
     """
     return f"{WORK}/{current_boot_id() or 'boot'}/{path}"
+
+
+def is_there(folder: OutputFolder, path: str) -> bool:
+    """Whether the folder holds something called so."""
+    above, _, base = path.rpartition("/")
+    return base in folder.list_names(above)
+
+
+def removed(folder: OutputFolder, path: str) -> StorageError:
+    """The error for what an export wrote, and does not find any more."""
+    return StorageError(
+        f"{folder.path / path} was removed during the export: remove {folder.path}, then start "
+        "again"
+    )
 
 
 def escaped(text: str) -> str:

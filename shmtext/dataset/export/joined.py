@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shmtext.dataset.export.base import Part, work
+from shmtext.dataset.export.base import Part, removed, work
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.plan import Shard
-from shmtext.errors import StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,5 @@ def read_part(folder: OutputFolder, path: str) -> bytes:
     """A part as it was written. Raises ``StorageError`` where it is gone."""
     data = folder.read_file(path)
     if data is None:
-        raise StorageError(
-            f"{folder.path / path} was removed during the export: remove {folder.path}, then "
-            "start again"
-        )
+        raise removed(folder, path)
     return data

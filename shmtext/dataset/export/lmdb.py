@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from shmtext.dataset.columns import texts_of
 from shmtext.dataset.containers.one_file import pieces
-from shmtext.dataset.export.base import LABEL, Asked, Part, Portion, Write, work
+from shmtext.dataset.export.base import LABEL, Asked, Part, Portion, Write, is_there, work
 from shmtext.dataset.folder import FILE_MODE, OutputFolder, closing_fd
 from shmtext.dataset.reading import StoredPictures
 from shmtext.errors import ConfigError, StorageError
@@ -61,18 +61,12 @@ class Lmdb:
             raise ConfigError(
                 "to export to lmdb, install its library: pip install shmtext[lmdb]"
             ) from error
-        missing = {*_SIZE} - {column.name for column in self.asked.schema.columns}
-        if missing:
-            raise ConfigError(f"lmdb needs the run's column {min(missing)}, which it does not have")
+        self.asked.require_columns(self.name, _SIZE)
 
     def why_unfit(self, label: str) -> str:
         """Nothing is."""
         del label
         return ""
-
-    def folder_of(self, split: str) -> str:
-        """The folder of a split, with a slash; nothing where it is that of the export."""
-        return f"{split}/" if self.asked.has_splits else ""
 
     @contextmanager
     def writing(self, folder: OutputFolder) -> Iterator[Write]:
@@ -80,7 +74,7 @@ class Lmdb:
         environments: dict[str, _Environment] = {}
         for split in self.asked.splits:
             # One that is in place was complete before.
-            if not _is_there(folder, f"{self.folder_of(split)}{DATA}"):
+            if not is_there(folder, f"{self.asked.folder_of(split)}{DATA}"):
                 environments[split] = _Environment(folder, _waiting(split))
 
         def write(portion: Portion) -> int:
@@ -96,9 +90,9 @@ class Lmdb:
         """Put the environments in place."""
         del parts
         for split in self.asked.splits:
-            target = f"{self.folder_of(split)}{DATA}"
-            if not _is_there(folder, target):
-                above = self.folder_of(split).removesuffix("/")
+            target = f"{self.asked.folder_of(split)}{DATA}"
+            if not is_there(folder, target):
+                above = self.asked.folder_of(split).removesuffix("/")
                 if above:
                     folder.make_folder(above)
                 with folder.errors_of("rename to", target):
@@ -223,8 +217,3 @@ def _values(pictures: StoredPictures, first: int) -> list[tuple[bytes, bytes]]:
 
 def _waiting(split: str) -> str:
     return work(f"lmdb/{split}")
-
-
-def _is_there(folder: OutputFolder, path: str) -> bool:
-    above, _, base = path.rpartition("/")
-    return base in folder.list_names(above)

@@ -40,14 +40,10 @@ class Mds(Packed):
                 f"mds holds jpg and png, the run's pictures are {self.asked.extension}"
             )
 
-    def folder_of(self, split: str) -> str:
-        """The folder of a split, with a slash; nothing where it is that of the export."""
-        return f"{split}/" if self.asked.has_splits else ""
-
     def file_name(self, split: str, number: int, num_files: int) -> str:
         """As its writer names them."""
         del num_files
-        return f"{self.folder_of(split)}shard.{number:05d}.mds"
+        return f"{self.asked.folder_of(split)}shard.{number:05d}.mds"
 
     def write_file(self, file: SummedFile, portion: Portion) -> None:
         """Write the seams, which follow from label rows, then samples piece by piece."""
@@ -74,7 +70,7 @@ class Mds(Packed):
         super().finish(folder, parts)
         for number, split in enumerate(self.asked.splits):
             counts = [part.num_images[number] for part in parts if part.num_images[number]]
-            above = self.folder_of(split)
+            above = self.asked.folder_of(split)
             if above:
                 folder.make_folder(above.removesuffix("/"))
             shards = []

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import ClassVar
 
-from shmtext.dataset.export.base import Asked, Part, Portion, Write, work
+from shmtext.dataset.export.base import Asked, Part, Portion, Write, is_there, removed, work
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.summed import SummedFile
-from shmtext.errors import StorageError
 
 
 class Packed:
@@ -85,7 +84,7 @@ def _waiting_path(shard_name: str, split: str) -> str:
 
 
 def _put_in_place(folder: OutputFolder, path: str, target: str) -> None:
-    above, _, base = target.rpartition("/")
+    above = target.rpartition("/")[0]
     if above:
         folder.make_folder(above)
     with folder.errors_of("rename to", target):
@@ -93,8 +92,5 @@ def _put_in_place(folder: OutputFolder, path: str, target: str) -> None:
             folder.rename(path, target)
         except FileNotFoundError as error:
             # An earlier start, which ended here, has put it in place.
-            if base not in folder.list_names(above):
-                raise StorageError(
-                    f"{folder.path / path} was removed during the export: remove {folder.path}, "
-                    "then start again"
-                ) from error
+            if not is_there(folder, target):
+                raise removed(folder, path) from error

@@ -20,7 +20,6 @@ from shmtext.dataset.export.base import LABEL, Asked, Part, Portion, Write
 from shmtext.dataset.export.joined import Listing, join, write_part
 from shmtext.dataset.folder import FileBytes, OutputFolder
 from shmtext.dataset.reading import LabelRow, StoredPictures
-from shmtext.errors import ConfigError
 
 EMPTY = "is empty"
 SEVERAL_LINES = "holds a line break"
@@ -104,15 +103,11 @@ class PictureFiles:
 
     def check(self) -> None:
         """Raise ``ConfigError`` where the run lacks a column."""
-        missing = {*self.columns()} - {column.name for column in self.asked.schema.columns}
-        if missing:
-            raise ConfigError(
-                f"{self.name} needs the run's column {min(missing)}, which it does not have"
-            )
+        self.asked.require_columns(self.name, self.columns())
 
     def folder_of(self, split: str) -> str:
         """The folder of a split, with a slash; nothing where it is that of the export."""
-        return f"{split}/" if self.asked.has_splits or self.needs_split else ""
+        return f"{split}/" if self.needs_split else self.asked.folder_of(split)
 
     def first_folder(self, dest: str) -> str:
         """The folder of the first split, as users name it."""
