@@ -128,6 +128,13 @@ def decode_texts(
     return DecodedTexts(texts, wrap_texts(codes, text_seams, max_chars_per_line), True, is_short)
 
 
+def labels_of_texts(texts: RaggedTexts, max_chars_per_line: int | None) -> RaggedTexts:
+    """What is drawn for texts: their lines, joined with newlines; see ``ShardTexts.labels``."""
+    if max_chars_per_line is None:
+        return texts
+    return join_lines(decode_texts(texts, max_chars_per_line).lines)
+
+
 def first_lines(
     texts: RaggedTexts, max_chars_per_line: int | None
 ) -> tuple[NDArray[np.uint32], Ints]:
