@@ -23,7 +23,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2**64 over the golden ratio: multiples of it are far apart."""
 
 
-def permute(numbers: Ints, keys: Keys | np.uint64, num: int) -> Ints:
+def permute(numbers: Ints, keys: Keys, num: int) -> Ints:
     """Where each of ``numbers``, from 0 to ``num`` - 1, stands in the order that its key makes.
 
     ``keys`` has the numbers' shape, or is one for all of them.
@@ -32,7 +32,7 @@ def permute(numbers: Ints, keys: Keys | np.uint64, num: int) -> Ints:
     [0, 1, 2, 3, 4]
     """
     side = np.uint64(isqrt(num - 1) + 1)
-    each_key = np.broadcast_to(np.asarray(keys, np.uint64), numbers.shape)
+    each_key = np.broadcast_to(keys, numbers.shape)
     result = _once(numbers.astype(np.uint64), each_key, side)
     beyond = np.flatnonzero(result >= num)
     while beyond.size:
@@ -42,10 +42,10 @@ def permute(numbers: Ints, keys: Keys | np.uint64, num: int) -> Ints:
 
 
 def key_of(seed: int, orders: Ints | int) -> Keys:
-    """The keys of some orders, by their numbers, of a seed's."""
-    number: Keys = np.asarray(orders).astype(np.uint64)
-    of_seed = _mixed(np.full_like(number, seed))
-    return _mixed(of_seed + number * _GOLDEN)
+    """The keys of some orders of a seed's, by their numbers; of one number, ``(1,)``."""
+    number: Keys = np.atleast_1d(orders).astype(np.uint64)  # single words warn as they wrap
+    of_seed: Keys = np.full_like(number, seed)
+    return _mixed(_mixed(of_seed) + number * _GOLDEN)
 
 
 def _once(numbers: Keys, keys: Keys, side: np.uint64) -> Keys:
