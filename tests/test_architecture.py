@@ -23,6 +23,7 @@ ROOMS = {
     "draw": {name for name in MODULES if name.startswith("draw/")},
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
     "engine": {name for name in MODULES if name.startswith("engine/")},
+    "ring": {name for name in MODULES if name.startswith("ring/")},
     "front": {"cli.py", "terminal.py", "__main__.py"},
 }
 SEES = {
@@ -32,6 +33,7 @@ SEES = {
     "draw": {"draw", "looks", "bottom"},
     "dataset": {"dataset", "bottom"},
     "engine": {"engine", "dataset", "draw", "looks", "corpus", "bottom"},
+    "ring": {"ring", "engine", "dataset", "draw", "corpus", "bottom"},
     "front": {"front", "engine", "dataset", "bottom"},
 }
 SHARED = {
@@ -100,9 +102,10 @@ HOMES: dict[str, set[str]] = {
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},
     "shutil": {"dataset/folder.py"},
     "random": set(),
-    "tempfile": set(),
+    "tempfile": {"ring/loaded.py"},
+    "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
-    "logging": {"draw/faces.py"},
+    "logging": {"draw/faces.py", "ring/stream.py"},
 }
 """What may be imported where only; the most specific name counts."""
 

@@ -13,7 +13,7 @@ import shmtext
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(shmtext.__path__, "shmtext.")
-    if not module.name.endswith("__main__")
+    if not module.name.endswith(("__main__", "torch_dataset"))  # the latter needs PyTorch
 )
 
 

@@ -17,6 +17,10 @@ import shmtext
 NAMES = {
     "BalancedText",
     "ExportSummary",
+    "LeftOut",
+    "Stream",
+    "StreamBatch",
+    "stream",
     "OpenedRun",
     "Output",
     "Renderer",

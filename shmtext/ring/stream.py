@@ -234,7 +234,13 @@ class Stream:
         same order; with none, the stream's own do, into memory that the tensors share. Raises
         ``ConfigError`` where PyTorch is missing.
         """
-        from shmtext.ring.torch_dataset import TorchStream  # noqa: PLC0415 - heavy, an extra
+        try:
+            from shmtext.ring.torch_dataset import TorchStream  # noqa: PLC0415 - heavy, an extra
+        except ImportError as error:
+            raise ConfigError(
+                f"stream.torch() needs PyTorch, which can't be imported ({error}): pip install "
+                "'shmtext[torch]'; batches of numpy arrays need nothing"
+            ) from error
 
         if self._turns is None:
             content = "where a DataLoader's workers begin"

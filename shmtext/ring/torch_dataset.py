@@ -11,23 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
 
 from shmtext.draw.batch import GlyphBoxes
-from shmtext.errors import ConfigError, SharedMemoryError
+from shmtext.errors import SharedMemoryError
 from shmtext.ring.batch import StreamBatch
 from shmtext.ring.joining import Joining
 from shmtext.ring.slots import Ring
-
-try:
-    import torch
-    from torch import Tensor
-    from torch.utils.data import IterableDataset, get_worker_info
-except ImportError as error:
-    raise ConfigError(
-        f"stream.torch() needs PyTorch, which can't be imported ({error}): "
-        "pip install 'shmtext[torch]'; batches of numpy need nothing"
-    ) from error
 
 if TYPE_CHECKING:
     from shmtext.ring.elsewhere import StreamElsewhere
