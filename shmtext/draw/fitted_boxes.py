@@ -28,12 +28,12 @@ def fitted_boxes(boxes: GlyphBoxes, drawn: Sizes, fitted: Sizes) -> GlyphBoxes:
     """
     text = boxes.text_of_box
     old, new = _sides(drawn)[text], _sides(fitted)[text]
-    corners = _upright(boxes.corners, old, new)
-    low, high = boxes.corners.min(axis=1)[:, None], boxes.corners.max(axis=1)[:, None]
-    is_askew = ((boxes.corners != low) & (boxes.corners != high)).any(axis=(1, 2))
-    if is_askew.any():
-        corners[is_askew] = _askew(boxes.corners[is_askew], old[is_askew], new[is_askew])
-    return replace(boxes, corners=corners.astype(np.float32))
+    is_scaled = (old != new).any(axis=1)
+    is_askew = (np.roll(boxes.corners, -1, axis=1) != boxes.corners).all(axis=2).any(axis=1)
+    corners = boxes.corners.copy()
+    for some, scale in ((is_scaled & ~is_askew, _upright), (is_scaled & is_askew, _askew)):
+        corners[some] = scale(corners[some], old[some], new[some])
+    return replace(boxes, corners=corners)
 
 
 def _sides(sizes: Sizes) -> Ints:
@@ -71,9 +71,8 @@ def _askew(corners: NDArray[np.float32], old: Ints, new: Ints) -> Floats:
     of_means = np.where(new < old, old + new, 0)
     of_samples = np.where(new != old, (1 + blurred_px(old, new)) * new, 0)
     spread_px = (np.maximum(of_means, of_samples) / (2 * old)).max(axis=1)
-    rounded_px = np.where(spread_px, ROUNDED_PX, 0)  # what is not scaled has whole pixels
     scaled = corners * (new / old)[:, None]
-    found: Floats = np.rint(widened(scaled, spread_px + rounded_px))
+    found: Floats = np.rint(widened(scaled, spread_px + ROUNDED_PX))
     is_outside = ((found < 0) | (found > new[:, None])).any(axis=(1, 2))
     is_upright = is_outside | _is_sharp(scaled)
     reach_px = spread_px[is_upright, None]
