@@ -33,9 +33,6 @@ are sampled, across and down, as ``blurred_px`` has them."""
 
 MAX_FIT_PX = 1 << 15
 
-BLOCK_BYTES = 256 << 10
-"""Of rows that are painted before pictures are laid on: meanwhile they stay in a core's cache."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sizes:
@@ -118,30 +115,38 @@ def blurred_px(drawn_px: NDArray[np.integer], new_px: NDArray[np.integer]) -> In
     return num * (4 * drawn_px <= 15 * new_px)
 
 
-def fit_into(rows: Pixels, pictures: Sequence[Pixels], papers: Pixels, fit: Fit) -> Sizes:
+def fit_into(rows: Sequence[Pixels], pictures: Sequence[Pixels], papers: Pixels, fit: Fit) -> Sizes:
     """Put each picture into its row, and return what of each row is picture.
 
-    ``rows`` have the shape that ``fit`` says, and are contiguous. Pictures are as in ``Batch``, all
+    ``rows`` are contiguous, each of the shape that ``fit`` says. Pictures are as in ``Batch``, all
     of them gray or all in colour, and ``papers`` the colours of what they are drawn on,
     ``(num_pictures, num_channels)`` with the channels of pictures.
     """
-    shape = fit.shape_of(len(pictures))
-    if rows.shape != shape or not rows.flags.c_contiguous:
-        raise ValueError(f"rows must be contiguous and of shape {shape}, they have {rows.shape}")
+    shape = fit.shape_of(1)[1:]
+    if {row.shape for row in rows} - {shape}:
+        # OpenCV would write elsewhere, and say nothing.
+        raise ValueError(f"rows must be of shape {shape}")
     drawn = Sizes.of(pictures)
     fitted = fit.sizes(drawn)
-    places = _places(drawn, fitted)
-    is_tripled = papers.shape[1] < fit.channels
-    num_at_once = max(BLOCK_BYTES // (fit.height_px * fit.width_px * fit.channels), 1)
-    for first in range(0, len(pictures), num_at_once):
-        some = slice(first, first + num_at_once)
-        block = rows[some]
-        # Gray is made colour at the end: before, it is a third of the work.
-        laid = np.empty(block.shape[:3], np.uint8) if is_tripled else block
-        _lay(laid, pictures[some], papers[some], places[some], fit)
+    is_grayed, is_tripled = papers.shape[1] > fit.channels, papers.shape[1] < fit.channels
+    if is_grayed:
+        papers = in_gray(papers[None]).T
+        pictures = [in_gray(picture) for picture in pictures]
+    is_painted, is_extended = (fit.how != "stretch" and fit.pad == each for each in get_args(Pad))
+    lines = _lines(papers, fit.width_px)
+    # Gray is made colour at the end: before, it is a third of the work.
+    laid = np.empty((fit.height_px, fit.width_px), np.uint8)
+    for row, picture, line, place in zip(
+        rows, pictures, lines, _places(drawn, fitted), strict=True
+    ):
+        to = laid if is_tripled else row
+        if is_painted:
+            to[...] = line
+        _lay(to, picture, place)
+        if is_extended:
+            _extend(to, place[0], place[1])
         if is_tripled:
-            colored = block.reshape(-1, fit.width_px, 3)
-            cv2.cvtColor(laid.reshape(-1, fit.width_px), cv2.COLOR_GRAY2RGB, dst=colored)
+            cv2.cvtColor(laid, cv2.COLOR_GRAY2RGB, dst=row)
     return fitted
 
 
@@ -151,39 +156,26 @@ def _places(drawn: Sizes, fitted: Sizes) -> list[Place]:
     return list(zip(*(each.tolist() for each in (width, height, across, down)), strict=True))
 
 
-def _lay(
-    rows: Pixels, pictures: Sequence[Pixels], papers: Pixels, places: Sequence[Place], fit: Fit
-) -> None:
-    """Put pictures into rows of as many channels, or of fewer."""
-    is_grayed = papers.shape[1] > fit.channels
-    if is_grayed:
-        papers = in_gray(papers[None]).T
-    is_padded = fit.how != "stretch"
-    if is_padded and fit.pad == "background":
-        _paint(rows, papers)
-    is_extended = is_padded and fit.pad == "edge"
-    for row, drawn, (width, height, across, down) in zip(rows, pictures, places, strict=True):
-        picture = in_gray(drawn) if is_grayed else drawn
-        to = row[:height, :width]
-        if picture.shape == to.shape:
-            to[...] = picture
-        elif across == down == 1:
-            cv2.resize(picture, (width, height), to, 0, 0, cv2.INTER_LINEAR)
-        else:
-            _shrink(picture, to, (across, down))
-        if is_extended:
-            _extend(row, width, height)
+def _lines(papers: Pixels, width_px: int) -> Pixels:
+    """What each row is painted with, line by line: numpy is slow with three channels at a time."""
+    num, num_channels = papers.shape
+    if num_channels == 1:
+        return papers
+    lines = np.empty((num, width_px, num_channels), np.uint8)
+    lines[...] = papers[:, None]
+    return lines
 
 
-def _paint(rows: Pixels, papers: Pixels) -> None:
-    """Give each row the one colour of its paper."""
-    if rows.ndim == 3:
-        rows[...] = papers[:, None]
-        return
-    # One line of each, then all: numpy is slow where the innermost of several axes is short.
-    lines = np.empty((len(rows), 1, *rows.shape[2:]), np.uint8)
-    lines[...] = papers[:, None, None]
-    rows[...] = lines
+def _lay(row: Pixels, picture: Pixels, place: Place) -> None:
+    """Put a picture into the upper left of a row, in its size there."""
+    width, height, across, down = place
+    to = row[:height, :width]
+    if picture.shape == to.shape:
+        to[...] = picture
+    elif across == down == 1:
+        cv2.resize(picture, (width, height), to, 0, 0, cv2.INTER_LINEAR)
+    else:
+        _shrink(picture, to, (across, down))
 
 
 def _shrink(picture: Pixels, to: Pixels, blurred: tuple[int, int]) -> None:

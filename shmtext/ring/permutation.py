@@ -49,9 +49,10 @@ def key_of(seed: int, orders: Ints | int) -> Keys:
 
 
 def _once(numbers: Keys, keys: Keys, side: np.uint64) -> Keys:
-    left, right = np.divmod(numbers, side)
+    left: Keys = numbers // side
+    right: Keys = numbers % side
     for number in range(1, ROUNDS + 1):
-        step = _mixed(keys + right * _GOLDEN + np.array(number, np.uint64)) % side
+        step = _mixed(keys + right * _GOLDEN + np.uint64(number)) % side
         left, right = right, (left + step) % side
     return left * side + right
 

@@ -142,10 +142,8 @@ class Steps:
         for row, (_, paper) in enumerate(batch.colors):
             if paper is not None:
                 papers[row] = _levels(paper)[: papers.shape[1]]
-        laid = np.empty(sink.fit.shape_of(len(positions)), np.uint8)
-        fitted = fit_into(laid, batch.pictures, papers, sink.fit)
-        for position, row in zip(positions.tolist(), laid, strict=True):
-            self._rows[position][...] = row
+        rows = [self._rows[position] for position in positions.tolist()]
+        fitted = fit_into(rows, batch.pictures, papers, sink.fit)
         self._widths[positions], self._heights[positions] = fitted.width_px, fitted.height_px
         if batch.glyphs is not None:
             boxes = fitted_boxes(batch.glyphs, Sizes.of(batch.pictures), fitted)
