@@ -256,7 +256,7 @@ def test_no_pictures_are_no_rows() -> None:
 @pytest.mark.parametrize("shape", [(8, 8, 3), (8, 7), (9, 8)])
 def test_rows_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     pictures, papers = random_pictures(5, [(4, 4)]), np.zeros((1, 1), np.uint8)
-    with pytest.raises(ValueError, match=r"of shape \(8, 8\)"):
+    with pytest.raises(ValueError, match=r"of shape \(8, 8\), they are"):
         fit_into([np.zeros(shape, np.uint8)], pictures, papers, Fit(8, 8))
 
 

@@ -15,7 +15,7 @@ from shmtext.ring.permutation import key_of, permute
 
 SEEDS = st.integers(0, 2**64 - 1)
 
-HELD = [[1, 2, 0], [7, 2, 3], [956, 537, 840], [854721963, 652336163, 826645062]]
+HELD = [[2, 1, 0], [5, 6, 3], [410, 532, 414], [516394976, 851541023, 74507630]]
 
 
 def order_of(corpus: RaggedTexts, drawable: list[int] | None = None, **more: object) -> StreamOrder:

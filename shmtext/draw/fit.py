@@ -123,28 +123,30 @@ def fit_into(rows: Sequence[Pixels], pictures: Sequence[Pixels], papers: Pixels,
     ``(num_pictures, num_channels)`` with the channels of pictures.
     """
     shape = fit.shape_of(1)[1:]
-    if {row.shape for row in rows} - {shape}:
+    if len(rows) and rows[0].shape != shape:
         # OpenCV would write elsewhere, and say nothing.
-        raise ValueError(f"rows must be of shape {shape}")
+        raise ValueError(f"rows must be of shape {shape}, they are of {rows[0].shape}")
     drawn = Sizes.of(pictures)
     fitted = fit.sizes(drawn)
     is_grayed, is_tripled = papers.shape[1] > fit.channels, papers.shape[1] < fit.channels
     if is_grayed:
         papers = in_gray(papers[None]).T
         pictures = [in_gray(picture) for picture in pictures]
-    is_painted, is_extended = (fit.how != "stretch" and fit.pad == each for each in get_args(Pad))
     lines = _lines(papers, fit.width_px)
+    is_painted, is_whole = fit.pad == "background", fit.how == "stretch"
     # Gray is made colour at the end: before, it is a third of the work.
     laid = np.empty((fit.height_px, fit.width_px), np.uint8)
     for row, picture, line, place in zip(
         rows, pictures, lines, _places(drawn, fitted), strict=True
     ):
         to = laid if is_tripled else row
-        if is_painted:
-            to[...] = line
         _lay(to, picture, place)
-        if is_extended:
-            _extend(to, place[0], place[1])
+        if is_whole:
+            pass
+        elif is_painted:
+            _paint(to, line, place)
+        else:
+            _extend(to, place)
         if is_tripled:
             cv2.cvtColor(laid, cv2.COLOR_GRAY2RGB, dst=row)
     return fitted
@@ -196,8 +198,19 @@ def _shrink(picture: Pixels, to: Pixels, blurred: tuple[int, int]) -> None:
     cv2.resize(small, (width, height), to, 0, 0, cv2.INTER_LINEAR)
 
 
-def _extend(row: Pixels, width: int, height: int) -> None:
+def _paint(row: Pixels, line: Pixels, place: Place) -> None:
+    """Give what a picture leaves of a row the colour of a line."""
+    width, height, *_ = place
+    full_height, full_width = row.shape[:2]
+    if width < full_width:
+        row[:height, width:] = line[width:] if row.ndim == 3 else line
+    if height < full_height:
+        row[height:] = line
+
+
+def _extend(row: Pixels, place: Place) -> None:
     """Repeat the last column, then the last line, of what a row has in its upper left."""
+    width, height, *_ = place
     last, rest = row[:height, width - 1 : width], row[:height, width:]
     if row.ndim == 2:
         rest[...] = last

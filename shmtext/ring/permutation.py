@@ -51,9 +51,12 @@ def key_of(seed: int, orders: Ints | int) -> Keys:
 def _once(numbers: Keys, keys: Keys, side: np.uint64) -> Keys:
     left: Keys = numbers // side
     right: Keys = numbers % side
+    half = np.uint64(32)
     for number in range(1, ROUNDS + 1):
-        step = _mixed(keys + right * _GOLDEN + np.uint64(number)) % side
-        left, right = right, (left + step) % side
+        mixed = _mixed(keys + right * _GOLDEN + np.uint64(number))
+        # A word's upper half, of all there are, as one of ``side``: without a division.
+        moved = left + ((mixed >> half) * side >> half)
+        left, right = right, moved - side * (moved >= side)
     return left * side + right
 
 

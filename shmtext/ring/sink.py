@@ -75,6 +75,8 @@ class RingSink:
         self, settings: RenderSettings, order: StreamOrder, fit: Fit, slots: Sequence[Slot]
     ) -> None:
         self.slots = slots
+        self.rows = [list(slot.images) for slot in slots]
+        """Of each slot: views cost more to make than to fill."""
         self.stream_order = order
         self.fit = fit
         self.has_boxes = needs_boxes(settings)
@@ -117,7 +119,7 @@ class Steps:
         self._sink, self._task, self._texts, self._watch = sink, task, texts, watch
         self._examples = examples
         self._slots = [sink.slots[number] for number in task.slots]
-        self._rows = [row for slot in self._slots for row in slot.images]
+        self._rows = [row for number in task.slots for row in sink.rows[number]]
         # Of each text; 0 where there is no picture.
         self._widths, self._heights = np.zeros((2, len(self._rows)), np.int32)
         self._boxes: list[tuple[Ints, GlyphBoxes]] = []
