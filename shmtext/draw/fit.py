@@ -44,8 +44,9 @@ class Sizes:
     @classmethod
     def of(cls, pictures: Sequence[Pixels]) -> Self:
         """Those that pictures have."""
-        width = np.array([picture.shape[1] for picture in pictures], np.int32)
-        return cls(width, np.array([len(picture) for picture in pictures], np.int32))
+        sizes = [picture.shape[1::-1] for picture in pictures]
+        width_px, height_px = np.array(sizes, np.int32).reshape(-1, 2).T
+        return cls(width_px, height_px)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,9 @@ class Fit:
         >>> fitted.width_px.tolist(), fitted.height_px.tolist()
         ([48, 128], [32, 32])
         """
+        is_kept = (drawn.width_px <= self.width_px) & (drawn.height_px <= self.height_px)
+        if self.how == "keep" and is_kept.all():
+            return drawn
         width, height = drawn.width_px.astype(np.int64), drawn.height_px.astype(np.int64)
         new_width = np.full_like(width, self.width_px)
         new_height = np.full_like(height, self.height_px)
@@ -94,7 +98,6 @@ class Fit:
             new_width = np.minimum(_share(width, self.height_px, height), new_width)
         if self.how == "keep":
             new_height = np.minimum(_share(height, self.width_px, width), new_height)
-            is_kept = (width <= self.width_px) & (height <= self.height_px)
             new_width = np.where(is_kept, width, new_width)
             new_height = np.where(is_kept, height, new_height)
         return Sizes(*(np.maximum(each, 1).astype(np.int32) for each in (new_width, new_height)))
@@ -154,6 +157,8 @@ def fit_into(rows: Sequence[Pixels], pictures: Sequence[Pixels], papers: Pixels,
 
 def _places(drawn: Sizes, fitted: Sizes) -> list[Place]:
     width, height = fitted.width_px, fitted.height_px
+    if drawn is fitted:
+        return [(*size, 1, 1) for size in zip(width.tolist(), height.tolist(), strict=True)]
     across, down = blurred_px(drawn.width_px, width), blurred_px(drawn.height_px, height)
     return list(zip(*(each.tolist() for each in (width, height, across, down)), strict=True))
 
