@@ -89,7 +89,6 @@ class StepsByWorkers:
             self._workers.set_up(order.setup)
             on_failure.pop_all()
         self._turns = order.stream.order.turns
-        self._num_examples = order.stream.order.num_examples
         self._destination = RingDestination(order.stream, self.ring.spec)
         self._work: StepWork
         self._reports: Generator[ShardDone | None, None, None] | None = None
@@ -99,9 +98,7 @@ class StepsByWorkers:
         """Draw steps from the one at ``position`` on; those under way are for nobody any more."""
         self.end()
         free = set(range(self.ring.num_slots)) - self.ring.lent
-        self._work = StepWork(
-            self._turns, self._size.steps_per_task, self._num_examples, sorted(free)
-        )
+        self._work = StepWork(self._turns, self._size.steps_per_task, sorted(free))
         self._work.begin(position)
         self._reports = self._workers.run(
             self._destination, self._work, StopRequest(), lambda: self._work.is_ready
