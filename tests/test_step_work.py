@@ -19,7 +19,7 @@ BATCH = 10
 
 
 def work_of(num_slots: int, steps_per_task: int = 1, every: int = 1) -> StepWork:
-    work = StepWork(Turns(BATCH, every), steps_per_task, 100, range(num_slots))
+    work = StepWork(Turns(BATCH, every), steps_per_task, range(num_slots))
     work.begin(0)
     return work
 
@@ -42,7 +42,10 @@ class Loop:
     got: list[int] = field(default_factory=list)
 
     def take(self, _which: int) -> None:
+        is_waiting = self.work.num_waiting > 0
         task = self.work.take()
+        # By this number workers are started: where it is 0, nobody may ever come to take one.
+        assert (task is not None) == is_waiting
         if task is None:
             return
         busy = {slot for each in self.under_way for slot in each.slots}
@@ -87,7 +90,7 @@ def test_the_loop_gets_every_step_in_turn_and_no_slot_has_two_owners(
     num_slots: int, steps_per_task: int, every: int, rank: int, deeds: list[tuple[str, int]]
 ) -> None:
     start = rank % every * BATCH
-    work = StepWork(Turns(BATCH, every), steps_per_task, 100, range(num_slots))
+    work = StepWork(Turns(BATCH, every), steps_per_task, range(num_slots))
     work.begin(start)
     loop = Loop(work, every, start)
     for name, which in deeds:

@@ -12,7 +12,6 @@ from dataclasses import asdict, replace
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import attach_corpus, attach_slots
-from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine.backgrounds import attach_photos
 from shmtext.engine.example import render_example
@@ -28,7 +27,7 @@ from shmtext.engine.progress import (
     marker,
     rows,
 )
-from shmtext.engine.shards import Order, Sink, Watch, maker_of, render_shard, shard_texts
+from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
 from shmtext.engine.task import Task
 from shmtext.errors import ShmtextError
 
@@ -117,7 +116,7 @@ class Service:
         if self._sink is None:
             return  # this task was on its way when the destination was found to be out of reach
         if task.suspect is not None:
-            self._try(task.suspect, self._sink.order)
+            self._try(task, task.suspect)
         self._batch_done(0)
         try:
             done = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
@@ -126,11 +125,16 @@ class Service:
         else:
             self._say("done", numbers=asdict(done))
 
-    def _try(self, suspect: int, order: Order) -> None:
-        """Draw one example alone: does it end this worker?"""
+    def _try(self, task: Task, suspect: int) -> None:
+        """Draw one example of a task alone: does it end this worker?"""
+        assert self._sink is not None
         self._row[ON_TRIAL] = 1
-        alone = Task(Shard(0, suspect, suspect + 1))
-        texts = shard_texts(self._maker, self._corpus, alone, order)
+        # Which text it has is known of the whole task alone: a stream's positions have gaps.
+        drawn, numbers = self._sink.order.texts(self._corpus, task.shard)
+        at = suspect - task.shard.start
+        texts = self._maker.prepare_examples(
+            drawn.slice(at, at + 1), numbers[at : at + 1], self._corpus
+        )
         render_example(self._maker, texts, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0

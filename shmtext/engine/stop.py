@@ -106,6 +106,27 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 
 @contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Have Ctrl-C wait until the block has ended, of which it leaves nothing half done.
+
+    Blocking the signal would not do: another thread would get it, and its handler runs in the main
+    thread all the same. In other threads than that nothing is raised anyway.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        for received in held:
+            handler(*received)
+
+
+@contextmanager
 def signals_blocked() -> Iterator[None]:
     """Hold signals back while a process is started: it inherits that, and ignores them for good.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer, ShardDone
-from shmtext.engine.stop import StopRequest
+from shmtext.engine.stop import StopRequest, interrupts_held
 from shmtext.engine.supervisor import Workers
 from shmtext.errors import RendererError
 from shmtext.ring.layout import Slot, SlotLayout
@@ -89,7 +89,6 @@ class StepsByWorkers:
             self._workers.set_up(order.setup)
             on_failure.pop_all()
         self._turns = order.stream.order.turns
-        self._num_examples = order.stream.order.num_examples
         self._destination = RingDestination(order.stream, self.ring.spec)
         self._work: StepWork
         self._reports: Generator[ShardDone | None, None, None] | None = None
@@ -99,9 +98,7 @@ class StepsByWorkers:
         """Draw steps from the one at ``position`` on; those under way are for nobody any more."""
         self.end()
         free = set(range(self.ring.num_slots)) - self.ring.lent
-        self._work = StepWork(
-            self._turns, self._size.steps_per_task, self._num_examples, sorted(free)
-        )
+        self._work = StepWork(self._turns, self._size.steps_per_task, sorted(free))
         self._work.begin(position)
         self._reports = self._workers.run(
             self._destination, self._work, StopRequest(), lambda: self._work.is_ready
@@ -109,29 +106,26 @@ class StepsByWorkers:
 
     def end(self) -> None:
         """Leave no worker with steps."""
-        if self._reports is not None:
-            self._reports.close()
-            self._reports = None
+        with interrupts_held():
+            if self._reports is not None:
+                self._reports.close()
+                self._reports = None
 
-    def next(self) -> Slot:
-        """The next step's slot, lent to the loop, once it is there.
+    def next(self) -> Slot | None:
+        """The next step's slot, lent to the loop; None if it is not there within a moment.
 
         Raises ``RendererError`` where the loop holds all slots, and what ``Workers.run`` raises.
         """
-        assert self._reports is not None
-        try:
-            self._free()
-            if self._work.can_hand_out or not self._work.is_ready:
-                self._look_after_workers()
-            while not self._work.is_ready:
-                self._refuse_to_wait_for_ever()
-                self._look_after_workers()
-                self._free()
+        self._free()
+        if self._work.is_stuck and self.ring.is_waiting:
+            time.sleep(FENCE_S)
+            return None
+        if self._work.can_hand_out or not self._work.is_ready:
+            self._look_after_workers()
+        if self._work.is_ready:
             return self.ring.lend(self._work.next_slot())
-        except BaseException:
-            # Also Ctrl-C, anywhere: what is under way is not to be trusted.
-            self.end()
-            raise
+        self._refuse_to_wait_for_ever()
+        return None
 
     def close(self) -> None:
         """End the workers, and remove the ring's name."""
@@ -153,10 +147,7 @@ class StepsByWorkers:
             return
         gc.collect()  # batches in reference cycles are nobody's
         self._free()
-        while self._work.is_stuck and self.ring.is_waiting:
-            time.sleep(FENCE_S)
-            self._free()
-        if self._work.is_stuck:
+        if self._work.is_stuck and not self.ring.is_waiting:
             raise RendererError(
                 f"the loop holds all {self.ring.num_slots} batches of the ring, and asks for "
                 "another: copy those that it keeps (batch.copy()), or make the ring larger (ahead)"

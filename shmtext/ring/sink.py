@@ -156,6 +156,8 @@ class Steps:
 
     def commit(self) -> ShardDone:
         """Say in each slot what it has."""
+        # Nothing is written that storage could hold up: who stops here is missed as soon as others.
+        self._watch.about_to_draw(NO_EXAMPLE)
         positions = self._sink.positions(self._task.shard)
         failed = {skip.position: skip.reason for skip in self._texts.skips}
         size = self._sink.stream_order.spec.turns.batch_size

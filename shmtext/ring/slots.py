@@ -6,6 +6,7 @@ is gone, as the last of them is, the slot is free: a loop that keeps a batch nev
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -54,10 +55,11 @@ class Ring:
         self.fence: Fence | None = None
         self.before_close: Callable[[], None] = lambda: None
         self._slots = _slots(self.memory, layout)
-        self._alive: dict[int, weakref.ref[NDArray[np.uint8]]] = {}
+        self._owner_pid = os.getpid()
+        self._alive: dict[int, _Lent] = {}
         """The arrays through which the loop reads."""
-        self._gone: deque[int] = deque()
-        """Slots whose array is gone since this was last asked."""
+        self._gone: deque[_Lent] = deque()
+        """Those that are gone since this was last asked."""
         self._fenced: list[tuple[int, Callable[[], bool]]] = []
 
     @property
@@ -67,11 +69,13 @@ class Ring:
 
     def lend(self, slot: int) -> Slot:
         """Let the loop have a slot: it is held as long as any of the arrays in it."""
-        size, gone = self.layout.num_bytes, self._gone
+        size = self.layout.num_bytes
         # Views of views have the first array for their base, unless that has no array for its own.
         array = np.frombuffer(self.memory.data[slot * size : (slot + 1) * size], np.uint8)
         # Called wherever the last view goes, also in the middle of anything here: a deque is safe.
-        self._alive[slot] = weakref.ref(array, lambda _: gone.append(slot))
+        # A function of ours would not be: Ctrl-C within would be swallowed, and the slot lost.
+        self._alive[slot] = lent = _Lent(array, self._gone.append)
+        lent.slot = slot
         return self.layout.view(array)
 
     def peek(self, slot: int) -> Slot:
@@ -81,7 +85,7 @@ class Ring:
     def free_again(self) -> list[int]:
         """Slots that are free since this was last asked."""
         while self._gone:
-            slot = self._gone.popleft()
+            slot = self._gone.popleft().slot
             del self._alive[slot]
             self._fenced.append((slot, self.fence() if self.fence is not None else _nobody_reads))
         free = [slot for slot, is_passed in self._fenced if is_passed()]
@@ -101,8 +105,19 @@ class Ring:
 
     def close(self) -> None:
         """Remove the ring's name. Arrays that the loop holds stay valid."""
-        self.before_close()
-        self._segment.close()
+        try:
+            if self._owner_pid == os.getpid():
+                self.before_close()
+        finally:
+            self._segment.close()
+
+
+class _Lent(weakref.ref[NDArray[np.uint8]]):
+    """To the array through which the loop reads a slot."""
+
+    __slots__ = ("slot",)
+
+    slot: int
 
 
 def _nobody_reads() -> bool:

@@ -26,6 +26,7 @@ from shmtext.engine.held import leave_nothing
 from shmtext.engine.identity import beside_settings, corpus_digest, drawing_versions, identity_of
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Progress
+from shmtext.engine.stop import interrupts_held
 from shmtext.errors import ConfigError, RendererError
 from shmtext.ring.batch import Empties, LeftOut, StreamBatch, TextsOf, batch_of
 from shmtext.ring.by_workers import Order, RingSize, StepsByWorkers
@@ -140,6 +141,8 @@ class Stream:
         self._rank_of: Ranks | None = None
         self._steps: StepsByWorkers | StepsHere | None = None
         self._has_begun = False
+        self._at_hand: tuple[StreamBatch, int] | None = None
+        """What the loop gets next, and the position behind it."""
         self._is_closed = False
         self._fingerprint: str | None = None
         self._found: dict[int, str] = {}
@@ -162,21 +165,14 @@ class Stream:
         closed or another process's; ``WorkersError`` where workers die without getting anywhere.
         """
         steps = self._drawing()
-        ranks = self._ranks()
         empties = Empties(self._loaded.num_drawable)
-        while True:
-            if not self._has_begun:
-                steps.begin(self._position + ranks.rank * self._options.batch_size)
-                self._has_begun = True
-            try:
-                slot = steps.next()
-            except BaseException:
-                self._has_begun = False
-                raise
-            batch = self._batch(slot)
-            self._position = self._after(batch.first_position, ranks)
-            if not empties.count(batch):
-                return batch
+        while self._at_hand is None:
+            # Ctrl-C comes before or after, where nothing is half done: a loop may go on after it.
+            with interrupts_held():
+                self._look_for_next(steps, empties)
+        # Nothing is called from here on, or Ctrl-C could come, and the batch be nobody's.
+        (batch, self._position), self._at_hand = self._at_hand, None
+        return batch
 
     @property
     def left_out(self) -> list[LeftOut]:
@@ -224,7 +220,7 @@ class Stream:
         self._position = position
         if isinstance(self._steps, StepsByWorkers):
             self._steps.end()
-        self._has_begun = False
+        self._has_begun, self._at_hand = False, None
         self._set_out()
 
     def torch(self) -> TorchStream:
@@ -265,8 +261,9 @@ class Stream:
 
     def close(self) -> None:
         """End the workers and let go of what is shared. Batches that are held stay valid."""
-        self._is_closed = True
-        self._resources.close()
+        self._is_closed, self._at_hand = True, None
+        with interrupts_held():
+            self._resources.close()
 
     def _set_out(self) -> None:
         """Have workers of a DataLoader begin here."""
@@ -288,14 +285,34 @@ class Stream:
                 order = Order(
                     setup, self._spec(), self._layout, self._num_workers, self._options.ahead
                 )
-                steps = StepsByWorkers(order, spill_folder(), self._observer)
-                self._resources.callback(steps.close)
-                self._steps = steps
+                with interrupts_held():
+                    self._steps = steps = StepsByWorkers(order, spill_folder(), self._observer)
+                    self._resources.callback(steps.close)
             else:
                 photos = None if setup.photos is None else attach_photos(setup.photos)
                 settings = replace(setup.settings, photos=photos)
                 self._steps = StepsHere(settings, corpus, self._spec(), self._layout)
         return self._steps
+
+    def _look_for_next(self, steps: StepsByWorkers | StepsHere, empties: Empties) -> None:
+        """Have the next batch at hand, if it comes within a moment."""
+        ranks = self._ranks()
+        try:
+            if not self._has_begun:
+                steps.begin(self._position + ranks.rank * self._options.batch_size)
+                self._has_begun = True
+            slot = steps.next()
+            if slot is None:
+                return
+            batch = self._batch(slot)
+            after = self._after(batch.first_position, ranks)
+            if empties.count(batch):
+                self._position = after
+            else:
+                self._at_hand = batch, after
+        except BaseException:
+            self._has_begun = False  # what is under way is not to be trusted
+            raise
 
     def _ranks(self) -> Ranks:
         """Fixed when the first batch is asked for: a process group may come up before."""

@@ -5,6 +5,7 @@ free slots --take()--> under way --done()--> ready --next_slot()--> the loop's -
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable
 
@@ -20,11 +21,10 @@ class StepWork:
     tasks_per_worker = 2
     """While a worker begins its next, the loop need not come round."""
     is_over = False
+    num_examples = sys.maxsize
+    """Without end: a text that ends whoever draws it does so in every epoch, and may."""
 
-    def __init__(
-        self, turns: Turns, steps_per_task: int, num_examples: int, slots: Iterable[int]
-    ) -> None:
-        self.num_examples = num_examples
+    def __init__(self, turns: Turns, steps_per_task: int, slots: Iterable[int]) -> None:
         self._turns = turns
         self._steps_per_task = steps_per_task
         self._free = deque(slots)
@@ -41,16 +41,16 @@ class StepWork:
     @property
     def num_waiting(self) -> int:
         """Tasks for which there are slots."""
-        return len(self._put_back) + len(self._free) // self._steps_per_task
+        num_whole = len(self._free) // self._steps_per_task
+        return len(self._put_back) + max(num_whole, int(self._num_next > 0))
 
     def take(self) -> Task | None:
         """The next steps; None while there are too few slots for them to be worth a drawing."""
         if self._put_back:
             task = self._put_back.popleft()
         else:
-            num = min(len(self._free), self._steps_per_task)
-            is_worth_it = 2 * num >= self._steps_per_task
-            if not num or not (is_worth_it or self._is_at_rest):
+            num = self._num_next
+            if not num:
                 return None
             slots = tuple(self._free.popleft() for _ in range(num))
             start = self._handed_out
@@ -96,6 +96,12 @@ class StepWork:
     def is_stuck(self) -> bool:
         """Whether the loop has all slots: nothing will ever be ready."""
         return not self._free and self._is_at_rest
+
+    @property
+    def _num_next(self) -> int:
+        """Steps of the next task; 0 while there are too few slots for one to be worth it."""
+        num = min(len(self._free), self._steps_per_task)
+        return num if 2 * num >= self._steps_per_task or self._is_at_rest else 0
 
     @property
     def _is_at_rest(self) -> bool:
