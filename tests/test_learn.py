@@ -36,6 +36,7 @@ from bench.learning.sets import (
 from bench.learning.sheet import misread_sheet
 from bench.learning.texts import MAX_LENGTH, RECIPES, texts
 from bench.places import ROOT, environment
+from shmtext import render
 from shmtext.config import RunConfig, config_from_options
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -188,15 +189,43 @@ def test_what_is_no_set_is_told_in_one_line(
 # -- runs of this project -----------------------------------------------------------------------
 
 
-def test_a_run_becomes_a_set_and_leaves_no_file(tmp_path: Path) -> None:
-    (tmp_path / "texts.txt").write_text("Exit 24\nSale\n", encoding="utf-8")
+def test_a_runs_examples_become_a_set_each_once_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"Exit {number * 37 % 100}" for number in range(40)]
+    (tmp_path / "texts.txt").write_text("\n".join(["ñ", *lines]), encoding="utf-8")
     config = config_from_options({"texts": str(tmp_path / "texts.txt"), "look": ["scan"]})
 
-    made = make_set(config, tmp_path / "run")
+    made = make_set(config)
 
-    assert ("exit 24", "sale") == made.pictures.texts
+    assert tuple(line.lower() for line in lines) == made.pictures.texts
+    assert (40, HEIGHT_PX, WIDTH_PX) == made.pictures.data.shape
     assert 0 < made.cpu_us
-    assert not (tmp_path / "run").exists()
+    for batch_rows in (7, 41, 100):
+        monkeypatch.setattr("bench.learning.sets.BATCH_ROWS", batch_rows)
+        again = make_set(config).pictures
+        assert made.pictures.texts == again.texts
+        assert (made.pictures.data == again.data).all()
+
+
+def test_a_run_is_as_the_set_of_its_files_but_for_their_encoding(tmp_path: Path) -> None:
+    options = {"image_format": "png", "mode": "gray", "font_sizes": [20, 40], "max_images": 40}
+    config = config_from_options(options)
+    render(config, tmp_path / "run")
+
+    made, read = make_set(config).pictures, read_set(tmp_path / "run")
+
+    assert read.texts == made.texts
+    assert (read.widths_px == made.widths_px).all()
+    # Whoever makes pictures smaller may round otherwise.
+    assert np.abs(read.data.astype(int) - made.data).max() <= 2
+
+
+def test_a_run_without_any_text_to_learn_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("ñ\n", encoding="utf-8")
+
+    with pytest.raises(click.ClickException, match="no text has letters"):
+        make_set(config_from_options({"texts": str(tmp_path / "texts.txt")}))
 
 
 def effects_of(config: RunConfig) -> dict[str, set[str]]:
