@@ -133,6 +133,20 @@ def test_a_set_is_the_same_after_saving(tmp_path: Path) -> None:
     assert again.texts == held.texts
 
 
+def test_pictures_without_a_text_to_say_are_left_out() -> None:
+    data = np.arange(3 * 32 * 16, dtype=np.uint8).reshape(3, 32, 16)
+    found = Pictures.of(data, np.array([16, 9, 8]), ["Exit 24", "ñ", "Total:  €1"])
+
+    assert ("exit 24", "total: 1") == found.texts
+    assert (data[[0, 2]] == found.data).all()
+    assert [16, 8] == found.widths_px.tolist()
+    taken = found.take(np.array([1, 0]))
+    assert ("total: 1", "exit 24") == taken.texts
+    assert (data[[2, 0]] == taken.data).all()
+    with pytest.raises(click.ClickException, match="no text has letters"):
+        Pictures.of(data, np.array([16, 9, 8]), ["ñ", "", " "])
+
+
 def no_labels(folder: Path) -> Path:
     return folder
 

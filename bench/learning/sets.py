@@ -149,28 +149,16 @@ def make_set(config: RunConfig) -> Made:
     asked = {**STREAMED, "batch_size": BATCH_ROWS, "workers": 0, "shuffle": False}
     with shmtext.stream(config, **asked) as stream:
         watching = Watching()
-        for batch, num in _first_epoch(stream):
+        for batch in stream:
+            num = int(np.searchsorted(batch.positions, stream.num_examples))
             data.append(batch.images[:num].copy())
             widths_px.append(batch.widths[:num].copy())
             texts += batch.texts[:num]
+            if batch.positions[-1] >= stream.num_examples - 1:
+                break
         cpu_s = watching.cost().cpu_s
     pictures = Pictures.of(np.concatenate(data), np.concatenate(widths_px), texts)
     return Made(pictures, cpu_s / len(texts) * 1e6)
-
-
-def _first_epoch(stream: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-    """Batches of a stream in the corpus' order, and how many of each come before the first again.
-
-    The last batch may be of none.
-    """
-    last = -1
-    for batch in stream:
-        again = np.flatnonzero(np.diff(batch.indices, prepend=last) <= 0)
-        if again.size:
-            yield batch, int(again[0])
-            return
-        yield batch, len(batch)
-        last = batch.indices[-1]
 
 
 def without(config: RunConfig, effects: Sequence[str]) -> RunConfig:
