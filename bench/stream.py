@@ -222,14 +222,21 @@ def _looped(
 
 
 def _loop(batches: Batches, least_s: float) -> int:
-    """Take whole batches for so long, one at least; tell how many pictures they had."""
+    """Take batches for so long, until one had to be waited for; tell how many pictures they had.
+
+    Workers draw several batches together: between two that had to be waited for lies all the work
+    for those that came, and for no others.
+    """
     num_images = 0
-    end_s = time.perf_counter() + least_s
-    for images in batches:
+    begin_s = last_s = time.perf_counter()
+    for num_batches, images in enumerate(batches, 1):
         _ = int(images[0, 0, 0])
         num_images += len(images)
-        if time.perf_counter() >= end_s:
+        now_s = time.perf_counter()
+        has_waited = (now_s - last_s) * num_batches >= now_s - begin_s
+        if has_waited and now_s - begin_s >= least_s:
             break
+        last_s = now_s
     return num_images
 
 
