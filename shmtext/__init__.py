@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shmtext.engine.renderer import Renderer, render
     from shmtext.engine.run import RunSummary
     from shmtext.errors import ShmtextError
+    from shmtext.ring.batch import LeftOut, StreamBatch
+    from shmtext.ring.stream import Stream, stream
 
 __version__ = "0.1.0"
 
@@ -33,6 +35,8 @@ _HOMES = {
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     **dict.fromkeys(("OpenedRun", "Selection", "StoredExample"), "engine.opened"),
     "open": "engine.opened",
+    **dict.fromkeys(("LeftOut", "StreamBatch"), "ring.batch"),
+    **dict.fromkeys(("Stream", "stream"), "ring.stream"),
     "ShmtextError": "errors",
 }
 """Where each public name is."""
@@ -40,6 +44,7 @@ _HOMES = {
 __all__ = [
     "BalancedText",
     "ExportSummary",
+    "LeftOut",
     "OpenedRun",
     "Output",
     "Renderer",
@@ -49,11 +54,14 @@ __all__ = [
     "Selection",
     "ShmtextError",
     "StoredExample",
+    "Stream",
+    "StreamBatch",
     "Style",
     "TextFile",
     "export",
     "render",
     "run_status",
+    "stream",
     "verify",
 ]
 

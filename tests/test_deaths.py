@@ -111,11 +111,11 @@ def test_a_start_that_succeeds_is_a_new_beginning() -> None:
 @pytest.mark.parametrize(
     ("death", "most"),
     [
-        (Death(CRASHED, "", SHARD, 333), LIMITS.deaths_per_example),
-        (Death(0, "", SHARD, 333), LIMITS.deaths_per_example),
-        (Death(KILLED, "did not get on for 30 s", SHARD, 333), LIMITS.deaths_per_example),
-        (Death(1, "RuntimeError: boom", SHARD, 333), LIMITS.deaths_per_example),
-        (Death(KILLED, "", SHARD, 333, was_on_trial=True), MOST_KILLS),
+        (Death(CRASHED, "", Task(SHARD), 333), LIMITS.deaths_per_example),
+        (Death(0, "", Task(SHARD), 333), LIMITS.deaths_per_example),
+        (Death(KILLED, "did not get on for 30 s", Task(SHARD), 333), LIMITS.deaths_per_example),
+        (Death(1, "RuntimeError: boom", Task(SHARD), 333), LIMITS.deaths_per_example),
+        (Death(KILLED, "", Task(SHARD), 333, was_on_trial=True), MOST_KILLS),
     ],
 )
 def test_an_example_that_ends_every_worker_is_set_aside_after_so_many(
@@ -139,7 +139,7 @@ def test_a_death_between_examples_or_while_committing_blames_none(
 ) -> None:
     known = deaths()
     for _ in range(LIMITS.fruitless_deaths - 1):
-        assert Task(SHARD) == known.learn(Death(exit_code, "", SHARD, example), 0)
+        assert Task(SHARD) == known.learn(Death(exit_code, "", Task(SHARD), example), 0)
 
 
 def test_a_worker_without_a_shard_leaves_nothing_to_redo() -> None:
@@ -150,7 +150,7 @@ def test_a_worker_without_a_shard_leaves_nothing_to_redo() -> None:
 
 def test_a_suspect_that_was_drawn_alone_without_harm_is_none_any_more() -> None:
     known = deaths()
-    in_company = Death(KILLED, "", SHARD, 333)
+    in_company = Death(KILLED, "", Task(SHARD), 333)
     suspects = []
     for _ in range(9):
         redo = known.learn(in_company, 0)
@@ -164,13 +164,13 @@ def test_a_suspect_that_was_drawn_alone_without_harm_is_none_any_more() -> None:
 def test_kills_at_other_examples_of_the_shard_start_the_count_anew() -> None:
     known = deaths()
     for example in [310, 320] * 10:
-        assert Task(SHARD) == known.learn(Death(KILLED, "", SHARD, example), 0)
+        assert Task(SHARD) == known.learn(Death(KILLED, "", Task(SHARD), example), 0)
 
 
 def test_a_crash_after_a_kill_at_the_same_example_is_its_second_death() -> None:
     known = deaths()
-    known.learn(Death(KILLED, "", SHARD, 333), 0)
-    redo = known.learn(Death(CRASHED, "", SHARD, 333), 0)
+    known.learn(Death(KILLED, "", Task(SHARD), 333), 0)
+    redo = known.learn(Death(CRASHED, "", Task(SHARD), 333), 0)
 
     assert redo is not None
     assert list(redo.excluded) == [333]
@@ -180,11 +180,11 @@ def test_a_shard_is_told_of_its_own_examples_alone() -> None:
     known = deaths()
     other = Shard(index=4, start=400, stop=500)
     for shard, example in [(SHARD, 333), (SHARD, 333), (other, 444), (other, 444)]:
-        redo = known.learn(Death(CRASHED, "", shard, example), 0)
+        redo = known.learn(Death(CRASHED, "", Task(shard), example), 0)
 
     assert redo is not None
     assert list(redo.excluded) == [444]
-    again = known.learn(Death(CRASHED, "", SHARD), 0)
+    again = known.learn(Death(CRASHED, "", Task(SHARD)), 0)
     assert again is not None
     assert list(again.excluded) == [333]
 
@@ -196,8 +196,8 @@ def test_a_shard_is_told_of_its_own_examples_alone() -> None:
     ("death", "most"),
     [
         (Death(CRASHED), LIMITS.fruitless_deaths),
-        (Death(CRASHED, "", SHARD, COMMITTING), LIMITS.fruitless_deaths),
-        (Death(KILLED, "", SHARD, 333), LIMITS.fruitless_kills),
+        (Death(CRASHED, "", Task(SHARD), COMMITTING), LIMITS.fruitless_deaths),
+        (Death(KILLED, "", Task(SHARD), 333), LIMITS.fruitless_kills),
     ],
 )
 def test_so_many_deaths_with_no_shard_done_are_enough(death: Death, most: int) -> None:
@@ -242,7 +242,7 @@ def test_more_than_ten_or_one_percent_of_quarantined_examples_are_enough(
     shard = Shard(0, 0, 10_000)
 
     def lose(example: int) -> None:
-        death = Death(CRASHED, "", shard, example)
+        death = Death(CRASHED, "", Task(shard), example)
         for _ in range(LIMITS.deaths_per_example):
             known.learn(death, 0)
         known.shard_done()
@@ -262,7 +262,7 @@ ENDINGS = st.sampled_from([(KILLED, ""), (KILLED, "hung"), (CRASHED, ""), (0, ""
 @st.composite
 def any_death(draw: st.DrawFn) -> Death:
     exit_code, last_words = draw(ENDINGS)
-    return Death(exit_code, last_words, SHARD, draw(EXAMPLES), draw(st.booleans()))
+    return Death(exit_code, last_words, Task(SHARD), draw(EXAMPLES), draw(st.booleans()))
 
 
 def learn_all(known: Deaths, story: list[Death | None]) -> Iterator[Task]:
@@ -368,14 +368,14 @@ class Play:
         """Render a shard; return the death that came between."""
         if task.suspect in self.poison and task.suspect not in self.only_in_company:
             code = self.poison[task.suspect]
-            return Death(code, "", task.shard, task.suspect, was_on_trial=True)
+            return Death(code, "", task, task.suspect, was_on_trial=True)
         for example in range(task.shard.start, task.shard.stop):
             if example in task.excluded:
                 continue
             if example in self.poison:
-                return Death(self.poison[example], "", task.shard, example)
+                return Death(self.poison[example], "", task, example)
             if next(self.kills, False):
-                return Death(KILLED, "", task.shard, example)
+                return Death(KILLED, "", task, example)
         return None
 
     def run(self, num_shards: int) -> set[int]:
@@ -429,6 +429,6 @@ def test_an_example_that_kills_in_company_alone_ends_the_run_and_is_not_blamed()
 def test_a_whole_plan_s_shards_are_redone_as_they_were() -> None:
     known = deaths()
     for shard in Plan(1_000).shards():
-        redo = known.learn(Death(CRASHED, "", shard, shard.start), 0)
+        redo = known.learn(Death(CRASHED, "", Task(shard), shard.start), 0)
 
         assert redo == Task(shard)

@@ -148,7 +148,8 @@ def test_fonts_that_draw_a_character_alone_are_within_its_reach(tmp_path: Path) 
 def styled(paths: list[Path], texts: list[str], layout: str = "full") -> ShardTexts:
     settings = picture_maker(paths, layout=layout).settings
     decoded = decode_texts(pack_texts(texts), None)
-    return style_texts(decoded, 0, settings, CharacterTable(settings.fonts))
+    numbers = np.arange(len(texts))
+    return style_texts(decoded, numbers, settings, CharacterTable(settings.fonts))
 
 
 def test_a_text_that_no_font_has_as_it_is_written_is_drawn_by_shaping(tmp_path: Path) -> None:

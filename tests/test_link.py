@@ -106,7 +106,7 @@ def test_a_shard_begins_with_clean_slots(peer: Peer) -> None:
     peer.link.hand_out(Task(SHARD), 5)
 
     assert [NO_EXAMPLE, 17, 0, 0] == peer.link.row[:4].tolist()
-    assert Death(0, "", SHARD, NO_EXAMPLE, was_on_trial=False) == peer.link.death()
+    assert Death(0, "", Task(SHARD), NO_EXAMPLE, was_on_trial=False) == peer.link.death()
 
 
 def test_images_under_way_are_those_of_a_shard_that_it_has(peer: Peer) -> None:
@@ -114,7 +114,7 @@ def test_images_under_way_are_those_of_a_shard_that_it_has(peer: Peer) -> None:
     peer.link.hand_out(Task(SHARD), 0)
     peer.link.row[IMAGES] = 40
     assert 40 == peer.link.num_images_under_way
-    peer.link.shard = None
+    peer.link.tasks.clear()
     assert 0 == peer.link.num_images_under_way
 
 
@@ -171,7 +171,8 @@ def test_patience_depends_on_what_it_is_about(
     expected: float,
 ) -> None:
     link = peer.link
-    link.is_set_up, link.shard = is_set_up, shard
+    link.is_set_up = is_set_up
+    link.tasks.extend([] if shard is None else [Task(shard)])
     link.row[EXAMPLE] = example
     link.look(0, has_moved=False)
     link.has_taken_up = has_taken_up

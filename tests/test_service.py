@@ -121,7 +121,7 @@ def test_a_shard_is_redone_without_examples_and_after_its_suspect(
 
 
 def test_while_a_suspect_is_drawn_the_slots_say_so(
-    setup: Setup, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker, seen = Worker(), []
 
@@ -129,7 +129,7 @@ def test_while_a_suspect_is_drawn_the_slots_say_so(
         seen.append((suspect, int(worker.row[ON_TRIAL])))
 
     monkeypatch.setattr("shmtext.engine.service.render_example", render_example)
-    worker.answers(setup, Task(SECOND, suspect=71))
+    worker.answers(setup, target, Task(SECOND, suspect=71))
 
     assert [(71, 1)] == seen
     assert 0 == worker.row[ON_TRIAL]

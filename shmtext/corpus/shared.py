@@ -30,7 +30,7 @@ import secrets
 import signal
 import stat
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
@@ -86,15 +86,20 @@ class CorpusSpec:
         return -(-self.num_value_bytes // _OFFSET_BYTES) * _OFFSET_BYTES
 
 
-class _NoRoomError(Exception):
-    """There can be no segment, for the reason given; a file may do."""
+class NoRoomError(Exception):
+    """There can be no segment in shared memory, for the reason given; a file may do."""
 
 
 class Segment:
     """Shared bytes and their owner: created here, unlinked by ``close`` and by nobody else."""
 
-    def __init__(self, spill_folder: Path, content: str) -> None:
-        """Make an empty segment, or where there can be none a file; see ``create``."""
+    def __init__(self, spill_folder: Path | None, content: str, spare_bytes: int = 0) -> None:
+        """Make an empty segment, or where there can be none a file; see ``create``.
+
+        Without a ``spill_folder`` there is no file: ``NoRoomError`` is raised. A segment leaves
+        ``spare_bytes`` of shared memory to others.
+        """
+        self._spare_bytes = spare_bytes
         self._spill_folder = spill_folder
         self._content = content
         self._owner_pid = os.getpid()
@@ -105,7 +110,7 @@ class Segment:
         self._unlink: Callable[[], None]
         try:
             self._open_shared()
-        except _NoRoomError as error:
+        except NoRoomError as error:
             self._open_file(str(error))
 
     @classmethod
@@ -118,6 +123,15 @@ class Segment:
         """
         with contextlib.ExitStack() as on_failure:
             segment = on_failure.enter_context(cls(spill_folder, content))
+            segment.grow_to(num_bytes)
+            on_failure.pop_all()
+        return segment
+
+    @classmethod
+    def create_shared(cls, num_bytes: int, *, content: str = "shared memory") -> Segment:
+        """Reserve ``num_bytes`` zeros in shared memory. Raises ``NoRoomError`` without a file."""
+        with contextlib.ExitStack() as on_failure:
+            segment = on_failure.enter_context(cls(None, content))
             segment.grow_to(num_bytes)
             on_failure.pop_all()
         return segment
@@ -142,7 +156,7 @@ class Segment:
         if self._why_file is None:
             try:
                 self._reserve(num_bytes)
-            except _NoRoomError as error:
+            except NoRoomError as error:
                 self._move_to_file(str(error))
         if self._why_file is not None:
             try:
@@ -159,7 +173,7 @@ class Segment:
         try:
             _track(name)
         except OSError as error:
-            raise _NoRoomError(
+            raise NoRoomError(
                 f"Python's resource tracker cannot be started ({error.strerror})"
             ) from error
         for _ in range(_MAX_TRIES):
@@ -170,7 +184,7 @@ class Segment:
                 memory = SharedMemory(name, create=True, size=1)
             except OSError as error:
                 resource_tracker.unregister(f"/{name}", "shared_memory")
-                raise _NoRoomError(f"no segment can be created ({error.strerror})") from error
+                raise NoRoomError(f"no segment can be created ({error.strerror})") from error
             memory.close()
             path = SEGMENT_FOLDER / name
             fd = _open_locked(path)
@@ -181,11 +195,11 @@ class Segment:
             self._path, self._fd, self._unlink = path, fd, partial(_unlink, memory)
             return
         resource_tracker.unregister(f"/{name}", "shared_memory")
-        raise _NoRoomError(f"something removes every new file in {SEGMENT_FOLDER}")
+        raise NoRoomError(f"something removes every new file in {SEGMENT_FOLDER}")
 
     def _reserve(self, num_bytes: int) -> None:
         """Give the segment its memory: without, a full tmpfs is a SIGBUS at some later write."""
-        _check_folder_room(num_bytes, self._num_bytes)
+        _check_folder_room(num_bytes + self._spare_bytes, self._num_bytes)
         if num_bytes > self._num_checked_bytes:
             _check_memory(num_bytes, self._num_bytes)
             self._num_checked_bytes = num_bytes + _UNCHECKED_BYTES
@@ -193,11 +207,13 @@ class Segment:
             for start in range(self._num_bytes, num_bytes, _RESERVE_BYTES):
                 os.posix_fallocate(self._fd, start, min(_RESERVE_BYTES, num_bytes - start))
         except OSError as error:
-            raise _NoRoomError(
+            raise NoRoomError(
                 f"{SEGMENT_FOLDER} does not give the memory ({error.strerror})"
             ) from error
 
     def _open_file(self, reason: str) -> None:
+        if self._spill_folder is None:
+            raise NoRoomError(reason)
         path = self._spill_folder / f"{SEGMENT_PREFIX}{secrets.token_hex(8)}.bin"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -303,10 +319,15 @@ class SharedCorpus:
         self.note = segment.note
 
     @classmethod
-    def create(cls, chunks: Iterable[TextChunk], spill_folder: Path) -> SharedCorpus:
-        """Place all texts of a stream in a segment, else in a file in ``spill_folder``."""
+    def create(
+        cls, chunks: Iterable[TextChunk], spill_folder: Path, *, spare_bytes: int = 0
+    ) -> SharedCorpus:
+        """Place all texts of a stream in a segment, else in a file in ``spill_folder``.
+
+        ``spare_bytes`` of shared memory are left for what comes after.
+        """
         with contextlib.ExitStack() as on_failure:
-            segment = on_failure.enter_context(Segment(spill_folder, "the corpus"))
+            segment = on_failure.enter_context(Segment(spill_folder, "the corpus", spare_bytes))
             num_value_bytes = 0
             lengths: list[NDArray[np.int32]] = []
             for chunk in chunks:
@@ -346,9 +367,28 @@ def attach_bytes(spec: SegmentSpec) -> NDArray[np.uint8]:
     return np.frombuffer(_attach(spec, writable=False), np.uint8)
 
 
+def attach_writable(spec: SegmentSpec) -> NDArray[np.uint8]:
+    """Map a segment for reading and writing, in a worker."""
+    return np.frombuffer(_attach(spec, writable=True), np.uint8)
+
+
 def attach_slots(spec: SegmentSpec) -> NDArray[np.int64]:
     """Map a segment of slots for reading and writing, in a worker."""
     return _slots(_attach(spec, writable=True))
+
+
+@contextlib.contextmanager
+def locked_slots(spec: SegmentSpec) -> Iterator[NDArray[np.int64]]:
+    """Map a segment of slots for reading and writing, while no other process is in such a block.
+
+    Not a lock between threads. Whoever dies within lets go of it.
+    """
+    fd = _open_attached(spec, writable=True)
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX)  # of another kind than the owner's
+        yield _slots(_map(fd, spec, mmap.PROT_READ | mmap.PROT_WRITE))
+    finally:
+        os.close(fd)
 
 
 def sweep_orphans() -> int:
@@ -463,15 +503,19 @@ def _slots(mapped: mmap.mmap) -> NDArray[np.int64]:
     return np.frombuffer(mapped, np.int64, len(mapped) // 8)
 
 
-def _attach(spec: SegmentSpec, *, writable: bool) -> mmap.mmap:
-    protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+def _open_attached(spec: SegmentSpec, *, writable: bool) -> int:
     flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(spec.path, flags)
+        return os.open(spec.path, flags)
     except OSError as error:
         raise SharedMemoryError(
             f"cannot attach {spec.path}: {error.strerror}: it lasts only as long as its run"
         ) from error
+
+
+def _attach(spec: SegmentSpec, *, writable: bool) -> mmap.mmap:
+    protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+    fd = _open_attached(spec, writable=writable)
     try:
         return _map(fd, spec, protection)
     finally:
@@ -498,9 +542,9 @@ def _map(fd: int, spec: SegmentSpec, protection: int) -> mmap.mmap:
 def _check_folder() -> None:
     """Raise where there can be no segments at all."""
     if not hasattr(os, "posix_fallocate"):
-        raise _NoRoomError("this system cannot reserve shared memory (no posix_fallocate)")
+        raise NoRoomError("this system cannot reserve shared memory (no posix_fallocate)")
     if not SEGMENT_FOLDER.is_dir():
-        raise _NoRoomError(f"there is no {SEGMENT_FOLDER}")
+        raise NoRoomError(f"there is no {SEGMENT_FOLDER}")
 
 
 def _check_folder_room(num_bytes: int, num_held_bytes: int) -> None:
@@ -508,7 +552,7 @@ def _check_folder_room(num_bytes: int, num_held_bytes: int) -> None:
     status = os.statvfs(SEGMENT_FOLDER)
     free_bytes = status.f_bavail * status.f_frsize + num_held_bytes
     if num_bytes > free_bytes:
-        raise _NoRoomError(f"{SEGMENT_FOLDER} has only {_megabytes(free_bytes)} free")
+        raise NoRoomError(f"{SEGMENT_FOLDER} has only {_megabytes(free_bytes)} free")
 
 
 def _check_memory(num_bytes: int, num_held_bytes: int) -> None:
@@ -516,7 +560,7 @@ def _check_memory(num_bytes: int, num_held_bytes: int) -> None:
     free = free_memory()
     free_bytes = free.num_bytes + num_held_bytes
     if num_bytes > _MAX_MEMORY_SHARE * free_bytes:
-        raise _NoRoomError(f"{free.owner} has only {_megabytes(free_bytes)} of memory free")
+        raise NoRoomError(f"{free.owner} has only {_megabytes(free_bytes)} of memory free")
 
 
 def _megabytes(num_bytes: int) -> str:

@@ -16,10 +16,16 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.corpus.ranges import Ints
+
 Words = NDArray[np.uint64]
 
 WORDS_PER_BLOCK = 4
 """What Philox4x64 makes of one value of its counter."""
+
+MOST_BETWEEN = 32
+"""Examples for each one asked for, whose words are drawn and dropped: so many cost what it takes to
+set out anew."""
 
 
 class Stream(IntEnum):
@@ -48,6 +54,30 @@ def words(
     generator = np.random.Philox(key=key, counter=np.array([start, block, attempt, 0], np.uint64))
     drawn = generator.random_raw(WORDS_PER_BLOCK * (stop - start))
     return np.asarray(drawn, np.uint64).reshape(-1, WORDS_PER_BLOCK)
+
+
+def words_of(seed: int, stream: int, examples: Ints, block: int = 0, *, attempt: int = 0) -> Words:
+    """Random words of some examples, in any order, likewise; shape ``(num_examples, 4)``.
+
+    >>> picked = words_of(7, Stream.STYLE, np.array([900, 5]))
+    >>> bool((picked[1] == words(7, Stream.STYLE, 5, 6)[0]).all())
+    True
+    """
+    if not examples.size:
+        return np.zeros((0, WORDS_PER_BLOCK), np.uint64)
+    first, last = int(examples.min()), int(examples.max())
+    if last - first < MOST_BETWEEN * examples.size:
+        between = words(seed, stream, first, last + 1, block, attempt=attempt)
+        is_all = len(between) == examples.size and bool((np.diff(examples) == 1).all())
+        return between if is_all else between[examples - first]
+    # Each run of neighbours by itself.
+    order = np.argsort(examples, kind="stable")
+    drawn = np.empty((examples.size, WORDS_PER_BLOCK), np.uint64)
+    for run in np.split(order, np.flatnonzero(np.diff(examples[order]) > 1) + 1):
+        first, last = int(examples[run[0]]), int(examples[run[-1]])
+        between = words(seed, stream, first, last + 1, block, attempt=attempt)
+        drawn[run] = between[examples[run] - first]
+    return drawn
 
 
 def choose(drawn: Words, num_choices: NDArray[np.int64] | int) -> NDArray[np.int64]:

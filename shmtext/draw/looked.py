@@ -17,7 +17,7 @@ from shmtext.config.looks import CLEAN, Look
 from shmtext.config.ranges import Floats, unit
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import Batch, Colors, GlyphBoxes, Pixels
-from shmtext.draw.draws import WORDS_PER_BLOCK, Stream, Words, words
+from shmtext.draw.draws import WORDS_PER_BLOCK, Stream, Words, words_of
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.ink import Ink
@@ -225,8 +225,8 @@ class Looker:
         assert self._shard is not None
         key = stream, block, attempt
         if key not in self._words:
-            start, stop = self._shard.start, self._shard.start + len(self._shard.texts)
-            self._words[key] = words(self._seed, stream, start, stop, block, attempt=attempt)
+            examples = self._shard.examples
+            self._words[key] = words_of(self._seed, stream, examples, block, attempt=attempt)
         return self._words[key][positions]
 
 
@@ -260,7 +260,7 @@ def _others_of(shard: ShardTexts, positions: Ints, lines: OtherLines, mark: Mark
 
     def others_of(rows: Ints, places: Floats) -> list[OtherInk]:
         inks = [NO_INK] * rows.size
-        example = shard.start + positions[rows]
+        example = shard.examples[positions[rows]]
         which = np.flatnonzero(example > 0)
         if shard.first_lines_of is None or not which.size:
             return inks

@@ -113,14 +113,24 @@ class PictureMaker:
 
         ``corpus`` has those of all examples up to these, which looks may show edges of.
         """
+        return self.prepare_examples(texts, np.arange(start, start + len(texts)), corpus)
+
+    def prepare_examples(
+        self, texts: RaggedTexts, examples: Ints, corpus: RaggedTexts | None
+    ) -> ShardTexts:
+        """Likewise, texts that are drawn by the numbers ``examples``, ``(num_texts,)``.
+
+        Beyond the end of ``corpus`` it begins again.
+        """
         if len(self._table) * len(self.faces) > SLOT_TABLE_ENTRIES:
             self._start_over()
         decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
-        styled = style_texts(decoded, start, self.settings, self._table)
+        styled = style_texts(decoded, examples, self.settings, self._table)
         if corpus is None:
             return styled
         return replace(
-            styled, first_lines_of=lambda examples: self.first_lines(corpus.take(examples))
+            styled,
+            first_lines_of=lambda others: self.first_lines(corpus.take(others % len(corpus))),
         )
 
     def first_lines(self, texts: RaggedTexts) -> tuple[NDArray[np.uint32], Ints]:
@@ -132,7 +142,8 @@ class PictureMaker:
     ) -> ShardTexts:
         """Likewise, of texts that were drawn before: every line stands where it was wrapped."""
         decoded = decode_texts(labels, None, MAX_LABEL_CHARACTERS)
-        styled = style_texts(decoded, start, self.settings, self._table)
+        examples = np.arange(start, start + len(labels))
+        styled = style_texts(decoded, examples, self.settings, self._table)
         return replace(styled, first_lines_of=lines_of)
 
     def draw(self, shard: ShardTexts, mark: Mark) -> Iterator[Batch]:

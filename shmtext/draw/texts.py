@@ -18,7 +18,7 @@ from shmtext.corpus.ragged import RaggedTexts, code_points
 from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import LEFTWARDS, CharacterTable, describe
-from shmtext.draw.draws import Stream, words
+from shmtext.draw.draws import Stream, words_of
 from shmtext.draw.fallback import Cover, asking_order
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.style import Styles, draw_looks, draw_styles
@@ -57,8 +57,8 @@ class Skip:
 class ShardTexts:
     """A shard's texts, wrapped and styled, before anything is drawn."""
 
-    start: int
-    """Example of the first text."""
+    examples: Ints
+    """By which numbers the texts' random words are drawn, ``(num_texts,)``."""
     texts: RaggedTexts
     lines: Lines
     is_wrapped: bool
@@ -128,6 +128,13 @@ def decode_texts(
     return DecodedTexts(texts, wrap_texts(codes, text_seams, max_chars_per_line), True, is_short)
 
 
+def labels_of_texts(texts: RaggedTexts, max_chars_per_line: int | None) -> RaggedTexts:
+    """What is drawn for texts: their lines, joined with newlines; see ``ShardTexts.labels``."""
+    if max_chars_per_line is None:
+        return texts
+    return join_lines(decode_texts(texts, max_chars_per_line).lines)
+
+
 def first_lines(
     texts: RaggedTexts, max_chars_per_line: int | None
 ) -> tuple[NDArray[np.uint32], Ints]:
@@ -144,11 +151,11 @@ def first_lines(
 
 def style_texts(
     decoded: DecodedTexts,
-    start: int,
+    examples: Ints,
     settings: RenderSettings,
     table: CharacterTable,
 ) -> ShardTexts:
-    """Check and style the texts of examples ``[start, start + len(decoded.texts))``."""
+    """Check and style the texts of examples."""
     texts, lines = decoded.texts, decoded.lines
     characters = table.ids(lines.codes)
     starts = lines.line_starts[lines.text_lines]
@@ -195,11 +202,11 @@ def style_texts(
                 support[position] = cover.mains
         skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
-    drawn = words(settings.seed, Stream.STYLE, start, start + len(texts))
+    drawn = words_of(settings.seed, Stream.STYLE, examples)
     looks = settings.config.look.looks
     styles = draw_styles(drawn, support, counts)
     if looks:
-        of_look = words(settings.seed, Stream.LOOK, start, start + len(texts))
+        of_look = words_of(settings.seed, Stream.LOOK, examples)
         look_id = draw_looks(of_look, [look.share for look in looks])
         styles = replace(styles, look_id=look_id)
     by_character = settings.style.fallback == "character"
@@ -211,7 +218,7 @@ def style_texts(
         # Only shaping composes and decomposes.
         is_shaped |= ~has_all[np.arange(len(texts)), styles.font_id]
     return ShardTexts(
-        start=start,
+        examples=examples,
         texts=texts,
         lines=lines,
         is_wrapped=decoded.is_wrapped,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shmtext.dataset.plan import Shard
 from shmtext.engine.progress import NO_EXAMPLE
@@ -69,8 +69,8 @@ class Death:
     """As ``subprocess`` has it: a signal's number negated."""
     last_words: str = ""
     """Why: in its own words, or in those of the process that ended it because it hung."""
-    shard: Shard | None = None
-    """That it was to render."""
+    task: Task | None = None
+    """That it was about."""
     example: int = NO_EXAMPLE
     """That it was drawing; negative if none."""
     was_on_trial: bool = False
@@ -144,11 +144,11 @@ class Deaths:
         if self._num_fruitless == 0:
             self._fruitless_since_s = now_s
         self._num_fruitless += 1
-        shard = death.shard
-        if shard is not None and shard.start <= death.example < shard.stop:
-            self._blame(death, shard)
+        task = death.task
+        if task is not None and task.shard.start <= death.example < task.shard.stop:
+            self._blame(death, task.shard)
         self._check(death, now_s)
-        return None if shard is None else self._task(shard)
+        return None if task is None else self._again(task)
 
     def _blame(self, death: Death, shard: Shard) -> None:
         """Count a death against the example that was being drawn."""
@@ -185,8 +185,9 @@ class Deaths:
                 f"the last so: {death.how}"
             )
 
-    def _task(self, shard: Shard) -> Task:
-        """What is left to do of a shard, and how."""
+    def _again(self, task: Task) -> Task:
+        """What is left to do of a task, and how."""
+        shard = task.shard
         excluded = {
             example: reason
             for example, reason in self._quarantined.items()
@@ -194,4 +195,4 @@ class Deaths:
         }
         example, count = self._kills.get(shard.index, (NO_EXAMPLE, 0))
         is_suspect = count >= self.limits.kills_before_trial and example not in excluded
-        return Task(shard, excluded, example if is_suspect else None)
+        return replace(task, excluded=excluded, suspect=example if is_suspect else None)

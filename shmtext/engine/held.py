@@ -85,8 +85,7 @@ class Holding:
 
     def belong_here(self) -> None:
         """Leave nothing behind this process: not even without ``let_go``."""
-        # Of multiprocessing, whose own children run no other finalizers as they end.
-        Finalize(self, self._resources.close, exitpriority=0)
+        leave_nothing(self, self._resources)
 
     @property
     def workers(self) -> Workers | None:
@@ -120,6 +119,12 @@ class Holding:
         self._resources.close()
 
 
+def leave_nothing(owner: object, resources: ExitStack) -> None:
+    """Close ``resources`` when their owner is collected, or when this process ends."""
+    # Of multiprocessing, whose own children run no other finalizers as they end.
+    Finalize(owner, resources.close, exitpriority=0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FirstRun:
     """What the first run has to say in how everything is made ready."""
@@ -142,9 +147,9 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
     if engine == "processes":
         return _hold_for_processes(means, first, resources)
     photos = photos_of(means.config, first.stop, means.observer)
-    settings = replace(_render_settings(means.config, means.observer), photos=photos)
-    texts = gather_chunks(_chunks(means.config, first.stop))
-    _refuse_no_text(texts)
+    settings = replace(render_settings(means.config, means.observer), photos=photos)
+    texts = gather_chunks(texts_in_chunks(means.config, first.stop))
+    refuse_no_text(texts)
     num_threads = means.num_workers if engine == "threads" else 1
     return Held(settings, texts, InProcess(settings, texts, num_threads), is_spilled=False)
 
@@ -155,18 +160,18 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
         closing(Workers(means.num_workers, first.stage, means.limits))
     )
     workers.start(_least_num_shards(means.config))
-    settings = _render_settings(means.config, means.observer)
+    settings = render_settings(means.config, means.observer)
     is_spilled, photos = workers.note is not None, None
     if means.config.backgrounds is not None:
         segment = resources.enter_context(Segment(first.stage, PHOTOS_CONTENT))
         photos = fill_segment(segment, means.config, first.stop, means.observer)
         is_spilled |= segment.note is not None
-    chunks = _chunks(means.config, first.stop)
+    chunks = texts_in_chunks(means.config, first.stop)
     corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage))
     workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
         means.observer.note(corpus.note)
-    _refuse_no_text(corpus.texts)
+    refuse_no_text(corpus.texts)
     is_spilled |= corpus.note is not None
     if photos is not None:
         settings = replace(settings, photos=attach_photos(photos))
@@ -185,20 +190,23 @@ def _chosen_engine(means: Means, was_cut_short: bool) -> Literal["processes", "t
             assert_never(means.engine)
 
 
-def _chunks(config: RunConfig, stop: StopRequest) -> Iterator[TextChunk]:
+def texts_in_chunks(config: RunConfig, stop: StopRequest) -> Iterator[TextChunk]:
+    """A config's texts, made or read; ``InterruptedRunError`` once there is a signal."""
     stop.check()
     chunks = corpus_chunks(config.corpus, config.seed, config.style.max_chars_per_line)
     return take_texts(_checked(chunks, stop), config.max_images)
 
 
-def _refuse_no_text(texts: RaggedTexts) -> None:
+def refuse_no_text(texts: RaggedTexts) -> None:
+    """Raise ``InputError`` for a corpus of no example."""
     if len(texts) == 0:
         raise InputError(
             "the corpus comes to no example: raise character_frequency or lower min_example_size"
         )
 
 
-def _render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
+def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
+    """Read a config's fonts and find its own effects; photographs are read elsewhere."""
     style = config.style
     fonts, left_out = choose_fonts(
         style.fonts or [bundled_fonts()],

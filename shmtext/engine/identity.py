@@ -187,6 +187,16 @@ def _deciding(settings: object, base: object, config: RunConfig) -> dict[str, An
 def versions_of(config: RunConfig) -> dict[str, str | None]:
     """Versions of everything that has a say in the output's bytes, on this machine."""
     return {
+        **drawing_versions(config),
+        "deflate": None,
+        "pyarrow": version("pyarrow"),
+        **FILE_FORMATS[config.output.image_format].versions,
+    }
+
+
+def drawing_versions(config: RunConfig) -> dict[str, str | None]:
+    """Versions of everything that has a say in pixels, before these are encoded."""
+    return {
         "numpy": version("numpy"),
         "pillow": version("pillow"),
         "freetype": features.version("freetype2"),
@@ -194,10 +204,7 @@ def versions_of(config: RunConfig) -> dict[str, str | None]:
         "python-bidi": version("python-bidi"),
         "uniseg": version("uniseg"),
         "opencv": opencv_version(),
-        "deflate": None,
-        "pyarrow": version("pyarrow"),
         "unicode": unidata_version,
-        **FILE_FORMATS[config.output.image_format].versions,
         **_versions_of_transforms(config),
         **{
             f"effect {effect.name()}": str(effect.version)

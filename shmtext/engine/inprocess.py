@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.plan import Shard
+from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.deaths import Limits
 from shmtext.engine.libraries import keep_freed_memory, without_ipp, without_pool
@@ -27,7 +28,7 @@ from shmtext.engine.progress import (
     ShardDone,
     marker,
 )
-from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
+from shmtext.engine.shards import UNWATCHED, Sink, Watch, maker_of, render_shard
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import POLL_S
 from shmtext.engine.task import SpareTime, Task
@@ -95,34 +96,49 @@ class InProcess:
             self._makers.maker = maker_of(self.settings)
         thread = threading.get_ident()
 
-        slots = np.full(SLOTS_PER_WORKER, NO_EXAMPLE)
-        failures: Counter[int] = Counter()
-        excluded: dict[int, str] = {}
-
         def batch_done(num_images: int) -> None:
             self._under_way[thread] = num_images
             if stop.overdue:
                 stop.check()
 
-        watch = Watch(about_to_draw=marker(slots), batch_done=batch_done)
-        limits = Limits()
-        while True:
-            slots[EXAMPLE] = NO_EXAMPLE
-            try:
-                task = Task(shard, excluded)
-                with without_ipp(), without_pool():
-                    done = render_shard(self._makers.maker, self.corpus, task, sink, watch)
-            except (ShmtextError, MemoryError):
+        try:
+            drawing = Drawing(self._makers.maker, self.corpus, sink)
+            return render_here(drawing, Task(shard), batch_done)
+        finally:
+            self._under_way.pop(thread, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """What draws, from what, and for whom."""
+
+    maker: PictureMaker
+    corpus: RaggedTexts
+    sink: Sink
+
+
+def render_here(
+    drawing: Drawing, task: Task, batch_done: Callable[[int], None] = UNWATCHED.batch_done
+) -> ShardDone:
+    """Draw a shard in this thread; examples that raise are set aside, as workers have it."""
+    slots = np.full(SLOTS_PER_WORKER, NO_EXAMPLE)
+    failures: Counter[int] = Counter()
+    excluded: dict[int, str] = {}
+    watch = Watch(about_to_draw=marker(slots), batch_done=batch_done)
+    limits = Limits()
+    while True:
+        slots[EXAMPLE] = NO_EXAMPLE
+        try:
+            task = replace(task, excluded=excluded)
+            with without_ipp(), without_pool():
+                return render_shard(drawing.maker, drawing.corpus, task, drawing.sink, watch)
+        except (ShmtextError, MemoryError):
+            raise
+        except Exception as error:
+            # Where a worker has its process boundary: an example costs itself, and is named.
+            example = int(slots[EXAMPLE])
+            failures[example] += 1
+            if example < 0 or len(excluded) == limits.failed_examples:
                 raise
-            except Exception as error:
-                # Where a worker has its process boundary: an example costs itself, and is named.
-                example = int(slots[EXAMPLE])
-                failures[example] += 1
-                if example < 0 or len(excluded) == limits.failed_examples:
-                    raise
-                if failures[example] >= limits.deaths_per_example:
-                    excluded[example] = f"cannot be drawn: {type(error).__name__}: {error}"
-            else:
-                return done
-            finally:
-                self._under_way.pop(thread, None)
+            if failures[example] >= limits.deaths_per_example:
+                excluded[example] = f"cannot be drawn: {type(error).__name__}: {error}"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shmtext.dataset.plan import Shard
 from shmtext.engine.deaths import Death, Limits
@@ -33,10 +34,10 @@ class Link:
     """It has its libraries."""
     is_set_up: bool = False
     """It has corpus and fonts, too, and can take a shard."""
-    shard: Shard | None = None
-    """Of the run under way; None between runs."""
+    tasks: deque[Task] = field(default_factory=deque)
+    """Of the run under way, not done yet; it is about the first. None between runs."""
     has_taken_up: bool = False
-    """It has begun with its shard."""
+    """It has begun with its first task since it was idle."""
     owes_release: bool = False
     """It was told to let go of its folder, and has not said that it has."""
     has_ended: bool = False
@@ -46,9 +47,14 @@ class Link:
     _seen: tuple[int, int] = (NO_EXAMPLE, 0)
 
     @property
+    def shard(self) -> Shard | None:
+        """That it is about; None where it has nothing to do."""
+        return self.tasks[0].shard if self.tasks else None
+
+    @property
     def is_idle(self) -> bool:
         """Whether it waits for a shard."""
-        return self.is_set_up and self.shard is None
+        return self.is_set_up and not self.tasks
 
     @property
     def num_images_under_way(self) -> int:
@@ -57,14 +63,18 @@ class Link:
 
     def hand_out(self, task: Task, now_s: float) -> None:
         """Give it a shard: two integers, unless there is more to say."""
-        shard = task.shard
-        self.row[[EXAMPLE, IMAGES, ON_TRIAL]] = NO_EXAMPLE, 0, 0
-        self.shard = shard
-        self.has_taken_up = False
-        self._seen = self._position()
-        self.since_s = now_s
-        is_plain = not task.excluded and task.suspect is None
-        self.process.send((shard.start, shard.stop) if is_plain else task)
+        if not self.tasks:
+            self.row[[EXAMPLE, IMAGES, ON_TRIAL]] = NO_EXAMPLE, 0, 0
+            self.has_taken_up = False
+            self._seen = self._position()
+            self.since_s = now_s
+        self.tasks.append(task)
+        is_plain = task == Task(task.shard)
+        self.process.send((task.shard.start, task.shard.stop) if is_plain else task)
+
+    def done(self) -> None:
+        """Take note that it has done what it was about."""
+        self.tasks.popleft()
 
     def release(self) -> None:
         """Tell it to let go of its folder."""
@@ -95,7 +105,7 @@ class Link:
         """How long it may go without moving; ``has_idle``: another could do its work."""
         if not self.is_set_up:
             return limits.start_s
-        if self.shard is None:
+        if not self.tasks:
             return math.inf
         if not self.has_taken_up and has_idle:
             return limits.take_up_s
@@ -112,7 +122,7 @@ class Link:
         return Death(
             exit_code=self.process.popen.returncode or 0,
             last_words=self.last_words,
-            shard=self.shard,
+            task=self.tasks[0] if self.tasks else None,
             example=int(self.row[EXAMPLE]),
             was_on_trial=bool(self.row[ON_TRIAL]),
         )

@@ -32,6 +32,7 @@ from shmtext.engine.resume import RunFolder, existing_record, whole_shards
 from shmtext.engine.slow_files import slow_files_note
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
+from shmtext.engine.task import ShardQueue
 from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
 
 INSTEAD = "--container tar or parquet, in another folder, makes one a shard"
@@ -156,10 +157,12 @@ def _shards_done(
     rendering: _Rendering, todo: list[Shard]
 ) -> Generator[ShardDone | None, None, None]:
     run, held = rendering.run, rendering.held
-    more = todo, rendering.stop, rendering.merge.advance
+    more = rendering.stop, rendering.merge.advance
     if isinstance(held.engine, Workers):
-        return held.engine.run(DatasetDestination.of(run.folder, run.record), *more)
-    return held.engine.run(DatasetSink(run.folder, run.record, held.settings, worker=0), *more)
+        work = ShardQueue(todo, run.record.plan.num_examples)
+        return held.engine.run(DatasetDestination.of(run.folder, run.record), work, *more)
+    sink = DatasetSink(run.folder, run.record, held.settings, worker=0)
+    return held.engine.run(sink, todo, *more)
 
 
 def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) -> list[ShardDone]:

@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.shared import attach_corpus, attach_slots
+from shmtext.dataset.plan import Shard
 from shmtext.draw.pictures import PictureMaker
 from shmtext.engine.backgrounds import attach_photos
 from shmtext.engine.example import render_example
@@ -27,7 +28,7 @@ from shmtext.engine.progress import (
     marker,
     rows,
 )
-from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
+from shmtext.engine.shards import Order, Sink, Watch, maker_of, render_shard, shard_texts
 from shmtext.engine.task import Task
 from shmtext.errors import ShmtextError
 
@@ -87,11 +88,10 @@ class Service:
                 self._release()
                 self._say("released")
             case Task():
-                if message.suspect is not None:
-                    self._try(message.suspect)
-                self._render(message.shard.start, message.shard.stop, message.excluded)
+                self._render(message)
             case (int(start), int(stop)):
-                self._render(start, stop, {})
+                if self._sink is not None:
+                    self._render(Task(self._sink.shard(start, stop)))
             case _:
                 raise TypeError(f"a worker knows no message like {message!r}")
 
@@ -113,27 +113,24 @@ class Service:
             self._sink.close()
             self._sink = None
 
-    def _render(self, start: int, stop: int, excluded: Mapping[int, str]) -> None:
+    def _render(self, task: Task) -> None:
         if self._sink is None:
             return  # this task was on its way when the destination was found to be out of reach
-        plan = self._sink.plan
-        shard = plan.shard(start // plan.examples_per_shard)
-        if (shard.start, shard.stop) != (start, stop):
-            raise ValueError(f"{start} to {stop} is no shard of this run")
+        if task.suspect is not None:
+            self._try(task.suspect, self._sink.order)
         self._batch_done(0)
         try:
-            task = Task(shard, excluded)
             done = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
         except ShmtextError as error:
             self._say("stopped", str(error))
         else:
             self._say("done", numbers=asdict(done))
 
-    def _try(self, suspect: int) -> None:
+    def _try(self, suspect: int, order: Order) -> None:
         """Draw one example alone: does it end this worker?"""
         self._row[ON_TRIAL] = 1
-        corpus = self._corpus
-        texts = self._maker.prepare(corpus.slice(suspect, suspect + 1), suspect, corpus)
+        alone = Task(Shard(0, suspect, suspect + 1))
+        texts = shard_texts(self._maker, self._corpus, alone, order)
         render_example(self._maker, texts, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0

@@ -13,8 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+import numpy as np
+
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.corpus.ranges import Ints
+from shmtext.dataset.plan import Shard
 from shmtext.draw.batch import Batch
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.pictures import PictureMaker
@@ -63,14 +66,24 @@ class ShardSink(Protocol):
         """Let the batches taken count, all of them at once; say what they came to."""
 
 
+class Order(Protocol):
+    """Which text an example has, by its number."""
+
+    def texts(self, corpus: RaggedTexts, shard: Shard) -> tuple[RaggedTexts, Ints]:
+        """A shard's texts, and the numbers by which their random words are drawn."""
+
+
 class Sink(Protocol):
-    """What takes a run's shards, in the process that draws them."""
+    """What takes shards, in the process that draws them."""
 
     @property
-    def plan(self) -> Plan:
-        """Which shards there are."""
+    def order(self) -> Order:
+        """Which text each example has."""
 
-    def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> ShardSink:
+    def shard(self, start: int, stop: int) -> Shard:
+        """The shard of these examples. Raises ``ValueError`` where they are none."""
+
+    def open(self, task: Task, texts: ShardTexts, watch: Watch) -> ShardSink:
         """Begin a shard; ``texts`` are those that batches speak of by their positions."""
 
     def close(self) -> None:
@@ -78,11 +91,7 @@ class Sink(Protocol):
 
 
 class Destination(Protocol):
-    """Where a run's shards go, as engines know it: a value that can be sent to workers."""
-
-    @property
-    def plan(self) -> Plan:
-        """Which shards there are."""
+    """Where shards go, as engines know it: a value that can be sent to workers."""
 
     def sink(self, settings: RenderSettings, worker: int) -> Sink:
         """Open the sink of a worker. Raises ``ShmtextError`` where that can't be."""
@@ -110,18 +119,27 @@ def render_shard(
     watch: Watch = UNWATCHED,
 ) -> ShardDone:
     """Draw a shard into a sink and commit it."""
-    texts = shard_texts(maker, corpus, task)
-    with sink.open(task.shard, texts, watch) as shard_sink:
+    texts = shard_texts(maker, corpus, task, sink.order)
+    with sink.open(task, texts, watch) as shard_sink:
         for batch in draw_shard(maker, texts, task.shard.start, watch):
             shard_sink.take(batch)
         watch.about_to_draw(COMMITTING)
         return shard_sink.commit()
 
 
-def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: Task) -> ShardTexts:
+class InOrder:
+    """The order of a run: examples are the corpus's texts as they come."""
+
+    def texts(self, corpus: RaggedTexts, shard: Shard) -> tuple[RaggedTexts, Ints]:
+        """A slice of the corpus, and where it is."""
+        return corpus.slice(shard.start, shard.stop), np.arange(shard.start, shard.stop)
+
+
+def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: Task, order: Order) -> ShardTexts:
     """Wrap, check and style a shard's texts."""
     shard = task.shard
-    texts = maker.prepare(corpus.slice(shard.start, shard.stop), shard.start, corpus)
+    drawn, examples = order.texts(corpus, shard)
+    texts = maker.prepare_examples(drawn, examples, corpus)
     if not task.excluded:
         return texts
     reasons = {example - shard.start: reason for example, reason in task.excluded.items()}

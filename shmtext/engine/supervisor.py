@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from itertools import count
 from multiprocessing.connection import wait
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import assert_never
 
 from shmtext.corpus.shared import Segment
-from shmtext.dataset.plan import Shard
 from shmtext.engine.deaths import Deaths, FailedStarts, Limits
 from shmtext.engine.link import Link
 from shmtext.engine.machine import default_num_workers
@@ -28,7 +26,7 @@ from shmtext.engine.progress import EXAMPLE, NO_EXAMPLE, SLOTS_PER_WORKER, Shard
 from shmtext.engine.shards import Destination
 from shmtext.engine.spawn import WorkerProcess
 from shmtext.engine.stop import StopRequest
-from shmtext.engine.task import SpareTime, Task
+from shmtext.engine.task import SpareTime, Task, Work
 from shmtext.errors import RendererError, StorageError, WorkersError
 
 POLL_S = 0.2
@@ -95,13 +93,13 @@ class Workers:
     def run(
         self,
         destination: Destination,
-        shards: Iterable[Shard],
+        work: Work,
         stop: StopRequest,
         spare: SpareTime,
     ) -> Generator[ShardDone | None, None, None]:
-        """Render shards; yield each report, and None now and then while there is none.
+        """Do what there is to do; yield each report, and None now and then while there is none.
 
-        Ends when all are done, or, when asked to stop, when those under way are. Raises
+        Ends when all is done, or, when asked to stop, when those under way are. Raises
         ``StorageError`` as a worker reports it, after the others' shards are done, and
         ``WorkersError`` when workers die without getting anywhere.
         """
@@ -110,8 +108,7 @@ class Workers:
         for link in self._alive():
             if link.is_ready:
                 link.process.send(target)
-        queue = deque(Task(shard) for shard in shards)
-        deaths = Deaths(self._limits, destination.plan.num_examples)
+        deaths = Deaths(self._limits, work.num_examples)
         failure = ""
         looked_s = time.monotonic()
         try:
@@ -120,9 +117,9 @@ class Workers:
                     raise self._why_closed
                 ending = stop.asked or bool(failure)
                 if not ending:
-                    self.start(len(queue))
-                    self._hand_out(queue)
-                if not any(link.shard for link in self._alive()) and (ending or not queue):
+                    self.start(work.num_waiting)
+                    self._hand_out(work)
+                if not any(link.tasks for link in self._alive()) and (ending or work.is_over):
                     break
                 for event in self._poll(0 if spare() else POLL_S):
                     if self._why_closed is not None:
@@ -134,9 +131,8 @@ class Workers:
                         case StorageError():
                             failure = failure or str(event)
                         case Link():
-                            redo = self._learn(event, deaths)
-                            if redo is not None:
-                                queue.appendleft(redo)
+                            for redo in self._learn(event, deaths):
+                                work.put_back(redo)
                 now_s = time.monotonic()
                 # After a pause of this very process (Ctrl-Z, a machine asleep) nobody has hung.
                 self._end_hanging(now_s, all_moved=now_s - looked_s > 10 * POLL_S)
@@ -181,7 +177,7 @@ class Workers:
     def _end_run(self) -> None:
         """Leave no worker with a shard, nor with the folder."""
         self._target = None
-        self._drop([link for link in self._alive() if link.shard is not None])
+        self._drop([link for link in self._alive() if link.tasks])
         for link in self._alive():
             if link.is_ready:
                 link.release()
@@ -203,12 +199,15 @@ class Workers:
         process.send(Place(self._slots.spec, number, self.num_workers))
         self._links[number] = Link(number, process, row, time.monotonic())
 
-    def _hand_out(self, queue: deque[Task]) -> None:
-        for link in self._alive():
-            if not queue:
-                return
-            if link.is_idle:
-                link.hand_out(queue.popleft(), time.monotonic())
+    def _hand_out(self, work: Work) -> None:
+        """Give each worker a task, then each a second one, as far as there are tasks and room."""
+        for num_tasks in range(work.tasks_per_worker):
+            for link in self._alive():
+                if link.is_set_up and len(link.tasks) == num_tasks:
+                    task = work.take()
+                    if task is None:
+                        return
+                    link.hand_out(task, time.monotonic())
 
     def _poll(self, wait_s: float) -> Iterator[ShardDone | StorageError | Link]:
         """Wait so long for reports and deaths; a dead worker comes after what it had to say."""
@@ -240,16 +239,16 @@ class Workers:
             case "released":
                 link.owes_release = False
             case "done" if is_current:
-                link.shard = None
+                link.done()
                 yield ShardDone(**report.numbers)
             case "stopped" if is_current:
-                link.shard = None
+                link.tasks.clear()
                 yield StorageError(report.error)
             case "done" | "stopped":
                 pass
             case "unfit":
                 # Of whichever run: no other worker would do better.
-                link.shard = None
+                link.tasks.clear()
                 yield StorageError(report.error)
             case "bug":
                 raise RuntimeError(f"a worker met a bug in shmtext: {report.error}")
@@ -267,12 +266,14 @@ class Workers:
             if now_s - link.since_s > limit_s:
                 link.end(f"did not get on for {limit_s:.0f} s")
 
-    def _learn(self, link: Link, deaths: Deaths) -> Task | None:
-        """Draw conclusions from a worker's death; return what has to be redone."""
-        if link.is_set_up:
-            return deaths.learn(link.death(), time.monotonic())
-        self._failed_starts.learn(link.death())
-        return None
+    def _learn(self, link: Link, deaths: Deaths) -> list[Task]:
+        """Draw conclusions from a worker's death; return what has to be redone, the last first."""
+        if not link.is_set_up:
+            self._failed_starts.learn(link.death())
+            return []
+        redo = deaths.learn(link.death(), time.monotonic())
+        not_begun = list(link.tasks)[:0:-1]
+        return not_begun if redo is None else [*not_begun, redo]
 
     def _alive(self) -> list[Link]:
         return list(self._links.values())

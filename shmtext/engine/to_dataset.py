@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -23,7 +23,7 @@ from shmtext.corpus.ranges import Ints
 from shmtext.dataset.folder import FileBytes, FolderIdentity, OutputFolder
 from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
-from shmtext.dataset.plan import Plan, Shard
+from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.batch import Batch, Colors, GlyphBoxes
 from shmtext.draw.encode import encoder
@@ -31,7 +31,8 @@ from shmtext.draw.labels import Drawn, labels_of, needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
-from shmtext.engine.shards import Watch
+from shmtext.engine.shards import InOrder, Watch
+from shmtext.engine.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,6 @@ class DatasetDestination:
     def of(cls, folder: OutputFolder, record: RunRecord) -> Self:
         """Describe a folder that this process has open."""
         return cls(os.path.abspath(folder.path), folder.identity, record)
-
-    @property
-    def plan(self) -> Plan:
-        """Which shards there are."""
-        return self.record.plan
 
     def sink(self, settings: RenderSettings, worker: int) -> DatasetSink:
         """Open the folder for a worker, sharing its lock.
@@ -70,18 +66,23 @@ class DatasetSink:
     settings: RenderSettings
     worker: int
 
-    @property
-    def plan(self) -> Plan:
-        """Which shards there are."""
-        return self.record.plan
+    order: InOrder = field(default_factory=InOrder)
+
+    def shard(self, start: int, stop: int) -> Shard:
+        """The shard of these examples. Raises ``ValueError`` where they are none."""
+        plan = self.record.plan
+        shard = plan.shard(start // plan.examples_per_shard)
+        if (shard.start, shard.stop) != (start, stop):
+            raise ValueError(f"{start} to {stop} is no shard of this run")
+        return shard
 
     def close(self) -> None:
         """Let go of the folder."""
         self.folder.close()
 
-    def open(self, shard: Shard, texts: ShardTexts, watch: Watch) -> DatasetShard:
+    def open(self, task: Task, texts: ShardTexts, watch: Watch) -> DatasetShard:
         """Begin a shard."""
-        return DatasetShard(self, shard, texts, watch)
+        return DatasetShard(self, task.shard, texts, watch)
 
 
 class DatasetShard:

@@ -1,0 +1,1 @@
+"""Batches straight into a training loop: their order, their room in memory, who draws them."""

@@ -1,0 +1,85 @@
+"""What a stream draws from: fonts, photographs, the corpus, and which of its texts can be drawn.
+
+All of it is in memory once, for the loop's process and all that draw for it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shmtext.config import RunConfig
+from shmtext.corpus.ragged import RaggedTexts
+from shmtext.corpus.ranges import Ints
+from shmtext.corpus.shared import Segment, SegmentSpec, SharedCorpus, sweep_orphans
+from shmtext.draw.drawable import find_drawable
+from shmtext.engine.backgrounds import PHOTOS_CONTENT, fill_segment
+from shmtext.engine.held import refuse_no_text, render_settings, texts_in_chunks
+from shmtext.engine.messages import Setup
+from shmtext.engine.progress import Observer
+from shmtext.engine.stop import StopRequest
+from shmtext.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """What is read before anything is drawn; segments are closed by whoever asked for it."""
+
+    setup: Setup
+    corpus: RaggedTexts
+    drawable: SegmentSpec | None
+    """Numbers of the examples that can be drawn, int64; None: all of them."""
+    reasons: dict[int, str]
+    """Why others can't be, by their numbers."""
+
+    @property
+    def num_drawable(self) -> int:
+        """Examples of an epoch."""
+        return len(self.corpus) if self.drawable is None else self.drawable.num_bytes // 8
+
+
+def spill_folder() -> Path:
+    """Where what shared memory has no room for goes."""
+    return Path(tempfile.gettempdir())
+
+
+def load(config: RunConfig, spare_bytes: int, observer: Observer, resources: ExitStack) -> Loaded:
+    """Read all of it; ``spare_bytes`` of shared memory are left for the ring.
+
+    Raises ``InputError`` where no text can be drawn, and what reading raises.
+    """
+    sweep_orphans()
+    settings = render_settings(config, observer)
+    stop = StopRequest()  # signals are the loop's
+    photos = None
+    if config.backgrounds is not None:
+        segment = resources.enter_context(Segment(spill_folder(), PHOTOS_CONTENT, spare_bytes))
+        photos = fill_segment(segment, config, stop, observer)
+    chunks = texts_in_chunks(config, stop)
+    corpus = resources.enter_context(
+        SharedCorpus.create(chunks, spill_folder(), spare_bytes=spare_bytes)
+    )
+    if corpus.note is not None:
+        observer.note(corpus.note)
+    refuse_no_text(corpus.texts)
+    is_drawable, reasons = find_drawable(corpus.texts, settings)
+    drawable = None
+    if reasons:
+        if not is_drawable.any():
+            raise InputError(
+                f"none of the {len(is_drawable):,} texts can be drawn; of the first: {reasons[0]}"
+            )
+        drawable = _shared(np.flatnonzero(is_drawable), resources)
+    return Loaded(Setup(settings, corpus.spec, photos), corpus.texts, drawable, reasons)
+
+
+def _shared(numbers: Ints, resources: ExitStack) -> SegmentSpec:
+    content = "the list of examples that can be drawn"
+    segment = Segment.create(numbers.nbytes, spill_folder(), content=content)
+    resources.enter_context(segment).write(0, numbers)
+    segment.flush()
+    return segment.spec
