@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from inspect import getattr_static
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -189,7 +191,7 @@ def test_a_stream_is_measured_without_the_loaders_of_others(
         for name in ("stream", "stream-aims")
     )
     ways = [stream.ALONE, *stream.STREAMS]
-    assert [(pictures, way) for pictures in (stream.ONE_FACE, stream.LOOKED) for way in ways] == [
+    assert [(stream.ONE_FACE, way) for way in ways] == [
         (row["pictures"], row["way"]) for row in kept
     ]
     for row in kept:
@@ -203,6 +205,24 @@ def test_a_stream_is_measured_without_the_loaders_of_others(
         reached = aim["found"] >= bound if least == "least" else aim["found"] <= bound
         assert reached == aim["is_reached"]
     assert "Left out, what others load with: this needs torch, webdataset" in result.output
+
+
+def test_a_stream_is_watched_from_one_batch_that_was_waited_for_to_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0]
+    monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
+
+    def bursts() -> Iterator[Any]:
+        while True:
+            now_s[0] += 5
+            yield from [np.zeros((10, 1, 1), np.uint8)] * 4
+
+    batches = bursts()
+
+    assert 10 == stream._loop(batches, 0)
+    assert 40 == stream._loop(batches, 1)
+    assert 120 == stream._loop(batches, 11)
 
 
 def test_each_effect_that_albumentations_is_like_has_its_transform() -> None:

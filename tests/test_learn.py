@@ -35,7 +35,7 @@ from bench.learning.sets import (
 )
 from bench.learning.sheet import misread_sheet
 from bench.learning.texts import MAX_LENGTH, RECIPES, texts
-from bench.places import ROOT, environment
+from bench.places import ONE_FONT, ROOT, environment
 from shmtext import render
 from shmtext.config import RunConfig, config_from_options
 
@@ -222,17 +222,20 @@ def test_a_runs_examples_become_a_set_each_once_in_their_order(
         assert (made.pictures.data == again.data).all()
 
 
-def test_a_run_is_as_the_set_of_its_files_but_for_their_encoding(tmp_path: Path) -> None:
-    options = {"image_format": "png", "mode": "gray", "font_sizes": [20, 40], "max_images": 40}
-    config = config_from_options(options)
+def test_a_run_is_the_set_of_its_files_but_for_what_encoding_and_scaling_lose(
+    tmp_path: Path,
+) -> None:
+    # As high as a set is, and narrower.
+    sizes = {"font_sizes": [26], "min_example_size": 2, "max_example_size": 5}
+    fonts = {"fonts": [str(ONE_FONT)], "image_format": "png", "mode": "gray"}
+    config = config_from_options({**sizes, **fonts, "max_images": 40})
     render(config, tmp_path / "run")
 
     made, read = make_set(config).pictures, read_set(tmp_path / "run")
 
     assert read.texts == made.texts
     assert (read.widths_px == made.widths_px).all()
-    # Whoever makes pictures smaller may round otherwise.
-    assert np.abs(read.data.astype(int) - made.data).max() <= 2
+    assert (read.data == made.data).all()
 
 
 def test_a_run_without_any_text_to_learn_is_refused(tmp_path: Path) -> None:
