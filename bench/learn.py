@@ -97,7 +97,7 @@ class Row:
     loss: Spread
     """At the training's end."""
     making_us: float
-    """CPU time per picture of the run that drew the set; 0 for one that was given."""
+    """CPU time per picture of the stream that drew the set; 0 for one that was given."""
     training_s: Spread
     """CPU time."""
 
@@ -186,10 +186,10 @@ def _made(given: Given, effort: Effort, home: Path) -> Iterator[tuple[str, Made]
     runs = {path.stem: _config(load_toml(path), effort) for path in given.configs}
     runs |= {look: _recipe_run(look, effort, home) for look in looks}
     for name, config in runs.items():
-        yield name, make_set(config, home / "run")
+        yield name, make_set(config)
         for effects in given.minus:
             less = without(config, effects.split(","))
-            yield f"{name} - {effects}", make_set(less, home / "run")
+            yield f"{name} - {effects}", make_set(less)
 
 
 def _config(options: Mapping[str, Any], effort: Effort) -> RunConfig:
@@ -211,9 +211,7 @@ def _start(kept: Path | None, effort: Effort, home: Path) -> Path:
     weights = kept or home / "start.pt"
     if kept is None or not kept.exists():
         effort = replace(effort, num_pictures=min(effort.num_pictures, NUM_STARTING))
-        plain = _Set.of(
-            make_set(_recipe_run(CLEAN, effort, home), home / "run"), home / "start.npz"
-        )
+        plain = _Set.of(make_set(_recipe_run(CLEAN, effort, home)), home / "start.npz")
         training = Training(plain.pictures, effort.start_steps, seed=0)
         train_all([Job(training, {}, save=weights)], 1, "start")
     return weights

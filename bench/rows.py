@@ -26,7 +26,7 @@ from bench.places import ROOT
 
 LIBRARIES = (
     *("numpy", "pillow", "opencv-python-headless", "pyarrow", "isal", "fonttools"),
-    *("torch", "wordfreq"),  # of one question alone
+    *("torch", "webdataset", "wordfreq"),  # of one or two questions alone
 )
 
 

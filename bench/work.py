@@ -173,15 +173,27 @@ class PillowJob:
 def pillow_loop(job: PillowJob) -> None:
     """Draw and save one text after another, black on white, with Pillow alone."""
     # The basic layout is the faster one; shaping would make the comparison too easy.
-    basic = ImageFont.Layout.BASIC
-    fonts = [ImageFont.truetype(path, size, layout_engine=basic) for path, size in job.faces]
+    fonts = open_faces(job.faces, is_basic=True)
     suffix = job.output.image_format
     how: dict[str, Any] = {"quality": job.output.jpeg_quality} if suffix == "jpg" else {}
-    mode, white, black = ("L", 255, 0) if job.mode == "gray" else ("RGB", "white", "black")
     for index, text in enumerate(job.texts):
-        font = fonts[index % len(fonts)]
-        left, top, right, bottom = font.getbbox(text)
-        size = max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))
-        picture = Image.new(mode, size, white)
-        ImageDraw.Draw(picture).text((-left, -top), text, font=font, fill=black)
+        picture = plain_picture(text, fonts[index % len(fonts)], job.mode)
         picture.save(job.folder / f"{index:06d}.{suffix}", **how)
+
+
+def open_faces(
+    faces: Sequence[tuple[Path, int]], *, is_basic: bool
+) -> list[ImageFont.FreeTypeFont]:
+    """Open font files at sizes, with the basic layout or with the one that Pillow prefers."""
+    layout = ImageFont.Layout.BASIC if is_basic else None
+    return [ImageFont.truetype(path, size, layout_engine=layout) for path, size in faces]
+
+
+def plain_picture(text: str, font: ImageFont.FreeTypeFont, mode: str = "gray") -> Image.Image:
+    """Draw a text, black on white, with Pillow alone; ``mode`` as in ``PillowJob``."""
+    left, top, right, bottom = font.getbbox(text)
+    size = max(1, math.ceil(right - left)), max(1, math.ceil(bottom - top))
+    kind, white, black = ("L", 255, 0) if mode == "gray" else ("RGB", "white", "black")
+    picture = Image.new(kind, size, white)
+    ImageDraw.Draw(picture).text((-left, -top), text, font=font, fill=black)
+    return picture

@@ -15,15 +15,30 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from inspect import getattr_static
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import containers, disks, fresh, gallery, measure, peers, rows, stages, timed, work
+from bench import (
+    asking,
+    containers,
+    disks,
+    fresh,
+    gallery,
+    measure,
+    peers,
+    rows,
+    stages,
+    stream,
+    timed,
+    work,
+)
 from bench.__main__ import QUESTIONS, main
 from bench.corpus_size import images_for
 from bench.looks_beside import TRANSFORMS, transform_of
@@ -45,6 +60,17 @@ import sys, time
 while time.process_time() < 0.2:
     pass
 print(time.process_time(), flush=True)
+sys.stdin.read()
+"""
+
+WAITS_THEN_BURNS = """
+import sys, time
+print(flush=True)
+sys.stdin.readline()
+begin_s = time.process_time()
+while time.process_time() < begin_s + 0.2:
+    pass
+print(time.process_time() - begin_s, flush=True)
 sys.stdin.read()
 """
 
@@ -153,6 +179,52 @@ def test_where_nothing_can_be_mounted_the_rest_is_measured(
     assert {"containers.parquet"} == kept
 
 
+def test_a_stream_is_measured_without_the_loaders_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "find_spec", lambda _name: None)
+    result = CliRunner().invoke(main, ["stream", "--quick", "--out", str(tmp_path)])
+
+    assert result.exception is None
+    kept, aims = (
+        pq.read_table(tmp_path / f"{name}.parquet").to_pylist()
+        for name in ("stream", "stream-aims")
+    )
+    ways = [stream.ALONE, *stream.STREAMS]
+    assert [(stream.ONE_FACE, way) for way in ways] == [
+        (row["pictures"], row["way"]) for row in kept
+    ]
+    for row in kept:
+        assert (0 == row["workers_us"]) == (row["way"] in {stream.ALONE, stream.NO_WORKER})
+        assert 0 < row["loop_us"]
+        assert (row["way"] != stream.ONE) or 1 == row["over_one"] == row["rate_over_one"]
+    assert 4 == len(aims)
+    for aim in aims:
+        least, at = aim["to_reach"].split()[1:]
+        bound = float(at.replace(",", ""))
+        reached = aim["found"] >= bound if least == "least" else aim["found"] <= bound
+        assert reached == aim["is_reached"]
+    assert "Left out, what others load with: this needs torch, webdataset" in result.output
+
+
+def test_a_stream_is_watched_from_one_batch_that_was_waited_for_to_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [0]
+    monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: now_s[0]))
+
+    def bursts() -> Iterator[Any]:
+        while True:
+            now_s[0] += 5
+            yield from [np.zeros((10, 1, 1), np.uint8)] * 4
+
+    batches = bursts()
+
+    assert 10 == stream._loop(batches, 0)
+    assert 40 == stream._loop(batches, 1)
+    assert 120 == stream._loop(batches, 11)
+
+
 def test_each_effect_that_albumentations_is_like_has_its_transform() -> None:
     assert {*TRANSFORMS} <= {*BY_NAME}
     for effect in BY_NAME.values():
@@ -218,6 +290,23 @@ def test_warm_up_rounds_are_called_and_forgotten() -> None:
         return calls["case"]
 
     assert {"case": [3, 4]} == measure.interleave({"case": case}, num_rounds=2, num_warm_ups=2)
+
+
+def test_cpu_time_of_a_child_is_told_apart_from_ones_own() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS_THEN_BURNS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdin is not None
+        child.stdout.readline()
+        watching = measure.WatchingApart()
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        burnt_s = float(child.stdout.readline())
+        cost = watching.cost()
+
+    assert 0.2 <= burnt_s <= cost.children_cpu_s
+    assert cost.own_cpu_s <= cost.wall_s
 
 
 def test_cpu_time_of_a_child_counts_while_it_lives_and_after_its_end() -> None:

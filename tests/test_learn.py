@@ -35,7 +35,8 @@ from bench.learning.sets import (
 )
 from bench.learning.sheet import misread_sheet
 from bench.learning.texts import MAX_LENGTH, RECIPES, texts
-from bench.places import ROOT, environment
+from bench.places import ONE_FONT, ROOT, environment
+from shmtext import render
 from shmtext.config import RunConfig, config_from_options
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -132,6 +133,20 @@ def test_a_set_is_the_same_after_saving(tmp_path: Path) -> None:
     assert again.texts == held.texts
 
 
+def test_pictures_without_a_text_to_say_are_left_out() -> None:
+    data = np.arange(3 * 32 * 16, dtype=np.uint8).reshape(3, 32, 16)
+    found = Pictures.of(data, np.array([16, 9, 8]), ["Exit 24", "ñ", "Total:  €1"])
+
+    assert ("exit 24", "total: 1") == found.texts
+    assert (data[[0, 2]] == found.data).all()
+    assert [16, 8] == found.widths_px.tolist()
+    taken = found.take(np.array([1, 0]))
+    assert ("total: 1", "exit 24") == taken.texts
+    assert (data[[2, 0]] == taken.data).all()
+    with pytest.raises(click.ClickException, match="no text has letters"):
+        Pictures.of(data, np.array([16, 9, 8]), ["ñ", "", " "])
+
+
 def no_labels(folder: Path) -> Path:
     return folder
 
@@ -188,15 +203,46 @@ def test_what_is_no_set_is_told_in_one_line(
 # -- runs of this project -----------------------------------------------------------------------
 
 
-def test_a_run_becomes_a_set_and_leaves_no_file(tmp_path: Path) -> None:
-    (tmp_path / "texts.txt").write_text("Exit 24\nSale\n", encoding="utf-8")
+def test_a_runs_examples_become_a_set_each_once_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [f"Exit {number * 37 % 100}" for number in range(40)]
+    (tmp_path / "texts.txt").write_text("\n".join(["ñ", *lines]), encoding="utf-8")
     config = config_from_options({"texts": str(tmp_path / "texts.txt"), "look": ["scan"]})
 
-    made = make_set(config, tmp_path / "run")
+    made = make_set(config)
 
-    assert ("exit 24", "sale") == made.pictures.texts
+    assert tuple(line.lower() for line in lines) == made.pictures.texts
+    assert (40, HEIGHT_PX, WIDTH_PX) == made.pictures.data.shape
     assert 0 < made.cpu_us
-    assert not (tmp_path / "run").exists()
+    for batch_rows in (7, 41, 100):
+        monkeypatch.setattr("bench.learning.sets.BATCH_ROWS", batch_rows)
+        again = make_set(config).pictures
+        assert made.pictures.texts == again.texts
+        assert (made.pictures.data == again.data).all()
+
+
+def test_a_run_is_the_set_of_its_files_but_for_what_encoding_and_scaling_lose(
+    tmp_path: Path,
+) -> None:
+    # As high as a set is, and narrower.
+    sizes = {"font_sizes": [26], "min_example_size": 2, "max_example_size": 5}
+    fonts = {"fonts": [str(ONE_FONT)], "image_format": "png", "mode": "gray"}
+    config = config_from_options({**sizes, **fonts, "max_images": 40})
+    render(config, tmp_path / "run")
+
+    made, read = make_set(config).pictures, read_set(tmp_path / "run")
+
+    assert read.texts == made.texts
+    assert (read.widths_px == made.widths_px).all()
+    assert (read.data == made.data).all()
+
+
+def test_a_run_without_any_text_to_learn_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("ñ\n", encoding="utf-8")
+
+    with pytest.raises(click.ClickException, match="no text has letters"):
+        make_set(config_from_options({"texts": str(tmp_path / "texts.txt")}))
 
 
 def effects_of(config: RunConfig) -> dict[str, set[str]]:

@@ -19,11 +19,11 @@ from bench.__main__ import main
 from bench.learning.scores import score
 from bench.learning.sets import Pictures, make_set
 from bench.learning.trainings import Job, Training, train_all
-from bench.places import environment
+from bench.places import ROOT, environment
 from shmtext import render
 from shmtext.config import config_from_options
 
-pytest.importorskip("torch", reason="the extra learn is not installed")
+torch = pytest.importorskip("torch", reason="the extra learn is not installed")
 
 NUM_STEPS = 120
 
@@ -35,7 +35,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pictures:
     lines = "".join(f"{number * 37 % 100:02}\n" for number in range(128))
     (home / "texts.txt").write_text(lines, encoding="utf-8")
     options = {"texts": str(home / "texts.txt"), "font_sizes": [24], "seed": 1}
-    return make_set(config_from_options(options), home / "run").pictures
+    return make_set(config_from_options(options)).pictures
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,63 @@ def test_a_training_that_fails_ends_the_others(saved: Path, tmp_path: Path) -> N
         train_all(jobs, 2, "test")
 
     assert no_process_is_left()
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "texts.txt"
+    path.write_text("".join(f"Exit {number}\n" for number in range(200)), encoding="utf-8")
+    return path
+
+
+def test_the_example_goes_on_where_it_ended_as_if_it_had_not(
+    lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = ["--steps", "5", "--every", "2"]
+    command = ["-m", "examples.train_from_stream", str(lines), str(tmp_path / "whole"), *steps]
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+    assert 0 == done.returncode, done.stderr
+    assert ["step 2:", "step 4:", "step 5:"] == [line[:7] for line in done.stdout.splitlines()]
+
+    from bench.learning.recogniser import Learning, Reader  # noqa: PLC0415 - imports PyTorch
+    from examples import train_from_stream  # noqa: PLC0415 - imports PyTorch
+
+    class Ending(Learning):
+        def step(self, pictures: Pictures) -> None:
+            super().step(pictures)
+            if self.num_done == 3:
+                raise KeyboardInterrupt
+
+    def train() -> int:
+        arguments = [str(lines), str(tmp_path / "cut"), *steps]
+        return CliRunner().invoke(train_from_stream.main, arguments).exit_code
+
+    monkeypatch.setattr("bench.learning.recogniser.Learning", Ending)
+    assert 0 != train()
+    assert not (tmp_path / "cut" / "weights.pt").exists()
+    monkeypatch.undo()
+    assert 0 == train()
+
+    whole, cut = (torch.load(tmp_path / each / "state.pt") for each in ("whole", "cut"))
+    assert whole["stream"] == cut["stream"]
+    assert whole["learning"]["loss"] == cut["learning"]["loss"]
+    for name, weights in whole["learning"]["network"].items():
+        assert torch.equal(weights, cut["learning"]["network"][name])
+    Reader(tmp_path / "cut" / "weights.pt")
+    assert no_process_is_left()
+
+
+def test_less_steps_than_were_done_change_nothing(lines: Path, tmp_path: Path) -> None:
+    from examples import train_from_stream  # noqa: PLC0415 - imports PyTorch
+
+    def train(steps: int) -> None:
+        arguments = [str(lines), str(tmp_path / "kept"), "--steps", str(steps)]
+        assert 0 == CliRunner().invoke(train_from_stream.main, arguments).exit_code
+
+    train(2)
+    once = (tmp_path / "kept" / "state.pt").read_bytes()
+    train(1)
+    assert once == (tmp_path / "kept" / "state.pt").read_bytes()
 
 
 TRAIN_FOR_EVER = """

@@ -8,7 +8,7 @@ train alone, as PyTorch takes seconds and memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ WARM_UP = 0.15
 """Share of the steps in which the rate grows to ``RATE``, to fall towards zero afterwards."""
 WEIGHT_DECAY = 0.01
 LARGEST_GRADIENT = 5.0
+SMOOTHED_STEPS = 50
 READ_AT_ONCE = 128
 
 
@@ -58,24 +59,16 @@ class Reader:
 
         Epoch after epoch, each picture once in each but for those of a batch that is not full.
         """
-        optimizer = torch.optim.AdamW(self._network.parameters(), RATE, weight_decay=WEIGHT_DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, RATE, total_steps=num_steps, pct_start=WARM_UP
-        )
-        codes = [np.array([CODE[letter] for letter in text]) for text in pictures.texts]
-        smoothed = 0.0
+        learning = self.learning(num_steps)
         batches = _batches(pictures.widths_px, np.random.default_rng(seed))
-        self._network.train()
-        for number, batch in enumerate(islice(batches, num_steps)):
-            loss = self._loss(pictures, codes, batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
-            nn.utils.clip_grad_norm_(self._network.parameters(), LARGEST_GRADIENT)
-            optimizer.step()
-            schedule.step()
-            smoothed += (loss.item() - smoothed) / min(number + 1, 50)
+        for batch in islice(batches, num_steps):
+            learning.step(pictures.take(batch))
             stepped()
-        return smoothed
+        return learning.loss
+
+    def learning(self, num_steps: int) -> Learning:
+        """Begin to train on batches of whoever has some."""
+        return Learning(self._network, num_steps)
 
     def read(self, pictures: Pictures) -> list[str]:
         """Read pictures: of each place the likeliest letter, repeats and blanks left out."""
@@ -85,22 +78,70 @@ class Reader:
         with torch.inference_mode():
             for begin in range(0, len(order), READ_AT_ONCE):
                 batch = order[begin : begin + READ_AT_ONCE]
-                likeliest = self._network(_tensor(pictures, batch)).argmax(2).numpy()
+                likeliest = self._network(_tensor(pictures.take(batch))).argmax(2).numpy()
                 for number, classes in zip(batch, likeliest, strict=True):
                     is_new = np.diff(classes, prepend=0) != 0
                     said[number] = "".join(LETTERS[each - 1] for each in classes[is_new] if each)
         return said
 
-    def _loss(
-        self, pictures: Pictures, codes: Sequence[NDArray[Any]], batch: NDArray[np.intp]
-    ) -> Tensor:
-        likelihoods = self._network(_tensor(pictures, batch)).log_softmax(2).transpose(0, 1)
-        theirs = [codes[number] for number in batch]
+
+class Learning:
+    """A recogniser's way through a number of steps: at a rate that grows, then falls to zero."""
+
+    def __init__(self, network: nn.Module, num_steps: int) -> None:
+        self.num_done = 0
+        """Steps so far."""
+        self.loss = 0.0
+        """Of the last steps, smoothed."""
+        self._network, self._num_steps = network, num_steps
+        self._optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=WEIGHT_DECAY)
+        self._schedule = self._rates()
+
+    def step(self, pictures: Pictures) -> None:
+        """Learn from a batch."""
+        self._network.train()
+        loss = self._loss_of(pictures)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
+        nn.utils.clip_grad_norm_(self._network.parameters(), LARGEST_GRADIENT)
+        self._optimizer.step()
+        self._schedule.step()
+        self.num_done += 1
+        self.loss += (loss.item() - self.loss) / min(self.num_done, SMOOTHED_STEPS)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later start needs to go on as if there had been no end."""
+        return {
+            "num_done": self.num_done,
+            "loss": self.loss,
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there; with another number of steps, at the rate that is theirs."""
+        self.num_done, self.loss = state["num_done"], state["loss"]
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule = self._rates()
+
+    def _rates(self) -> torch.optim.lr_scheduler.OneCycleLR:
+        return torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer,
+            RATE,
+            total_steps=max(self._num_steps, self.num_done),
+            pct_start=WARM_UP,
+            last_epoch=self.num_done - 1,
+        )
+
+    def _loss_of(self, pictures: Pictures) -> Tensor:
+        likelihoods = self._network(_tensor(pictures)).log_softmax(2).transpose(0, 1)
+        letters = [CODE[letter] for text in pictures.texts for letter in text]
         return nn.functional.ctc_loss(
             likelihoods,
-            torch.from_numpy(np.concatenate(theirs)),
-            torch.full((len(batch),), likelihoods.shape[0]),
-            torch.tensor([len(each) for each in theirs]),
+            torch.tensor(letters),
+            torch.full((len(pictures),), likelihoods.shape[0]),
+            torch.tensor([len(text) for text in pictures.texts]),
             zero_infinity=True,  # texts with more letters than places teach nothing
         )
 
@@ -143,12 +184,15 @@ def _convolved(channels: int, to: int, stride: int = 1) -> tuple[nn.Module, ...]
     return convolution, nn.BatchNorm2d(to), nn.ReLU(inplace=True)
 
 
-def _tensor(pictures: Pictures, batch: NDArray[np.intp]) -> Tensor:
-    """A batch as wide as its widest picture, its levels from -1 to 1."""
-    widest_px = int(pictures.widths_px[batch].max())
+def _tensor(pictures: Pictures) -> Tensor:
+    """A batch a little wider than its widest picture, its levels from -1 to 1."""
+    widest_px = int(pictures.widths_px.max())
     width_px = min((widest_px // WIDTH_STEP_PX + 2) * WIDTH_STEP_PX, WIDTH_PX)
-    data = np.ascontiguousarray(pictures.data[batch, None, :, :width_px])
-    levels = torch.from_numpy(data).float() / 127.5 - 1
+    data = pictures.data[:, None, :, :width_px]
+    missing_px = width_px - data.shape[3]
+    if missing_px > 0:  # of those whose array ends where the widest does
+        data = np.pad(data, ((0, 0), (0, 0), (0, 0), (0, missing_px)), "edge")
+    levels = torch.from_numpy(np.ascontiguousarray(data)).float() / 127.5 - 1
     return levels.contiguous(memory_format=torch.channels_last)
 
 

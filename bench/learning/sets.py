@@ -7,10 +7,10 @@ recogniser has no letters for. How it learns them is not known here.
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import cv2
@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+import shmtext
 from bench.measure import Watching
 from shmtext.config import RunConfig
 from shmtext.config.looks import Looks
-from shmtext.engine.renderer import Renderer
 from shmtext.looks.effect import Effect
 
 HEIGHT_PX, WIDTH_PX = 32, 128
@@ -37,6 +37,14 @@ CODE = {letter: number for number, letter in enumerate(LETTERS, 1)}
 TEXT_COLUMNS = ("text", "label")
 BATCH_ROWS = 512
 
+STREAMED: dict[str, Any] = {
+    "size": (HEIGHT_PX, WIDTH_PX),
+    "fit": "pad",
+    "pad": "edge",
+    "channels": 1,
+}
+"""What ``shmtext.stream`` is told, for batches such as ``Pictures`` are."""
+
 Pixels = NDArray[np.uint8]
 
 Labelled = Iterator[tuple[bytes, str, str]]
@@ -48,13 +56,33 @@ class Pictures:
     """Pictures with texts, as the recogniser takes them."""
 
     data: Pixels
-    """``(num, HEIGHT_PX, WIDTH_PX)``; beyond its width each goes on as its last column."""
+    """``(num, HEIGHT_PX, width)``, of ``WIDTH_PX`` or as wide as the widest; beyond its width each
+    goes on as its last column."""
     widths_px: NDArray[np.int16]
     texts: tuple[str, ...]
     """Of ``LETTERS``, none empty."""
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    @classmethod
+    def of(cls, data: Pixels, widths_px: NDArray[Any], texts: Sequence[str]) -> Pictures:
+        """Pictures with any texts; those of whose text nothing is left are left out.
+
+        Raises ``click.ClickException`` if all are.
+        """
+        said = [normal(text) for text in texts]
+        held = np.flatnonzero([bool(text) for text in said])
+        if not held.size:
+            raise click.ClickException(f"no text has letters such as {LETTERS!r}")
+        if len(held) < len(said):
+            data, widths_px = data[held], widths_px[held]
+        return cls(data, widths_px.astype(np.int16), tuple(filter(None, said)))
+
+    def take(self, numbers: NDArray[np.intp]) -> Pictures:
+        """Some of them, in this order."""
+        texts = tuple(self.texts[number] for number in numbers.tolist())
+        return Pictures(self.data[numbers], self.widths_px[numbers], texts)
 
     def first(self, num: int) -> Pictures:
         """The first ones alone."""
@@ -77,7 +105,7 @@ class Made:
 
     pictures: Pictures
     cpu_us: float
-    """Per picture, of a whole run: labels, files and commits included."""
+    """Per picture: drawn, and fitted to the recogniser's size."""
 
 
 def normal(text: str) -> str:
@@ -111,15 +139,26 @@ def read_set(path: Path, limit: int | None = None) -> Pictures:
     return _packed(pictures, texts)
 
 
-def make_set(config: RunConfig, folder: Path) -> Made:
-    """Draw a run's pictures and read them back; ``folder`` is made, and removed again."""
-    with Renderer(config) as renderer:
+def make_set(config: RunConfig) -> Made:
+    """Draw a run's pictures, each example once; without the loss of a file's encoding.
+
+    In this process: what workers take to begin would count for as much as a small set.
+    Raises ``click.ClickException`` for one of whose texts nothing is left.
+    """
+    data, widths_px, texts = [], [], []
+    asked = {**STREAMED, "batch_size": BATCH_ROWS, "workers": 0, "shuffle": False}
+    with shmtext.stream(config, **asked) as stream:
         watching = Watching()
-        summary = renderer.render(folder)
+        for batch in stream:
+            num = int(np.searchsorted(batch.positions, stream.num_examples))
+            data.append(batch.images[:num].copy())
+            widths_px.append(batch.widths[:num].copy())
+            texts += batch.texts[:num]
+            if batch.positions[-1] >= stream.num_examples - 1:
+                break
         cpu_s = watching.cost().cpu_s
-    pictures = read_set(folder)
-    shutil.rmtree(folder)
-    return Made(pictures, cpu_s / summary.num_images * 1e6)
+    pictures = Pictures.of(np.concatenate(data), np.concatenate(widths_px), texts)
+    return Made(pictures, cpu_s / len(texts) * 1e6)
 
 
 def without(config: RunConfig, effects: Sequence[str]) -> RunConfig:
