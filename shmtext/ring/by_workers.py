@@ -26,7 +26,7 @@ from shmtext.ring.work import StepWork
 PICTURES_AT_ONCE = 2_048
 """About, of a task: of 256 a plain picture takes a third longer, of 64 four times as long."""
 
-TASK_BYTES = 16 << 20
+TASK_BYTES = 40 << 20
 """At most, of a task's pictures, but for a single batch: large ones are worth less company."""
 
 RING_BYTES = 256 << 20

@@ -6,7 +6,8 @@ and views of bytes that somebody else has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,23 @@ class SlotLayout:
     channels: int
     num_boxes: int = 0
     """At most, of a batch; 0 where there are none."""
+    num_bytes: int = field(init=False)
+    """Of a slot."""
+    _places: tuple[tuple[int, int], ...] = field(init=False, repr=False)
+    """First byte of each array, and the one behind its last, in the order of ``Slot``."""
+
+    def __post_init__(self) -> None:
+        num, boxes = self.batch_size, self.num_boxes
+        sizes = (
+            *(64, num * self.height_px * self.width_px * self.channels),
+            *(4 * num, 4 * num, 8 * num, 8 * num),
+            *(8 * (num + 1) if boxes else 0, 8 * boxes, 32 * boxes),
+            NOTE_BYTES,
+        )
+        firsts = [0, *accumulate(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)]
+        places = tuple((first, first + size) for first, size in zip(firsts, sizes, strict=False))
+        object.__setattr__(self, "num_bytes", firsts[-1])
+        object.__setattr__(self, "_places", places)
 
     @property
     def picture_shape(self) -> tuple[int, ...]:
@@ -40,45 +58,23 @@ class SlotLayout:
         size = (self.height_px, self.width_px)
         return size if self.channels == 1 else (*size, self.channels)
 
-    @property
-    def num_bytes(self) -> int:
-        """Of a slot."""
-        return sum(_aligned(num_bytes) for _, num_bytes in self._parts())
-
     def view(self, memory: NDArray[np.uint8]) -> Slot:
         """The arrays in a slot's bytes, ``(num_bytes,)``, which begin at a multiple of 64."""
-        arrays: dict[str, NDArray[np.uint8]] = {}
-        first = 0
-        for name, num_bytes in self._parts():
-            arrays[name] = memory[first : first + num_bytes]
-            first += _aligned(num_bytes)
-        return Slot(
-            says=arrays["says"].view(np.int64),
-            images=arrays["images"].reshape(self.batch_size, *self.picture_shape),
-            widths=arrays["widths"].view(np.int32),
-            heights=arrays["heights"].view(np.int32),
-            indices=arrays["indices"].view(np.int64),
-            positions=arrays["positions"].view(np.int64),
-            box_seams=arrays["box_seams"].view(np.int64),
-            box_clusters=arrays["box_clusters"].view(np.int64),
-            box_corners=arrays["box_corners"].view(np.float32).reshape(-1, 4, 2),
-            note=arrays["note"],
+        says, images, widths, heights, indices, positions, seams, clusters, corners, note = (
+            memory[first:stop] for first, stop in self._places
         )
-
-    def _parts(self) -> list[tuple[str, int]]:
-        num, boxes = self.batch_size, self.num_boxes
-        return [
-            ("says", 64),
-            ("images", num * self.height_px * self.width_px * self.channels),
-            ("widths", 4 * num),
-            ("heights", 4 * num),
-            ("indices", 8 * num),
-            ("positions", 8 * num),
-            ("box_seams", 8 * (num + 1) if boxes else 0),
-            ("box_clusters", 8 * boxes),
-            ("box_corners", 32 * boxes),
-            ("note", NOTE_BYTES),
-        ]
+        return Slot(
+            says=says.view(np.int64),
+            images=images.reshape(self.batch_size, *self.picture_shape),
+            widths=widths.view(np.int32),
+            heights=heights.view(np.int32),
+            indices=indices.view(np.int64),
+            positions=positions.view(np.int64),
+            box_seams=seams.view(np.int64),
+            box_clusters=clusters.view(np.int64),
+            box_corners=corners.view(np.float32).reshape(-1, 4, 2),
+            note=note,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +91,3 @@ class Slot:
     box_clusters: Ints
     box_corners: NDArray[np.float32]
     note: NDArray[np.uint8]
-
-
-def _aligned(num_bytes: int) -> int:
-    return -(-num_bytes // ALIGNMENT) * ALIGNMENT
