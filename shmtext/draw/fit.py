@@ -10,9 +10,9 @@ the engine). Whose memory rows are is not known here: every byte of them is writ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import Literal, Self, cast, get_args
 
 import cv2
 import numpy as np
@@ -32,6 +32,11 @@ Place = tuple[int, int, int, int]
 are sampled, across and down, as ``blurred_px`` has them."""
 
 MAX_FIT_PX = 1 << 15
+
+BORDERS: Mapping[Pad, int] = {
+    "background": cv2.BORDER_CONSTANT,
+    "edge": cv2.BORDER_REPLICATE,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,21 +140,21 @@ def fit_into(rows: Sequence[Pixels], pictures: Sequence[Pixels], papers: Pixels,
     if is_grayed:
         papers = in_gray(papers[None]).T
         pictures = [in_gray(picture) for picture in pictures]
-    lines = _lines(papers, fit.width_px)
-    is_painted, is_whole = fit.pad == "background", fit.how == "stretch"
+    border = BORDERS[fit.pad]
     # Gray is made colour at the end: before, it is a third of the work.
     laid = np.empty((fit.height_px, fit.width_px), np.uint8)
-    for row, picture, line, place in zip(
-        rows, pictures, lines, _places(drawn, fitted), strict=True
+    for row, picture, paper, place in zip(
+        rows, pictures, papers.tolist(), _places(drawn, fitted), strict=True
     ):
         to = laid if is_tripled else row
-        _lay(to, picture, place)
-        if is_whole:
-            pass
-        elif is_painted:
-            _paint(to, line, place)
+        below_px, beside_px = fit.height_px - place[1], fit.width_px - place[0]
+        is_scaled = place[:2] != picture.shape[1::-1]
+        if not below_px and not beside_px and is_scaled:
+            _scale(picture, to, place)
         else:
-            _extend(to, place)
+            part = _scale(picture, None, place) if is_scaled else picture
+            # Copies and pads in three fifths of the time that numpy takes for both.
+            cv2.copyMakeBorder(part, 0, below_px, 0, beside_px, border, to, paper)
         if is_tripled:
             cv2.cvtColor(laid, cv2.COLOR_GRAY2RGB, dst=row)
     return fitted
@@ -163,65 +168,21 @@ def _places(drawn: Sizes, fitted: Sizes) -> list[Place]:
     return list(zip(*(each.tolist() for each in (width, height, across, down)), strict=True))
 
 
-def _lines(papers: Pixels, width_px: int) -> Pixels:
-    """What each row is painted with, line by line: numpy is slow with three channels at a time."""
-    num, num_channels = papers.shape
-    if num_channels == 1:
-        return papers
-    lines = np.empty((num, width_px, num_channels), np.uint8)
-    lines[...] = papers[:, None]
-    return lines
+def _scale(picture: Pixels, to: Pixels | None, place: Place) -> Pixels:
+    """Scale a picture to its size in the row, into an array of that size or into a new one.
 
-
-def _lay(row: Pixels, picture: Pixels, place: Place) -> None:
-    """Put a picture into the upper left of a row, in its size there."""
-    width, height, across, down = place
-    to = row[:height, :width]
-    if picture.shape == to.shape:
-        to[...] = picture
-    elif across == down == 1:
-        cv2.resize(picture, (width, height), to, 0, 0, cv2.INTER_LINEAR)
-    else:
-        _shrink(picture, to, (across, down))
-
-
-def _shrink(picture: Pixels, to: Pixels, blurred: tuple[int, int]) -> None:
-    """Scale a picture into an array so small along an axis that samples alone won't do.
-
-    An axis that grows in spite of it is sampled when the other is done.
+    Made so small along an axis that samples alone won't do, it is blurred before, or its means are
+    taken; an axis that grows in spite of that is sampled when the other is done.
     """
-    height, width = to.shape[:2]
+    width, height, *blurred = place
     if 0 not in blurred:
-        soft = cv2.GaussianBlur(picture, blurred, 0)
-        cv2.resize(soft, (width, height), to, 0, 0, cv2.INTER_LINEAR)
-        return
+        soft = picture if blurred == [1, 1] else cv2.GaussianBlur(picture, blurred, 0)
+        return cast("Pixels", cv2.resize(soft, (width, height), to, 0, 0, cv2.INTER_LINEAR))
     smaller = min(width, picture.shape[1]), min(height, picture.shape[0])
     if smaller == (width, height):
-        cv2.resize(picture, smaller, to, 0, 0, cv2.INTER_AREA)
-        return
+        return cast("Pixels", cv2.resize(picture, smaller, to, 0, 0, cv2.INTER_AREA))
     small = cv2.resize(picture, smaller, None, 0, 0, cv2.INTER_AREA)
-    cv2.resize(small, (width, height), to, 0, 0, cv2.INTER_LINEAR)
-
-
-def _paint(row: Pixels, line: Pixels, place: Place) -> None:
-    """Give what a picture leaves of a row the colour of a line."""
-    width, height, *_ = place
-    full_height, full_width = row.shape[:2]
-    if width < full_width:
-        row[:height, width:] = line[width:] if row.ndim == 3 else line
-    if height < full_height:
-        row[height:] = line
-
-
-def _extend(row: Pixels, place: Place) -> None:
-    """Repeat the last column, then the last line, of what a row has in its upper left."""
-    width, height, *_ = place
-    last, rest = row[:height, width - 1 : width], row[:height, width:]
-    if row.ndim == 2:
-        rest[...] = last
-    elif rest.size:  # numpy takes three times as long, as above
-        cv2.resize(last, (rest.shape[1], height), rest, 0, 0, cv2.INTER_NEAREST)
-    row[height:] = row[height - 1]
+    return cast("Pixels", cv2.resize(small, (width, height), to, 0, 0, cv2.INTER_LINEAR))
 
 
 def _share(size_px: Ints, numerator: int, denominator: Ints) -> Ints:
