@@ -180,7 +180,7 @@ def layout_of(batch_size: int, height_px: int, width_px: int) -> SlotLayout:
 def test_a_ring_has_two_tasks_a_worker_and_two_slots_for_the_loop(
     layout: SlotLayout, workers: int, ahead: int | None, expected: RingSize
 ) -> None:
-    assert expected == RingSize.of(layout, workers, ahead)
+    assert expected == RingSize.of(layout, 2_048, workers, ahead)
 
 
 @given(st.integers(1, 8), st.integers(1, 40), st.integers(2, 60))

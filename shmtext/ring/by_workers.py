@@ -23,9 +23,6 @@ from shmtext.ring.sink import RingDestination, StreamSpec
 from shmtext.ring.slots import Ring
 from shmtext.ring.work import StepWork
 
-PICTURES_AT_ONCE = 2_048
-"""About, of a task: of 256 a plain picture takes a third longer, of 64 four times as long."""
-
 TASK_BYTES = 40 << 20
 """At most, of a task's pictures, but for a single batch: large ones are worth less company."""
 
@@ -44,10 +41,12 @@ class RingSize:
     num_slots: int
 
     @classmethod
-    def of(cls, layout: SlotLayout, num_workers: int, ahead: int | None) -> RingSize:
+    def of(
+        cls, layout: SlotLayout, pictures_at_once: int, num_workers: int, ahead: int | None
+    ) -> RingSize:
         """Two tasks for each worker, and two slots for the loop; ``ahead`` steps where given."""
         num_bytes = layout.num_bytes
-        steps = min(PICTURES_AT_ONCE // layout.batch_size, TASK_BYTES // num_bytes)
+        steps = min(pictures_at_once // layout.batch_size, TASK_BYTES // num_bytes)
         if ahead is not None:
             return cls(max(1, min(steps, ahead // (2 * num_workers))), ahead + 2)
         steps = max(1, min(steps, RING_BYTES // num_bytes // (2 * num_workers)))
@@ -79,7 +78,8 @@ class StepsByWorkers:
         self._resources = ExitStack()
         with ExitStack() as on_failure:
             on_failure.callback(self._resources.close)
-            size = RingSize.of(order.layout, order.num_workers, order.ahead)
+            at_once = order.stream.pictures_at_once
+            size = RingSize.of(order.layout, at_once, order.num_workers, order.ahead)
             self.ring = self._resources.enter_context(closing(Ring(order.layout, size.num_slots)))
             if self.ring.note:
                 observer.note(self.ring.note)

@@ -28,7 +28,8 @@ class StepsHere:
         self._settings, self._stream = settings, stream
         self._order: StreamOrder = stream.attach_order()
         self._maker, self._corpus = maker_of(settings), corpus
-        self._steps = RingSize.of(layout, 1, None).steps_per_task
+        size = RingSize.of(layout, stream.pictures_at_once, 1, None)
+        self._steps = size.steps_per_task
         self._position = self._num_tasks = 0
         self._ready: deque[Slot] = deque()
 

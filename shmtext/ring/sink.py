@@ -47,6 +47,8 @@ class StreamSpec:
     drawable: SegmentSpec | None
     """Numbers of the examples that can be drawn, int64; None: all of them."""
     fit: Fit
+    pictures_at_once: int
+    """About, of those that are drawn together: it is no part of what they look like."""
 
     def attach_order(self) -> StreamOrder:
         """The order, with the examples that can be drawn mapped."""
