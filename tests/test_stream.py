@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from drawing import SANS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,8 +36,8 @@ def config_of(tmp_path: Path, texts: Iterable[str] = TEXTS, **more: Any) -> RunC
     path = tmp_path / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     # A column of Parquet or JSONL keeps what a line of a text file can't hold.
-    options = {"texts": f"{path}::text", "fonts": [str(SANS)], "font_sizes": [20, 31], **more}
-    return config_from_options(options)
+    # Fonts that are bundled are trusted: others would be tried out in a process, each time.
+    return config_from_options({"texts": f"{path}::text", "font_sizes": [20, 31], **more})
 
 
 def drawn(batches: Iterable[StreamBatch]) -> list[tuple[int, int, str, str]]:
@@ -144,7 +143,7 @@ def test_texts_are_labels_that_name_what_is_drawn(tmp_path: Path) -> None:
     assert {TEXTS.index(""), TEXTS.index("漢字")} <= left_out
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(
     workers=st.sampled_from([0, 0, 0, 1, 2]),
     world_size=st.integers(1, 3),
@@ -342,7 +341,7 @@ def test_in_buckets_arrays_are_as_wide_as_their_widest_picture(tmp_path: Path) -
     assert len(widths) > 5
 
 
-LONG = "x" * 3_000
+LONG = "x" * 6_000
 
 
 def test_pictures_that_come_out_too_large_leave_their_batch_shorter_and_are_told(
