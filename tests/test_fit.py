@@ -106,13 +106,11 @@ def slow_row(picture: Pixels, paper: Pixels, fit: Fit) -> tuple[Pixels, tuple[in
         paper = cv2.cvtColor(paper[None, None], cv2.COLOR_RGB2GRAY)[0]  # type: ignore[assignment]
     height, width = slow_size(*picture.shape[:2], fit)
     picture = slow_scaled(picture, height, width).reshape(height, width, -1)
-    below, right = fit.height_px - height, fit.width_px - width
+    row = np.empty((fit.height_px, fit.width_px, picture.shape[2]), np.uint8)
+    row[...] = paper
+    row[:height, :width] = picture
     if fit.pad == "edge":
-        row = np.pad(picture, ((0, below), (0, right), (0, 0)), mode="edge")
-    else:
-        row = np.empty((fit.height_px, fit.width_px, picture.shape[2]), np.uint8)
-        row[...] = paper
-        row[:height, :width] = picture
+        row[:height, width:] = picture[:, -1:]
     return np.broadcast_to(row, (*row.shape[:2], fit.channels)), (height, width)
 
 
@@ -216,7 +214,7 @@ def test_padding_by_hand() -> None:
     extended, _ = fitted([picture], papers, Fit(3, 4, "keep", pad="edge"))
 
     assert [[1, 2, 9, 9], [3, 4, 9, 9], [9, 9, 9, 9]] == on_paper[0].tolist()
-    assert [[1, 2, 2, 2], [3, 4, 4, 4], [3, 4, 4, 4]] == extended[0].tolist()
+    assert [[1, 2, 2, 2], [3, 4, 4, 4], [9, 9, 9, 9]] == extended[0].tolist()
 
 
 def test_papers_of_colours_are_luminance_in_gray_and_the_same_thrice_in_colour() -> None:

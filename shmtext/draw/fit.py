@@ -10,7 +10,7 @@ the engine). Whose memory rows are is not known here: every byte of them is writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, cast, get_args
 
@@ -32,11 +32,6 @@ Place = tuple[int, int, int, int]
 are sampled, across and down, as ``blurred_px`` has them."""
 
 MAX_FIT_PX = 1 << 15
-
-BORDERS: Mapping[Pad, int] = {
-    "background": cv2.BORDER_CONSTANT,
-    "edge": cv2.BORDER_REPLICATE,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +64,8 @@ class Fit:
     channels: Literal[1, 3] = 1
     """Gray, or red, green, blue, whichever of them pictures are."""
     pad: Pad = "background"
-    """With the paper's colour, or with the picture's last column and row over and over."""
+    """What the right is filled up with: the paper's colour, or the last column over and over.
+    Below it is always paper: a last row has ink of letters that reach down."""
 
     def __post_init__(self) -> None:
         side = Whole(Limits(1, MAX_FIT_PX))
@@ -140,21 +136,18 @@ def fit_into(rows: Sequence[Pixels], pictures: Sequence[Pixels], papers: Pixels,
     if is_grayed:
         papers = in_gray(papers[None]).T
         pictures = [in_gray(picture) for picture in pictures]
-    border = BORDERS[fit.pad]
     # Gray is made colour at the end: before, it is a third of the work.
     laid = np.empty((fit.height_px, fit.width_px), np.uint8)
     for row, picture, paper, place in zip(
         rows, pictures, papers.tolist(), _places(drawn, fitted), strict=True
     ):
         to = laid if is_tripled else row
-        below_px, beside_px = fit.height_px - place[1], fit.width_px - place[0]
         is_scaled = place[:2] != picture.shape[1::-1]
-        if not below_px and not beside_px and is_scaled:
+        if is_scaled and place[:2] == (fit.width_px, fit.height_px):
             _scale(picture, to, place)
         else:
             part = _scale(picture, None, place) if is_scaled else picture
-            # Copies and pads in three fifths of the time that numpy takes for both.
-            cv2.copyMakeBorder(part, 0, below_px, 0, beside_px, border, to, paper)
+            _pad(part, to, paper, fit.pad)
         if is_tripled:
             cv2.cvtColor(laid, cv2.COLOR_GRAY2RGB, dst=row)
     return fitted
@@ -183,6 +176,20 @@ def _scale(picture: Pixels, to: Pixels | None, place: Place) -> Pixels:
         return cast("Pixels", cv2.resize(picture, smaller, to, 0, 0, cv2.INTER_AREA))
     small = cv2.resize(picture, smaller, None, 0, 0, cv2.INTER_AREA)
     return cast("Pixels", cv2.resize(small, (width, height), to, 0, 0, cv2.INTER_LINEAR))
+
+
+def _pad(picture: Pixels, row: Pixels, paper: Sequence[int], pad: Pad) -> None:
+    """Put a picture into the upper left of a row, and fill what is left.
+
+    OpenCV does both in three fifths of the time that numpy takes for one after the other.
+    """
+    below_px, beside_px = len(row) - len(picture), row.shape[1] - picture.shape[1]
+    if pad == "background":
+        cv2.copyMakeBorder(picture, 0, below_px, 0, beside_px, cv2.BORDER_CONSTANT, row, paper)
+        return
+    beside = row[: len(picture)]
+    cv2.copyMakeBorder(picture, 0, 0, 0, beside_px, cv2.BORDER_REPLICATE, beside)
+    row[len(picture) :] = paper
 
 
 def _share(size_px: Ints, numerator: int, denominator: Ints) -> Ints:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from shmtext.config import MAX_WORKERS, check_choice, count
+from shmtext.config.kinds import Limits, Whole
 from shmtext.draw.fit import MAX_FIT_PX, How, Pad
 from shmtext.errors import ConfigError
 
@@ -41,8 +42,8 @@ class StreamOptions:
         check_choice("pad", self.pad, get_args(Pad))
         if self.channels not in (1, 3, None):
             raise ConfigError(f"channels must be 1 (gray), 3 (colour) or None, got {self.channels}")
-        if self.workers is not None and self.workers != 0:
-            put("workers", count("workers", self.workers, MAX_WORKERS))
+        if self.workers is not None:
+            put("workers", Whole(Limits(0, MAX_WORKERS)).take("workers", self.workers))
         for name in ("ahead", "bucket"):
             if getattr(self, name) is not None:
                 put(name, count(name, getattr(self, name)))

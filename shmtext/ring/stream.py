@@ -78,7 +78,7 @@ def stream(
     scales them to the height and fills up on the right (those that would be too wide are squeezed),
     ``stretch`` scales both ways, ``keep`` takes pixels as they are drawn and fills up on the right
     and below (those that are too large are made smaller, in their shape). ``pad`` is what is filled
-    up with: the paper's color, or the picture's last column and row again.
+    up with on the right: the paper's colour, or the picture's last column again and again.
 
     ``channels``: 1 gray, 3 red, green, blue; None: what the config's ``mode`` comes to. Of its
     other settings of output, ``boxes`` alone means anything here.
