@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import psutil
 import pytest
@@ -214,7 +214,15 @@ def is_at_work(worker: psutil.Process) -> bool:
     return False
 
 
-def session_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+class Started(Protocol):
+    """A process with a session of its own."""
+
+    @property
+    def pid(self) -> int:
+        """Of both."""
+
+
+def session_of(process: Started) -> list[psutil.Process]:
     """Every live process of the session that ``start`` made."""
     found = []
     for each in psutil.process_iter():
@@ -225,7 +233,7 @@ def session_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return found
 
 
-def kill_session(process: subprocess.Popen[str]) -> None:
+def kill_session(process: Started) -> None:
     """SIGKILL the main process, its workers and its resource tracker, all at once."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
