@@ -66,10 +66,8 @@ def nothing_stays() -> Iterator[None]:
     ("workers", "more"),
     [
         (0, {}),
-        (1, {"multiprocessing_context": "fork"}),
         (3, {"multiprocessing_context": "fork"}),
-        (2, {"multiprocessing_context": "spawn"}),
-        (2, {"multiprocessing_context": "forkserver"}),
+        (1, {"multiprocessing_context": "spawn"}),
         (2, {"multiprocessing_context": "fork", "persistent_workers": True}),
     ],
     ids=str,
