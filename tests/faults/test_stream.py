@@ -324,6 +324,7 @@ def head(tmp_path: Path) -> str:
     options = options_of(tmp_path)
     return f"""
 import gc, os, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a job in the background ignores
 from pathlib import Path
 import shmtext
 from shmtext.config import config_from_options
