@@ -227,7 +227,7 @@ class Bench:
             sink = work.sink_in(folder, self.num_images, self.maker.settings, container)
 
             def render() -> None:
-                for shard in sink.plan.shards():
+                for shard in sink.record.plan.shards():
                     render_shard(self.maker, self.texts, Task(shard), sink)
                 merge_labels(folder, sink.record, self.config.output.csv)
 

@@ -138,7 +138,7 @@ class Stream:
         leave_nothing(self, self._resources)
         with ExitStack() as on_failure:
             on_failure.callback(self._resources.close)
-            self._loaded = load(self._config, self._ring_bytes(), observer, self._resources)
+            self._loaded = load_all(self._config, self._ring_bytes(), observer, self._resources)
             on_failure.pop_all()
         self._texts_of = TextsOf(self._loaded.corpus, config.style.max_chars_per_line)
         self._layout = replace(_layout(options, self._fit), num_boxes=self._num_boxes())
