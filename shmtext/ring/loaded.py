@@ -47,7 +47,9 @@ def spill_folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def load_all(config: RunConfig, spare_bytes: int, observer: Observer, resources: ExitStack) -> Loaded:
+def load_all(
+    config: RunConfig, spare_bytes: int, observer: Observer, resources: ExitStack
+) -> Loaded:
     """Read all of it; ``spare_bytes`` of shared memory are left for the ring.
 
     Raises ``InputError`` where no text can be drawn, and what reading raises.

@@ -34,7 +34,7 @@ from shmtext.ring.elsewhere import StreamElsewhere
 from shmtext.ring.here import StepsHere
 from shmtext.ring.joining import NUM_SLOTS, has_begun, set_out
 from shmtext.ring.layout import Slot, SlotLayout
-from shmtext.ring.loaded import load, spill_folder
+from shmtext.ring.loaded import load_all, spill_folder
 from shmtext.ring.options import StreamOptions
 from shmtext.ring.order import OrderSpec, Turns
 from shmtext.ring.sink import StreamSpec
