@@ -395,7 +395,9 @@ def test_no_module_loads_code_or_pickles() -> None:
     assert len(modules) > 20
     for path in modules:
         code = ast.parse(path.read_text(encoding="utf-8"))
-        assert not imported(code) & LOADERS, path
+        # A stream's batches become tensors there; that nothing is loaded is seen below.
+        makes_tensors = {"torch"} if path.name == "torch_dataset.py" else set[str]()
+        assert not imported(code) & LOADERS - makes_tensors, path
         assert not {call for call in called(code) if call[1] in CALLS} - ALLOWED, path
 
 
