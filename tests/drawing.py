@@ -20,7 +20,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, features
 
-from shmtext.config import Output, RunConfig, Style
+from shmtext.config import Output, Page, RunConfig, Style
 from shmtext.config.settings import Layout
 from shmtext.corpus.ragged import pack_texts
 from shmtext.draw.batch import Batch
@@ -56,10 +56,16 @@ def picture_maker(
     seed: int = 0,
     output: Output | None = None,
     with_boxes: bool = False,
+    page: Page | None = None,
     **style: Any,
 ) -> PictureMaker:
     """Return a maker for PNG unless ``output`` says otherwise; ``style`` as for ``Style``."""
-    config = RunConfig(style=Style(**style), output=output or Output(image_format="png"), seed=seed)
+    config = RunConfig(
+        style=Style(**style),
+        page=page or Page(),
+        output=output or Output(image_format="png"),
+        seed=seed,
+    )
     settings = RenderSettings.of(config, tuple(map(font_file, fonts)))
     return PictureMaker(settings, with_boxes=with_boxes)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from shmtext.canonical import canonical_json, differences, fingerprint
 from shmtext.config.colors import parse_color
 from shmtext.config.kinds import check_choice, count
+from shmtext.config.page import Page
 from shmtext.config.reading import config_from_options, load_toml
 from shmtext.config.settings import (
     MAX_CHARACTERS,
@@ -39,6 +40,7 @@ __all__ = [
     "ImageFormat",
     "Mode",
     "Output",
+    "Page",
     "Resume",
     "RunConfig",
     "Start",

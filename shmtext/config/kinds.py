@@ -346,7 +346,7 @@ def shown(value: object) -> str:
 
 
 def _items(name: str, value: object) -> list[Any]:
-    if isinstance(value, (str, Integral, Path)):
+    if isinstance(value, (str, Real, Path)):
         return [value]
     if isinstance(value, Mapping):
         raise refusal(name, "a list", value)

@@ -19,6 +19,7 @@ from shmtext.config.kinds import FilePath, ListOf, Text, refusal
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
+from shmtext.config.page import Page
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -331,6 +332,7 @@ class RunConfig:
 
     corpus: BalancedText | TextFile = part(BalancedText, About(is_flat=True))
     style: Style = part(Style, About(is_flat=True))
+    page: Page = part(Page, About(is_flat=True))
     output: Output = part(Output, About(is_flat=True))
     look: Looks = setting(
         Looks(),
@@ -386,12 +388,35 @@ class RunConfig:
                 "has it: choose such a look (look = photo), or leave out backgrounds"
             )
         self.look.check_given(*self.style.given_colors)
+        self._check_page()
         if not self.color_pairs:
             mode, levels = self._least_contrast
             raise ConfigError(
                 f"no font colour differs from a background colour by {levels} of 255 levels "
                 f"(in {mode} pictures): the text could not be read"
             )
+
+    def _check_page(self) -> None:
+        style, page = self.style, self.page
+        if page.height and style.font_sizes != Style.__dataclass_fields__["font_sizes"].default:
+            raise ConfigError("height and font_sizes exclude each other: either decides the other")
+        if page.max_width_px is not None and style.max_chars_per_line is not None:
+            raise ConfigError(
+                "max_width_px and max_chars_per_line exclude each other: texts are wrapped by one"
+            )
+        unfit = (
+            name
+            for name in ("height", "letter_spacing", "line_pitch", "max_width_px", "word_spacing")
+            if getattr(page, name) != Page.__dataclass_fields__[name].default
+        )
+        name = next(unfit, "align justify" if "justify" in page.align else None)
+        if style.direction == "ttb" and name is not None:
+            raise ConfigError(f"lines from top to bottom (direction ttb) take no {name}")
+
+    @property
+    def trial_sizes_px(self) -> tuple[int, ...]:
+        """About the sizes that fonts will be drawn at: heights are not far from theirs."""
+        return self.page.height or self.style.font_sizes
 
     @property
     def picture_mode(self) -> Literal["gray", "rgb"]:

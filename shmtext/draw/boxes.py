@@ -13,7 +13,7 @@ from PIL import ImageFont
 
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
-from shmtext.draw.reference import Trace
+from shmtext.draw.reference import PlainLine, Setting
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; it ends before the last two."""
@@ -53,21 +53,21 @@ def boxes_of_clusters(text_seams: Ints, cluster: Ints, sides: NDArray[np.integer
     return GlyphBoxes(text_seams, key & 0xFFFFFFFF, corners(*sides))
 
 
-def of_characters(trace: Trace, lines: Sequence[str], face: ImageFont.FreeTypeFont) -> GlyphBoxes:
-    """Box each character with ink of a text in Pillow's basic layout, asking for it by prefix."""
+def of_characters(
+    setting: Setting, lines: Sequence[PlainLine], face: ImageFont.FreeTypeFont
+) -> GlyphBoxes:
+    """Box each character with ink of a text in Pillow's basic layout."""
     found: list[tuple[int, Box]] = []
     cluster = 0
     for number, line in enumerate(lines):
-        for at, character in enumerate(line):
-            # The way from the line's start to behind the character, less the character's own:
-            # kerning with the character before it is part of the way.
-            way = face.getlength(line[: at + 1]) - face.getlength(character)
-            pen_px = (round(way * 64) + 32) >> 6
+        pens = line.pens_26_6(face)
+        for at, (character, pen) in enumerate(zip(line.text, pens, strict=True)):
             core, (x, y) = face.getmask2(character, mode="L", anchor="la")
             ink = core.getbbox()
             if ink:
-                found.append((cluster + at, _moved(ink, *trace.origin(number, pen_px + x, y))))
-        cluster += len(line) + 1
+                place = setting.origin(number, ((pen + 32) >> 6) + x, y)
+                found.append((cluster + at, _moved(ink, *place)))
+        cluster += len(line.text) + 1
     sides = np.array([box for _, box in found], np.int64).reshape(-1, 4).T
     clusters = np.array([cluster for cluster, _ in found], np.int64)
     return GlyphBoxes(np.array([0, len(found)]), clusters, corners(*sides))

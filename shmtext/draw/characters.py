@@ -16,7 +16,15 @@ from shmtext.draw.coverage import BRAILLE_BLANK
 from shmtext.draw.equivalents import Equivalents
 from shmtext.draw.faces import FontFile
 from shmtext.draw.ids import CodePointIds
-from shmtext.draw.rules import Rule, continues, is_composable, needs_shaping, parts_to_have, rule_of
+from shmtext.draw.rules import (
+    Rule,
+    continues,
+    is_composable,
+    is_cursive,
+    needs_shaping,
+    parts_to_have,
+    rule_of,
+)
 
 RIGHTWARDS, LEFTWARDS = 1, -1
 
@@ -52,6 +60,8 @@ class CharacterTable:
         """Which characters need a letter to stand on."""
         self.continues = np.empty(0, np.bool_)
         """Which characters belong to the cluster of the one before them."""
+        self.is_cursive = np.empty(0, np.bool_)
+        """Which characters are of a script that joins letters."""
         self._drawn_alone = np.empty((0, len(fonts)), np.bool_)
         self.equivalents = Equivalents(fonts)
         """Which fonts draw clusters though they lack characters of them."""
@@ -115,6 +125,7 @@ class CharacterTable:
         self.is_composable = _extended(self.is_composable, is_composable, characters)
         self.is_mark = _extended(self.is_mark, is_mark, characters)
         self.continues = _extended(self.continues, continues, characters)
+        self.is_cursive = _extended(self.is_cursive, is_cursive, characters)
         self.all_plain = bool(
             self.support.all() and not self.needs_shaping.any() and not self.is_hidden.any()
         )

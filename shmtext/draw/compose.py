@@ -7,21 +7,25 @@ share a stride. Texts for which this would not be exact are named, for ``plain.p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, all_in_ranges
-from shmtext.draw.batch import GlyphBoxes
+from shmtext.draw.arrange import arrange
+from shmtext.draw.batch import GlyphBoxes, Pixels
 from shmtext.draw.boxes import boxes_of_clusters
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.laid import Group, LaidLines, Layout
 from shmtext.draw.layout import ControlBoxes, Paragraphs, Placement, place
+from shmtext.draw.page import Frame, Pages
 from shmtext.draw.raster import PlacedGlyphs, rasterise
 from shmtext.draw.seen import is_seen
+from shmtext.draw.shape.runs import GlyphRun
+from shmtext.draw.stack import StackedLines, stack
 from shmtext.draw.strip import Cells, Strip
 
 STRIP_ROWS = 32_768
@@ -41,21 +45,14 @@ class Composition:
     laid: LaidLines
     glyphs: NDArray[np.void]
     """Of each glyph of the run, dtype ``GLYPH``."""
-    line_px: Ints
-    """From one line's top to the next one's, of each text."""
+    paragraphs: Paragraphs
     placement: Placement
+    frame: Frame
+    has_pages: bool
+    """Whether it was laid out as pages say."""
     is_exact: NDArray[np.bool_]
-    """Which texts come out as Pillow draws them, ``(num_texts,)``."""
-
-    @property
-    def width_px(self) -> Ints:
-        """Of each text's canvas."""
-        return self.placement.right - self.placement.left
-
-    @property
-    def height_px(self) -> Ints:
-        """Of each text's canvas."""
-        return self.placement.bottom - self.placement.top
+    """Which texts come out as Pillow draws them, ``(num_texts,)``; some of several lines may turn
+    out not to when they are drawn."""
 
 
 class Composer:
@@ -70,15 +67,18 @@ class Composer:
         self._with_boxes = with_boxes
         self._kept = np.empty(KEPT_BYTES, np.uint8)
 
-    def lay_out(self, group: Group, about_to_draw: Callable[[int], None]) -> Composition:
-        """Look up every glyph of a group, drawing new ones, and place them.
+    def lay_out(
+        self, group: Group, about_to_draw: Callable[[int], None], pages: Pages | None = None
+    ) -> Composition:
+        """Look up every glyph of a group, drawing new ones, and place them as ``pages`` say.
 
         ``about_to_draw`` is told the position of a text before a glyph is drawn for it. Raises
         ``OSError`` where FreeType refuses one.
         """
         laid = self._layout.lay(group, about_to_draw)
-        line_px = self.metrics.line_px[group.face_id]
-        paragraphs = Paragraphs(group.text_lines, line_px, group.is_rtl)
+        if pages is not None:
+            laid = self._arranged(group, laid, pages, about_to_draw)
+        paragraphs = self._paragraphs(group, pages)
         glyphs, placement = self._place(laid, paragraphs)
         text_of_glyph = laid.text_of_glyph
         is_open = placement.pen_px + glyphs["box_left"] < placement.left[text_of_glyph]
@@ -91,7 +91,44 @@ class Composer:
         fits = all_in_ranges(glyphs["fits"], laid.run.line_starts[group.text_lines])
         seen = is_seen(group, laid, glyphs["has_ink"], self._table.is_blank)
         is_exact = placement.is_certain & fits & laid.is_known & seen
-        return Composition(group, laid, glyphs, line_px, placement, is_exact)
+        frame = Frame.of(placement.extent(paragraphs, group.is_rtl), pages)
+        return Composition(
+            group, laid, glyphs, paragraphs, placement, frame, pages is not None, is_exact
+        )
+
+    def _arranged(
+        self, group: Group, laid: LaidLines, pages: Pages, about_to_draw: Callable[[int], None]
+    ) -> LaidLines:
+        """Lines as ``pages`` have them."""
+        of_words: list[LaidLines] = []
+
+        def shape_words(words: Group, _: Ints) -> GlyphRun:
+            of_words.append(self._layout.lay(words, about_to_draw))
+            return of_words[0].run
+
+        arranged = arrange(group, laid.run, pages, self._table, shape_words)
+        if arranged.source is None:
+            return replace(laid, run=arranged.run)
+        (words,) = of_words
+        line_of_glyph = np.repeat(
+            np.arange(group.line_starts.size - 1), np.diff(arranged.run.line_starts)
+        )
+        is_known = laid.is_known.copy()
+        is_known[group.text_of_line[arranged.justified]] &= words.is_known
+        return LaidLines(
+            run=arranged.run,
+            line_of_glyph=line_of_glyph,
+            text_of_glyph=group.text_of_line[line_of_glyph],
+            slots=np.concatenate([laid.slots, words.slots])[arranged.source],
+            is_known=is_known,
+        )
+
+    def _paragraphs(self, group: Group, pages: Pages | None) -> Paragraphs:
+        line_px = self.metrics.line_px[group.face_id]
+        if pages is None:
+            return Paragraphs(group.text_lines, line_px, line_px, group.is_rtl)
+        pitch_px, is_flush_right = line_px + pages.more_pitch_px, pages.is_flush_right(group.is_rtl)
+        return Paragraphs(group.text_lines, line_px, pitch_px, is_flush_right)
 
     def _place(self, laid: LaidLines, paragraphs: Paragraphs) -> tuple[NDArray[np.void], Placement]:
         # ``take``: indexing an array of records takes thirty times as long.
@@ -106,22 +143,92 @@ class Composer:
         )
         return glyphs, place(laid.run, boxes, paragraphs)
 
-    def strips(self, composed: Composition, is_wanted: NDArray[np.bool_]) -> Iterator[Strip]:
-        """Draw the masks of the wanted ones of the exact texts, a batch at a time."""
+    def strips(
+        self, composed: Composition, is_wanted: NDArray[np.bool_], alone: list[int]
+    ) -> Iterator[Strip]:
+        """Draw the masks of the wanted ones of the exact texts, a batch at a time.
+
+        Positions of texts whose lines turn out to meet are added to ``alone``.
+        """
         ink = PlacedInk.of(composed, is_wanted)
         boxes = _boxes(composed, ink) if self._with_boxes else None
-        for first, last in _batches(ink.text_stops, self.metrics.stride[composed.group.face_id]):
+        group = composed.group
+        num_lines = np.diff(group.text_lines)
+        strides = self.metrics.stride[group.face_id]
+        for first, last in _batches(ink.text_stops, strides, num_lines):
             texts = first + np.flatnonzero(is_wanted[first:last])
+            if not texts.size:
+                continue
+            columns = self._rasterised(composed, ink, first, last)
+            if num_lines[first] == 1:
+                masks, cells = self._single(composed, texts, columns)
+            else:
+                lines = cv2.transpose(columns)
+                masks, cells, meets = self._stacked(composed, texts, lines)  # type: ignore[arg-type]
+                alone += group.positions[texts[meets]].tolist()
+                cells, texts = cells.take(np.flatnonzero(~meets)), texts[~meets]
             if texts.size:
-                masks = self.rasterise(composed, ink, first, last)
-                positions = composed.group.positions[texts]
-                cells = self._cells(composed, texts)
-                yield Strip(positions, masks, cells, boxes=boxes and boxes.of_texts(texts))
+                positions = group.positions[texts]
+                yield Strip(
+                    positions,
+                    masks,
+                    cells,
+                    boxes=boxes and boxes.of_texts(texts),
+                    top_px=composed.frame.top[texts] if composed.has_pages else None,
+                )
 
-    def rasterise(
+    def _single(
+        self, composed: Composition, texts: Ints, columns: NDArray[np.uint8]
+    ) -> tuple[Pixels, Cells]:
+        """Masks of texts of one line, with room around them; ``columns`` are those of them all."""
+        frame = composed.frame
+        height = frame.height_px[texts]
+        right = np.cumsum(frame.width_px[texts])
+        top = self.metrics.above_px[composed.group.face_id[texts]] - frame.top[texts]
+        above = max(-int(top.min()), 0)
+        num_rows = max(int((top + height).max()), columns.shape[1]) + above
+        left = right - frame.width_px[texts]
+        cells = Cells(top + above, top + above + height, left, right)
+        if num_rows == columns.shape[1]:
+            return cv2.transpose(columns), cells  # type: ignore[return-value]
+        masks = np.zeros((num_rows, columns.shape[0]), np.uint8)
+        cv2.transpose(columns, dst=masks[above : above + columns.shape[1]])
+        return masks, cells
+
+    def _stacked(
+        self, composed: Composition, texts: Ints, strip: Pixels
+    ) -> tuple[Pixels, Cells, NDArray[np.bool_]]:
+        """Masks of texts of several lines, as many each, and in which of them lines meet."""
+        frame, placement = composed.frame, composed.placement
+        width, height = frame.width_px[texts], frame.height_px[texts]
+        text_lines = composed.group.text_lines
+        num_lines = int(text_lines[texts[0] + 1] - text_lines[texts[0]])
+        lines = (text_lines[texts][:, None] + np.arange(num_lines)).reshape(-1)
+        above = np.repeat(self.metrics.above_px[composed.group.face_id[texts]], num_lines)
+        top = composed.paragraphs.line_tops_px[lines] + np.repeat(frame.top[texts], num_lines)
+        first, stop = placement.line_top[lines], placement.line_bottom[lines]
+        # Of rows that a picture has no room for nothing is drawn: they are blank.
+        first = np.maximum(first, -top)
+        stop = np.maximum(np.minimum(stop, np.repeat(height, num_lines) - top), first)
+        line_width = np.repeat(width, num_lines)
+        stacked, meets = stack(
+            strip,
+            StackedLines(
+                np.cumsum(line_width) - line_width, above + first, above + stop, top + first
+            ),
+            width,
+            height,
+        )
+        none, right = np.zeros_like(height), np.cumsum(width)
+        return stacked, Cells(none, height, right - width, right), meets
+
+    def _rasterised(
         self, composed: Composition, ink: PlacedInk, first: int, last: int
     ) -> NDArray[np.uint8]:
-        """Draw the masks of the group's texts ``[first, last)``, of one stride, side by side."""
+        """Draw the lines of the group's texts ``[first, last)``, of one stride, side by side.
+
+        Shape ``(num_columns, stride)``: a row is a column of the masks.
+        """
         begin = int(ink.text_stops[first - 1]) if first else 0
         batch = ink.of_texts(first, last)
         placed = PlacedGlyphs(
@@ -132,23 +239,13 @@ class Composer:
         )
         transposed = self._room(int(ink.text_stops[last - 1]) - begin, columns.shape[1])
         rasterise(columns, placed, transposed)
-        return cv2.transpose(transposed)  # type: ignore[return-value]
+        return transposed
 
     def _room(self, num_rows: int, stride: int) -> NDArray[np.uint8]:
         num_bytes = num_rows * stride
         if num_bytes > KEPT_BYTES:
             return np.empty((num_rows, stride), np.uint8)
         return self._kept[:num_bytes].reshape(num_rows, stride)
-
-    def _cells(self, composed: Composition, texts: Ints) -> Cells:
-        """Where some of the group's texts lie in the strip that they make."""
-        num_lines = np.diff(composed.group.text_lines)[texts]
-        columns = composed.width_px[texts] * num_lines
-        right = np.cumsum(columns)
-        top = self.metrics.above_px[composed.group.face_id[texts]] + composed.placement.top[texts]
-        # Texts of several lines have no ink outside of these, which then are all of one height.
-        bottom = top + composed.height_px[texts] // num_lines
-        return Cells(top, bottom, right - columns, right, num_lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,12 +274,12 @@ class PlacedInk:
     @classmethod
     def of(cls, composed: Composition, is_wanted: NDArray[np.bool_]) -> PlacedInk:
         """Find the ink of the wanted texts, and lay their lines side by side."""
-        group, placement = composed.group, composed.placement
+        group, placement, frame = composed.group, composed.placement, composed.frame
         num_lines = np.diff(group.text_lines)
-        width = np.where(is_wanted, composed.width_px, 0)
+        width = np.where(is_wanted, frame.width_px, 0)
         line_width = np.repeat(width, num_lines)
         line_starts = np.cumsum(line_width) - line_width
-        origin = line_starts - np.repeat(placement.left, num_lines)
+        origin = line_starts + np.repeat(frame.left, num_lines)
         has_ink = composed.glyphs["num_columns"] > 0
         if not is_wanted.all():
             has_ink &= is_wanted[composed.laid.text_of_glyph]
@@ -210,10 +307,10 @@ class PlacedInk:
 
 def _boxes(composed: Composition, ink: PlacedInk) -> GlyphBoxes:
     """Box the ink of each cluster that has any; texts are all of the group's."""
-    group, top = composed.group, composed.placement.top
+    group = composed.group
     text_of_line = group.text_of_line
     number_in_text = np.arange(text_of_line.size) - group.text_lines[text_of_line]
-    line_top = number_in_text * composed.line_px[text_of_line] - top[text_of_line]
+    line_top = composed.paragraphs.line_tops_px + composed.frame.top[text_of_line]
     # A newline stands before every line but the first.
     label_start = group.text_starts[text_of_line] - number_in_text
     line = composed.laid.line_of_glyph[ink.index]
@@ -225,12 +322,14 @@ def _boxes(composed: Composition, ink: PlacedInk) -> GlyphBoxes:
     return boxes_of_clusters(ink.text_seams, cluster, sides)
 
 
-def _batches(text_stops: Ints, strides: Ints) -> Iterator[tuple[int, int]]:
-    """Divide texts into batches of one stride and at most ``STRIP_ROWS`` columns.
+def _batches(text_stops: Ints, strides: Ints, num_lines: Ints) -> Iterator[tuple[int, int]]:
+    """Divide texts into batches of one stride, as many lines each, and at most ``STRIP_ROWS``
+    columns.
 
     But of at least one text.
     """
-    ends = np.append(np.flatnonzero(np.diff(strides)) + 1, strides.size)
+    is_end = (np.diff(strides) != 0) | (np.diff(num_lines) != 0)
+    ends = np.append(np.flatnonzero(is_end) + 1, strides.size)
     first = 0
     while first < text_stops.size:
         begin = int(text_stops[first - 1]) if first else 0

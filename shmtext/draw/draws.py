@@ -34,6 +34,7 @@ class Stream(IntEnum):
     STYLE = 1
     LOOK = 2
     """Which look; effects have streams of their own from ``EFFECTS`` on."""
+    PAGE = 3
     EFFECTS = 1_000
     OWN_EFFECTS = 2_000
     """And on: those of the user's own, by their place."""

@@ -110,19 +110,29 @@ class FontFile:
 class Faces:
     """Open faces, at most ``OPEN_FACES``; the one used longest ago is closed first."""
 
-    def __init__(self, fonts: tuple[FontFile, ...], sizes_px: tuple[int, ...]) -> None:
+    def __init__(
+        self, fonts: tuple[FontFile, ...], sizes_px: tuple[int, ...] | tuple[tuple[int, ...], ...]
+    ) -> None:
+        """``sizes_px`` are those of all fonts, or those of each, as many of one as of another."""
         self.fonts = fonts
-        self.sizes_px = sizes_px
+        sizes = np.array(sizes_px, np.int64)
+        self.sizes_px = np.broadcast_to(sizes, (len(fonts), sizes.shape[-1]))
+        """Of each face, ``(num_fonts, num_sizes)``."""
         self._open: OrderedDict[tuple[int, int | None], ImageFont.FreeTypeFont] = OrderedDict()
         self._made = made_fonts()
 
     def __len__(self) -> int:
-        return len(self.fonts) * len(self.sizes_px)
+        return self.sizes_px.size
+
+    @property
+    def num_sizes(self) -> int:
+        """Sizes of each font."""
+        return int(self.sizes_px.shape[1])
 
     def font_and_size(self, face_id: int) -> tuple[FontFile, int]:
         """Which font at which size a face is: sizes vary fastest."""
-        font_id, size_id = divmod(face_id, len(self.sizes_px))
-        return self.fonts[font_id], self.sizes_px[size_id]
+        font_id, size_id = divmod(face_id, self.num_sizes)
+        return self.fonts[font_id], int(self.sizes_px[font_id, size_id])
 
     def get(self, face_id: int) -> ImageFont.FreeTypeFont:
         """Return the open face, in Pillow's basic layout.

@@ -104,7 +104,8 @@ def _asks_further_fonts(settings: RenderSettings) -> bool:
 
 
 def _font_size_px(drawn: Drawn) -> NDArray[np.int32]:
-    return np.array(drawn.settings.style.font_sizes, np.int32)[drawn.styles.size_id]
+    sizes_px = np.array(drawn.settings.sizes_px, np.int32)
+    return sizes_px[drawn.styles.font_id, drawn.styles.size_id]
 
 
 def _font_color(drawn: Drawn) -> Chosen | RaggedTexts:

@@ -1,10 +1,11 @@
 """Where lines and glyphs go in their pictures. Numbers only: no pixel is touched here.
 
-A picture's geometry: each line starts at the left edge, the ``k``-th at ``k`` times the face's
-ascent + descent below the top. The canvas is the least rectangle that holds, of every line, the
-box from its start to its advance (rounded up) and from ascent to descent, and its ink, which is
-what Pillow's ``getbbox`` calls so; ink that leaves that box to the left or above moves the origin.
-Lines of a right-to-left paragraph end where its longest line does.
+A text's geometry: each line starts at the left edge, the ``k``-th at ``k`` times a pitch below the
+top: the face's ascent + descent, unless lines are spaced otherwise. The canvas is the least
+rectangle that holds, of every line, the box from its start to its advance (rounded up) and from
+ascent to descent, and its ink, which is what Pillow's ``getbbox`` calls so; ink that leaves that
+box to the left or above moves the origin. Lines of a right-to-left paragraph end where its longest
+line does. Where a canvas is in its picture is ``page.py``'s.
 
 All arithmetic is on the glyphs of many texts at once. Pen positions are in 64ths of a pixel and
 rounded where Pillow rounds them.
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
+from shmtext.draw.page import Extent
 from shmtext.draw.shape.runs import GlyphRun, Int32s
 
 
@@ -29,8 +31,18 @@ class Paragraphs:
     """Seams of texts among the lines, ``(num_texts + 1,)``."""
     line_px: Ints
     """Ascent + descent of each text's face, ``(num_texts,)``."""
+    pitch_px: Ints
+    """From the top of one line to that of the next, ``(num_texts,)``."""
     is_flush_right: NDArray[np.bool_]
     """Texts whose lines end at the right edge, ``(num_texts,)``."""
+
+    @property
+    def line_tops_px(self) -> Ints:
+        """Of each line below that of its text's first, ``(num_lines,)``."""
+        num_lines = np.diff(self.text_lines)
+        number = np.arange(self.text_lines[-1]) - np.repeat(self.text_lines[:-1], num_lines)
+        tops: Ints = number * np.repeat(self.pitch_px, num_lines)
+        return tops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +70,31 @@ class Placement:
     right: Ints
     top: Ints
     bottom: Ints
+    ink_top: Ints
+    """Of control boxes, ``(num_texts,)``; 0 where there is none. Likewise the next."""
+    ink_bottom: Ints
+    line_top: Ints
+    """First row that each line takes, its ink's or its box's, below its own top: 0 or negative,
+    ``(num_lines,)``."""
+    line_bottom: Ints
+    """Behind the last one, likewise."""
     is_certain: NDArray[np.bool_]
-    """Whether these numbers are Pillow's beyond doubt, and no two lines' ink can meet."""
+    """Whether these numbers are Pillow's beyond doubt."""
+
+    def extent(self, paragraphs: Paragraphs, is_rtl: NDArray[np.bool_]) -> Extent:
+        """What the texts take, for pictures to be framed around them."""
+        return Extent(
+            left=self.left,
+            right=self.right,
+            top=self.top,
+            bottom=self.bottom,
+            ink_top=self.ink_top,
+            ink_bottom=self.ink_bottom,
+            line_px=paragraphs.line_px,
+            pitch_px=paragraphs.pitch_px,
+            num_lines=np.diff(paragraphs.text_lines),
+            is_rtl=is_rtl,
+        )
 
 
 def place(run: GlyphRun, boxes: ControlBoxes, paragraphs: Paragraphs) -> Placement:
@@ -86,17 +121,31 @@ def place(run: GlyphRun, boxes: ControlBoxes, paragraphs: Paragraphs) -> Placeme
     left = np.minimum(_extreme(np.minimum, pen_px + boxes.least_left, starts), 0)
     most_left = _extreme(np.minimum, pen_px + boxes.left, starts)
 
-    height = num_lines * line_px
-    top = np.minimum(_extreme(np.minimum, boxes.top, starts), 0)
-    bottom = np.maximum(_extreme(np.maximum, boxes.bottom, starts), line_px)
-    leaves_line = (top < 0) | (bottom > line_px)
+    # Rows of lines, then of texts, which often are the same.
+    ink_top = _extreme(np.minimum, boxes.top, run.line_starts)
+    ink_bottom = _extreme(np.maximum, boxes.bottom, run.line_starts)
+    if num_lines.size == text_lines[-1]:
+        line_top, line_bottom = np.minimum(ink_top, 0), np.maximum(ink_bottom, line_px)
+        top, bottom = line_top, line_bottom
+    else:
+        tops, firsts = paragraphs.line_tops_px, text_lines[:-1]
+        line_top = np.minimum(ink_top, 0)
+        line_bottom = np.maximum(ink_bottom, np.repeat(line_px, num_lines))
+        top = np.minimum.reduceat(tops + line_top, firsts)
+        bottom = np.maximum.reduceat(tops + line_bottom, firsts)
+        ink_top = np.minimum.reduceat(tops + ink_top, firsts)
+        ink_bottom = np.maximum.reduceat(tops + ink_bottom, firsts)
     return Placement(
         pen_px=pen_px,
         left=left,
         right=right,
         top=top,
-        bottom=bottom - line_px + height,
-        is_certain=(most_right <= right) & (most_left >= left) & ~(leaves_line & (num_lines > 1)),
+        bottom=bottom,
+        ink_top=ink_top,
+        ink_bottom=ink_bottom,
+        line_top=line_top,
+        line_bottom=line_bottom,
+        is_certain=(most_right <= right) & (most_left >= left),
     )
 
 

@@ -35,7 +35,6 @@ from shmtext.looks.loading import load_own
 from shmtext.looks.luminance import levels_of
 from shmtext.looks.neighbours import NO_INK, OtherInk, OthersOf
 from shmtext.looks.own import Mark, OwnBatch, OwnDrawn, Record
-from shmtext.looks.warp import ink_boxes
 
 ATTEMPTS = 4
 """Drawings of an example until its text can be read; the last without what degrades it."""
@@ -163,15 +162,14 @@ class Looker:
     def _material(self, shard: ShardTexts, strips: Sequence[Strip]) -> Material:
         positions = np.concatenate([strip.positions for strip in strips])
         masks = [mask for strip in strips for mask in _masks(strip)]
-        sizes_px = np.array(self._faces.sizes_px, np.float64)
         pair_id = shard.styles.pair_id[positions]
         traits = Traits(
-            em_px=sizes_px[shard.styles.size_id[positions]],
+            em_px=self._faces.sizes_px.reshape(-1)[shard.face_id[positions]].astype(np.float64),
             stroke_px=np.concatenate([stroke_px(strip) for strip in strips]),
             photos=self._photos,
             given_paper=self._paper_levels[pair_id] if self._has_paper else None,
             given_ink=self._ink_levels[pair_id] if self._has_ink else None,
-            lines=self._text_lines(shard, positions),
+            lines=self._text_lines(shard, strips),
         )
         return Material(
             masks=masks,
@@ -181,19 +179,28 @@ class Looker:
             ink_color=self._ink_of_pair[pair_id],
         )
 
-    def _text_lines(self, shard: ShardTexts, positions: Ints) -> TextLines:
+    def _text_lines(self, shard: ShardTexts, strips: Sequence[Strip]) -> TextLines:
         """Where lines lie, but for ink above the ascent, which moves all of them down."""
+        positions = np.concatenate([strip.positions for strip in strips])
         metrics, face_id = self._metrics, shard.face_id[positions]
         ascent_px, line_px = metrics.ascent_px[face_id], metrics.line_px[face_id]
         # Texts in several fonts are seldom, and each is another matter.
         for row in np.flatnonzero(np.isin(positions, list(shard.fonts))).tolist():
             size_id = shard.styles.size_id[positions[row]]
-            faces = shard.fonts[int(positions[row])] * len(self._faces.sizes_px) + size_id
+            faces = shard.fonts[int(positions[row])] * self._faces.num_sizes + size_id
             ascent_px[row] = metrics.ascent_px[faces].max()
             descent_px = (metrics.line_px - metrics.ascent_px)[faces].max()
             line_px[row] = ascent_px[row] + descent_px
+        if shard.pages is not None:
+            line_px = np.maximum(line_px + shard.pages.more_pitch_px[positions], 1)
+        none = np.zeros_like(positions)
+        tops = [
+            none[: strip.positions.size] if strip.top_px is None else strip.top_px
+            for strip in strips
+        ]
         count = np.diff(shard.lines.text_lines)[positions]
         return TextLines(
+            top_px=np.concatenate(tops),
             baseline_px=ascent_px.astype(np.float64),
             line_px=line_px.astype(np.float64),
             count=np.zeros_like(count) if self._is_vertical else count,
@@ -294,13 +301,7 @@ class _Words:
 
 def stroke_px(strip: Strip) -> Floats:
     """About how wide most strokes of each text are."""
-    cells = strip.cells
-    result = _stroke_px(strip.masks, np.append(cells.left, cells.right[-1:]))
-    # Lines lie side by side in a strip: where they touch in the picture is seen there alone.
-    several = np.flatnonzero(cells.num_lines > 1)
-    for text, mask in zip(several.tolist(), cells.take(several).cut(strip.masks), strict=True):
-        result[text] = _stroke_px(mask, np.array([0, mask.shape[1]]))[0]
-    return result
+    return _stroke_px(strip.masks, np.append(strip.cells.left, strip.cells.right[-1:]))
 
 
 def _stroke_px(masks: Pixels, seams: Ints) -> Floats:
@@ -351,7 +352,4 @@ def ink_boxes_of(strip: Strip) -> Floats:
     sides = left - cells.left, top - cells.top, right - cells.left, bottom - cells.top
     box = np.stack(sides, axis=1).astype(np.float64)
     box[~np.logical_or.reduce(has_ink, axis=0)] = 0
-    # Of lines that lie side by side, it is known where they are in the picture alone.
-    several = np.flatnonzero(cells.num_lines > 1)
-    box[several] = ink_boxes(cells.take(several).cut(strip.masks))
     return box

@@ -57,6 +57,7 @@ class OtherLines:
         shaper: LineShaper,
     ) -> None:
         self._style = settings.style
+        self._num_sizes = faces.num_sizes
         self._metrics = metrics
         self._table = table
         # An atlas of its own: one that is emptied would be missed by texts that are laid out, and
@@ -75,7 +76,7 @@ class OtherLines:
             return inks
         codes, starts = lines_of(asked.example)
         characters = self._table.ids(codes)
-        font_id = asked.face_id // len(self._style.font_sizes)
+        font_id = asked.face_id // self._num_sizes
         can_be = drawn_as_written(font_id, characters, starts, self._table, self._style)
         drawable = np.flatnonzero(can_be)
         stride = self._metrics.stride[asked.face_id[drawable]]
@@ -112,9 +113,10 @@ class OtherLines:
                 for number in range(group.positions.size):
                     yield from ((number, ink) for _, ink in self._inks(_alone(group, number), mark))
             return
-        is_drawn = composed.is_exact & fits(composed.width_px, composed.height_px)
+        is_drawn = composed.is_exact & fits(composed.frame.width_px, composed.frame.height_px)
         numbers = iter(np.flatnonzero(is_drawn).tolist())
-        for strip in self._composer.strips(composed, is_drawn):
+        # Each is one line: none come to be drawn alone.
+        for strip in self._composer.strips(composed, is_drawn, []):
             masks = strip.cells.cut(strip.masks)
             # Rows of the atlas above a line's top, of its face, are no part of the line.
             above = self._metrics.above_px[group.face_id]

@@ -25,6 +25,7 @@ from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.ink import Ink
 from shmtext.draw.laid import Group
+from shmtext.draw.page import PageDrawer
 from shmtext.draw.plain import PlainDrawer
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.shape.lines import LineShaper
@@ -32,6 +33,7 @@ from shmtext.draw.spans import boxes_of_words
 from shmtext.draw.strip import Strip
 from shmtext.draw.texts import (
     MAX_LABEL_CHARACTERS,
+    DecodedTexts,
     FirstLinesOf,
     ShardTexts,
     Skip,
@@ -39,7 +41,7 @@ from shmtext.draw.texts import (
     first_lines,
     style_texts,
 )
-from shmtext.limits import MAX_BOXED_PX, fits, why_unboxed, why_unfit
+from shmtext.limits import MAX_BOXED_PX, fits, why_unboxed
 from shmtext.looks.own import Mark
 
 if TYPE_CHECKING:
@@ -63,12 +65,13 @@ class PictureMaker:
 
     def __init__(self, settings: RenderSettings, *, with_boxes: bool = False) -> None:
         self.settings = settings
-        self.faces = Faces(settings.fonts, settings.style.font_sizes)
+        self.faces = Faces(settings.fonts, settings.sizes_px)
         self._with_boxes = with_boxes
         self._boxes_words = with_boxes and settings.output.boxes == "words"
         self._labelled: ShardTexts | None = None
         self._labels = pack_texts([])
         self._metrics = FaceMetrics(self.faces)
+        self._page_drawer = PageDrawer(settings, self._metrics)
         self._ink = Ink(settings.color_pairs, settings.mode)
         if with_boxes:
             settings.refuse_moving()
@@ -125,7 +128,7 @@ class PictureMaker:
         if len(self._table) * len(self.faces) > SLOT_TABLE_ENTRIES:
             self._start_over()
         decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
-        styled = style_texts(decoded, examples, self.settings, self._table)
+        styled = self._styled(decoded, examples)
         if corpus is None:
             return styled
         return replace(
@@ -143,8 +146,12 @@ class PictureMaker:
         """Likewise, of texts that were drawn before: every line stands where it was wrapped."""
         decoded = decode_texts(labels, None, MAX_LABEL_CHARACTERS)
         examples = np.arange(start, start + len(labels))
+        return replace(self._styled(decoded, examples), first_lines_of=lines_of)
+
+    def _styled(self, decoded: DecodedTexts, examples: Ints) -> ShardTexts:
         styled = style_texts(decoded, examples, self.settings, self._table)
-        return replace(styled, first_lines_of=lines_of)
+        pages = self._page_drawer.draw(examples, styled.styles, styled.face_id)
+        return styled if pages is None else replace(styled, pages=pages)
 
     def draw(self, shard: ShardTexts, mark: Mark) -> Iterator[Batch]:
         """Draw every drawable text, in batches, in whatever order is fastest.
@@ -177,14 +184,14 @@ class PictureMaker:
     ) -> Iterator[Strip]:
         for group in self._groups(shard, positions):
             try:
-                composed = composer.lay_out(group, mark)
+                composed = composer.lay_out(group, mark, shard.pages_of(group.positions))
             except OSError:
                 # A glyph that FreeType refuses: one by one finds the texts that have it.
                 alone += group.positions.tolist()
                 continue
             mark(None)
             alone += group.positions[~composed.is_exact].tolist()
-            yield from composer.strips(composed, _drawn_together(shard, composed))
+            yield from composer.strips(composed, _drawn_together(shard, composed), alone)
 
     def _strips_alone(self, shard: ShardTexts, mark: Mark, alone: list[int]) -> Iterator[Strip]:
         """Draw masks one text at a time; those that can't be drawn are skipped."""
@@ -206,9 +213,10 @@ class PictureMaker:
         return shard.skips[-1] if batch is None else batch.pictures[0]
 
     def _groups(self, shard: ShardTexts, positions: Ints) -> Iterator[Group]:
-        """Divide texts, those whose faces share a stride side by side."""
+        """Divide texts, those whose faces share a stride, and of as many lines, side by side."""
         strides = self._metrics.stride[shard.face_id[positions]]
-        ordered = positions[np.argsort(strides, kind="stable")]
+        num_lines = np.diff(shard.lines.text_lines)[positions]
+        ordered = positions[np.lexsort((num_lines, strides))]
         num_characters = np.diff(shard.lines.line_starts[shard.lines.text_lines])[ordered]
         number = np.cumsum(num_characters) // GROUP_CHARACTERS
         for group in np.split(ordered, np.flatnonzero(np.diff(number)) + 1):
@@ -273,11 +281,10 @@ def _gathered(strips: Iterator[Strip]) -> Iterator[list[Strip]]:
 
 def _drawn_together(shard: ShardTexts, composed: Composition) -> NDArray[np.bool_]:
     """Which texts of a group are drawn; those that are too large are skipped."""
-    width, height = composed.width_px, composed.height_px
-    is_drawn = composed.is_exact & fits(width, height)
+    frame = composed.frame
+    is_drawn = composed.is_exact & frame.is_fit & fits(frame.width_px, frame.height_px)
     for text in np.flatnonzero(composed.is_exact & ~is_drawn).tolist():
-        reason = why_unfit(int(width[text]), int(height[text]))
-        shard.skips.append(Skip(int(composed.group.positions[text]), reason))
+        shard.skips.append(Skip(int(composed.group.positions[text]), frame.why_unfit(text)))
     return is_drawn
 
 

@@ -17,8 +17,9 @@ from PIL import Image
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
 from shmtext.draw.boxes import boxes_of_clusters
+from shmtext.draw.page import CENTER, RIGHT
 from shmtext.draw.raster import combine
-from shmtext.draw.reference import Canvas, LineTrace, Mask, Trace
+from shmtext.draw.reference import Canvas, LineTrace, Mask, Setting, Trace
 from shmtext.draw.shape.runs import GlyphRun
 from shmtext.draw.sources import Box, DrawnGlyph, NumberedGlyphs
 
@@ -49,17 +50,15 @@ class PlacedText:
             masks.append(Image.fromarray(mask))
         return masks
 
-    def boxes(self, label_starts: Ints, cluster: Ints) -> GlyphBoxes:
-        """Box each cluster with ink.
+    def boxes(self, setting: Setting, label_starts: Ints, cluster: Ints) -> GlyphBoxes:
+        """Box each cluster with ink, in the picture.
 
         ``label_starts`` is where each line begins in the label, ``cluster`` that of each glyph
         within its line.
         """
         line = np.repeat(np.arange(self.line_starts.size - 1), np.diff(self.line_starts))
         ink = np.array([glyph.ink for glyph in self.glyphs], np.int64).reshape(-1, 4).T
-        across, down = self.trace.pitch_px
-        x = self.x_px + line * across - self.trace.canvas.left
-        y = self.y_px + line * down - self.trace.canvas.top
+        x, y = setting.origin(line, self.x_px, self.y_px)
         sides = ink + np.stack([x, y, x, y])
         inked = np.flatnonzero(ink[2] > ink[0])
         return boxes_of_clusters(
@@ -73,10 +72,12 @@ class ShapedText:
 
     run: GlyphRun
     face_of_glyph: Ints
-    is_rtl: bool
+    is_flush_right: bool
     ascent_px: int
     line_px: int
     """Ascent + descent."""
+    pitch_px: int
+    """From line to line."""
 
     def drawn(self, source: NumberedGlyphs) -> list[DrawnGlyph]:
         """Draw each glyph. Raises ``OSError`` where FreeType refuses one."""
@@ -87,10 +88,10 @@ class ShapedText:
 
 def place_text(text: ShapedText, source: NumberedGlyphs) -> PlacedText:
     """Place a text's glyphs. Raises ``OSError`` where FreeType refuses one."""
-    run, line_px = text.run, text.line_px
+    run, line_px, pitch_px = text.run, text.line_px, text.pitch_px
     glyphs = text.drawn(source)
     line_end = (run.end_26_6 + 63) >> 6
-    shift = line_end.max() - line_end if text.is_rtl else np.zeros_like(line_end)
+    shift = line_end.max() - line_end if text.is_flush_right else np.zeros_like(line_end)
     x_px = ((run.x_26_6 + 32) >> 6) + np.repeat(shift, np.diff(run.line_starts))
     y_px = text.ascent_px - ((run.y_26_6 + 32) >> 6)
     furthest = (((run.furthest_26_6 + 32) >> 6) + shift).tolist()
@@ -98,27 +99,38 @@ def place_text(text: ShapedText, source: NumberedGlyphs) -> PlacedText:
     ways = [(0, text.ascent_px, max(right, 0), text.ascent_px) for right in furthest]
     traces = _traces(glyphs, x_px, y_px, run.line_starts, ways)
     widest = int((line_end + shift).max())
-    lines = [(0, number * line_px, widest, (number + 1) * line_px) for number in range(len(traces))]
-    trace = Trace(traces, _canvas(traces, lines, (0, line_px)), (0, line_px))
+    tops = [number * pitch_px for number in range(len(traces))]
+    lines = [(0, top, widest, top + line_px) for top in tops]
+    trace = Trace(traces, _canvas(traces, lines, (0, pitch_px)), (0, pitch_px))
     return PlacedText(glyphs, x_px, y_px, run.line_starts, trace)
 
 
-def place_columns(text: ShapedText, source: NumberedGlyphs) -> PlacedText:
+def place_columns(text: ShapedText, source: NumberedGlyphs, align: int) -> PlacedText:
     """Likewise for a text whose lines go from top to bottom, the first of them rightmost.
 
-    A column is as wide as a line is high, its pen in the middle.
+    A column is as wide as a line is high, its pen in the middle. Where ``align`` is ``RIGHT``
+    columns end where the longest does, where it is ``CENTER`` they stand in the middle.
     """
     run, line_px = text.run, text.line_px
     glyphs = text.drawn(source)
+    ends = (run.end_26_6 + 63) >> 6
+    longest = int(ends.max())
+    shift = {RIGHT: longest - ends, CENTER: (longest - ends) // 2}.get(align, np.zeros_like(ends))
     x_px = line_px // 2 + ((run.x_26_6 + 32) >> 6)
-    y_px = -((run.y_26_6 + 32) >> 6)
-    lowest = (-((32 - run.furthest_26_6) >> 6)).tolist()
+    y_px = np.repeat(shift, np.diff(run.line_starts)) - ((run.y_26_6 + 32) >> 6)
+    lowest = (shift - ((32 - run.furthest_26_6) >> 6)).tolist()
     ways = [(line_px // 2, 0, line_px // 2, max(bottom, 0)) for bottom in lowest]
     traces = _traces(glyphs, x_px, y_px, run.line_starts, ways)
-    longest = int(((run.end_26_6 + 63) >> 6).max())
-    lines = [(-at * line_px, 0, (1 - at) * line_px, longest) for at in range(len(traces))]
-    trace = Trace(traces, _canvas(traces, lines, (-line_px, 0)), (-line_px, 0))
-    return PlacedText(glyphs, x_px, y_px, run.line_starts, trace)
+    rights = [line_px - at * text.pitch_px for at in range(len(traces))]
+    lines = [(right - line_px, 0, right, longest) for right in rights]
+    pitch_px = -text.pitch_px, 0
+    return PlacedText(
+        glyphs,
+        x_px,
+        y_px,
+        run.line_starts,
+        Trace(traces, _canvas(traces, lines, pitch_px), pitch_px),
+    )
 
 
 def _traces(

@@ -11,6 +11,7 @@ from enum import Enum
 from functools import cache
 
 from shmtext.config.marks import INVISIBLE_RANGES
+from shmtext.draw.shape.scripts import script_of
 
 SHAPED_RANGES = (
     (0x1100, 0x11FF),  # Hangul Jamo, which combine to syllables
@@ -22,6 +23,14 @@ SHAPED_RANGES = (
     (0x1F3FB, 0x1F3FF),  # skin tones, which change the emoji before them
 )
 """Characters that need shaping though neither their category nor their direction says so."""
+
+CURSIVE_SCRIPTS = frozenset(
+    {"Adlm", "Arab", "Chrs", "Mand", "Mong", "Nkoo", "Ougr", "Phag", "Rohg", "Sogd", "Syrc"}
+)
+"""Those that CSS Text 3 lists, by their ISO 15924 tags."""
+
+TATWEEL = "\u0640"
+"""It lengthens joints of several scripts, and so is none's."""
 
 TRAILING_JAMO = ((0x1160, 0x11FF), (0xD7B0, 0xD7FF))
 """Vowels and final consonants of Hangul: they join the syllable before them."""
@@ -94,6 +103,15 @@ def continues(character: str) -> bool:
     """
     is_mark = unicodedata.category(character)[0] == "M"
     return is_mark or any(first <= ord(character) <= last for first, last in TRAILING_JAMO)
+
+
+def is_cursive(character: str) -> bool:
+    """Whether a character's script joins letters, which are not moved apart (CSS Text 3, 8.2).
+
+    >>> [is_cursive(c) for c in "aשشनᠠ"]
+    [False, False, True, False, True]
+    """
+    return character == TATWEEL or script_of(character) in CURSIVE_SCRIPTS
 
 
 def is_composable(character: str) -> bool:

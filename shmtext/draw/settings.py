@@ -8,6 +8,7 @@ from typing import Self
 from shmtext.config import Output, RunConfig, Style
 from shmtext.draw.faces import FontFile
 from shmtext.draw.ink import PictureMode
+from shmtext.draw.sizes import sizes_of_heights
 from shmtext.errors import ConfigError
 from shmtext.looks.loading import OwnSource, find_own
 from shmtext.looks.photos import Photos
@@ -19,6 +20,8 @@ class RenderSettings:
 
     config: RunConfig
     fonts: tuple[FontFile, ...]
+    sizes_px: tuple[tuple[int, ...], ...]
+    """Of each font, ``(num_fonts, num_sizes)``: those of the config, or those of its heights."""
     own: tuple[OwnSource, ...]
     """Effects of the user's own, those of the config, found."""
     photos: Photos | None = None
@@ -39,9 +42,20 @@ class RenderSettings:
         """Combine a config with its fonts and photographs, which have been read before.
 
         Finds its own effects, too; raises ``ConfigError`` where one of these can't be loaded.
+        Where heights are asked for, the fonts' sizes are found; raises ``FontError`` where one has
+        none for a height, and ``OSError`` where it can't be opened.
         """
         own = find_own(config.effect, is_colored=config.picture_mode == "rgb")
-        return cls(config, fonts, own, photos)
+        sizes_px = (config.style.font_sizes,) * len(fonts)
+        if config.page.height:
+            heights_px = config.page.line_heights_px
+            sizes_px = tuple(sizes_of_heights(font, heights_px) for font in fonts)
+        return cls(config, fonts, sizes_px, own, photos)
+
+    @property
+    def num_sizes(self) -> int:
+        """Of each font."""
+        return len(self.config.page.line_heights_px) or len(self.style.font_sizes)
 
     def refuse_moving(self) -> None:
         """Raise ``ConfigError`` where boxes would not be true: an own effect moves ink."""

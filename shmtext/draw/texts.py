@@ -20,6 +20,7 @@ from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import LEFTWARDS, CharacterTable, describe
 from shmtext.draw.draws import Stream, words_of
 from shmtext.draw.fallback import Cover, asking_order
+from shmtext.draw.page import Pages
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.style import Styles, draw_looks, draw_styles
 
@@ -77,6 +78,12 @@ class ShardTexts:
     """Texts that are not drawn; drawing may add to it."""
     first_lines_of: FirstLinesOf | None = None
     """Knows those of all examples up to these; None: nobody asks."""
+    pages: Pages | None = None
+    """How each stands on its picture; None: as texts do by default."""
+
+    def pages_of(self, positions: Ints) -> Pages | None:
+        """How some of the texts stand."""
+        return None if self.pages is None else self.pages.take(positions)
 
     def lines_of(self, position: int) -> list[str]:
         """Return the lines of one text as strings."""
@@ -201,7 +208,7 @@ def style_texts(
             for position, cover in covers.items():
                 support[position] = cover.mains
         skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
-    counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
+    counts = len(settings.fonts), settings.num_sizes, len(settings.color_pairs)
     drawn = words_of(settings.seed, Stream.STYLE, examples)
     looks = settings.config.look.looks
     styles = draw_styles(drawn, support, counts)

@@ -210,7 +210,7 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     style = config.style
     fonts, left_out = choose_fonts(
         style.fonts or [bundled_fonts()],
-        partial(try_out, sizes_px=style.font_sizes) if style.fonts else trust,
+        partial(try_out, sizes_px=config.trial_sizes_px) if style.fonts else trust,
         skips_bad=style.skip_bad_fonts,
     )
     if left_out:

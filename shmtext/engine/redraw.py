@@ -69,7 +69,7 @@ class Redrawing:
                 f"the run was made with other versions ({'; '.join(changed)}): its examples would "
                 "not be drawn as they were; install those versions to draw them again"
             )
-        chosen = _chosen_fonts(record.identity["fonts"], fonts, config.style.font_sizes)
+        chosen = _chosen_fonts(record.identity["fonts"], fonts, config.trial_sizes_px)
         order = record.identity.get("font_order", [])
         rank = {name: place for place, name in enumerate(order)}
         chosen = tuple(replace(font, rank=rank.get(font.name, 0)) for font in chosen)

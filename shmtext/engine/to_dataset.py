@@ -203,8 +203,9 @@ class DatasetShard:
         for skip in texts.skips:
             font = size_px = None
             if skip.failed:
-                font = settings.fonts[texts.styles.font_id[skip.position]].name
-                size_px = settings.style.font_sizes[texts.styles.size_id[skip.position]]
+                font_id = texts.styles.font_id[skip.position]
+                font = settings.fonts[font_id].name
+                size_px = settings.sizes_px[font_id][texts.styles.size_id[skip.position]]
             rows.append(
                 SkippedRow(
                     example_index=skip.position + self._shard.start,

@@ -87,20 +87,22 @@ def _paths(sheet: Sheet, rows: Ints, lines: AlongText) -> tuple[Ints, Floats]:
     assert sheet.traits.lines is not None
     text_lines = sheet.traits.lines.take(rows)
     ends, numbers = [], []
-    for number, (mask, line_px, count) in enumerate(
+    for number, (mask, first_px, line_px, count) in enumerate(
         zip(
             (sheet.warp.masks[row] for row in rows.tolist()),
+            text_lines.top_px.tolist(),
             text_lines.line_px.astype(np.int64).tolist(),
             text_lines.count.tolist(),
             strict=True,
         )
     ):
         for line in range(count):
-            bottom = mask.shape[0] if line == count - 1 else (line + 1) * line_px
-            start, _, width, _ = cv2.boundingRect(mask[line * line_px : bottom])
+            top = first_px + line * line_px
+            bottom = mask.shape[0] if line == count - 1 else top + line_px
+            start, _, width, _ = cv2.boundingRect(mask[max(top, 0) : bottom])
             if width >= lines.least_px[number]:
                 numbers.append(number)
-                ends.append((start, start + width, line * line_px))
+                ends.append((start, start + width, top))
     of_line = np.array(numbers, np.int64)
     left, right, top = np.array(ends, np.float64).reshape(-1, 3).T
     left, right = left - lines.before_px[of_line], right + lines.behind_px[of_line]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -77,8 +77,10 @@ FIRST_OWN_WORD = 16
 class TextLines:
     """Where the lines of texts lie in their masks; arrays have one length."""
 
+    top_px: Ints
+    """Of the first line, from the mask's top; may be above it."""
     baseline_px: Floats
-    """Of the first line, from the mask's top."""
+    """Of a line, from its top."""
     line_px: Floats
     """From a line to the next."""
     count: Ints
@@ -86,7 +88,8 @@ class TextLines:
 
     def take(self, rows: Ints) -> Self:
         """Those of some texts."""
-        return type(self)(self.baseline_px[rows], self.line_px[rows], self.count[rows])
+        values = (getattr(self, each.name)[rows] for each in fields(self))
+        return type(self)(*values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

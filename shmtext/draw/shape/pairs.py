@@ -54,7 +54,7 @@ class PairShaper:
 
     def __init__(self, faces: Faces) -> None:
         self._faces = faces
-        self._num_sizes = len(faces.sizes_px)
+        self._num_sizes = faces.num_sizes
         self._start_over()
 
     def _start_over(self) -> None:
@@ -105,7 +105,7 @@ class PairShaper:
     def _find_row(self, font_id: int, script: str) -> int:
         if font_id not in self._fonts:
             font = self._fonts[font_id] = SimpleFont(self._faces.fonts[font_id])
-            for number, size_px in enumerate(self._faces.sizes_px):
+            for number, size_px in enumerate(self._faces.sizes_px[font_id].tolist()):
                 scale, face = 64 * size_px, font_id * self._num_sizes + number
                 units = font.units_per_em
                 self._x_scale[face] = ((scale << 16) + units // 2) // units
