@@ -27,6 +27,10 @@ class BasicLayout:
         self._kerning = KerningTable(faces)
         self.atlas = GlyphAtlas(metrics, CharacterGlyphs(faces, table))
 
+    def run(self, group: Group, about_to_draw: AboutToDraw) -> GlyphRun:
+        """See ``Layout``: advances come with the glyphs."""
+        return self.lay(group, about_to_draw).run
+
     def lay(self, group: Group, about_to_draw: AboutToDraw) -> LaidLines:
         """See ``Layout``."""
         num_glyphs = np.diff(group.line_starts)

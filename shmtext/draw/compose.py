@@ -96,6 +96,16 @@ class Composer:
             group, laid, glyphs, paragraphs, placement, frame, pages is not None, is_exact
         )
 
+    def ends_26_6(
+        self, group: Group, pages: Pages | None, about_to_draw: Callable[[int], None]
+    ) -> Ints:
+        """How far each of a group's texts goes, of one line each, in 64ths of a pixel."""
+        run = self._layout.run(group, about_to_draw)
+        if pages is not None:
+            # A line alone is the last of its text: its words are not asked for.
+            run = arrange(group, run, pages, self._table, lambda *_: run).run
+        return run.end_26_6
+
     def _arranged(
         self, group: Group, laid: LaidLines, pages: Pages, about_to_draw: Callable[[int], None]
     ) -> LaidLines:

@@ -10,6 +10,7 @@ from shmtext.draw.faces import Faces
 from shmtext.draw.glyphs import AboutToDraw, FaceMetrics, GlyphAtlas
 from shmtext.draw.laid import Group, LaidLines
 from shmtext.draw.shape.lines import LineShaper, ShapedLines, TextLines
+from shmtext.draw.shape.runs import GlyphRun
 from shmtext.draw.sources import GLYPH_MISSING, NumberedGlyphs
 
 
@@ -37,6 +38,10 @@ class FullLayout:
         lines = self._text_lines(group)
         shape = self._shaper.columns if self.is_vertical else self._shaper.mixed
         return shape(lines, face_of_character)
+
+    def run(self, group: Group, _: AboutToDraw) -> GlyphRun:
+        """See ``Layout``."""
+        return self._shaper.lines(self._text_lines(group)).run
 
     def lay(self, group: Group, about_to_draw: AboutToDraw) -> LaidLines:
         """See ``Layout``."""

@@ -46,6 +46,19 @@ class Group:
         characters = shard.characters[spell_out(lines.line_starts[line_ids], num_glyphs)]
         return cls(positions, face_id, is_rtl, characters, seams(num_glyphs), seams(num_lines))
 
+    def one(self, number: int) -> Group:
+        """One of the texts."""
+        first, last = self.text_lines[number : number + 2].tolist()
+        starts = self.line_starts[first : last + 1]
+        return Group(
+            positions=self.positions[number : number + 1],
+            face_id=self.face_id[number : number + 1],
+            is_rtl=self.is_rtl[number : number + 1],
+            characters=self.characters[starts[0] : starts[-1]],
+            line_starts=starts - starts[0],
+            text_lines=np.array([0, last - first]),
+        )
+
     @property
     def text_starts(self) -> Ints:
         """Seams of texts among the characters, ``(num_texts + 1,)``."""
@@ -76,6 +89,9 @@ class Layout(Protocol):
     """Finds glyphs and positions for lines of text."""
 
     atlas: GlyphAtlas
+
+    def run(self, group: Group, about_to_draw: AboutToDraw) -> GlyphRun:
+        """Find a group's glyphs and positions, as ``lay`` does, drawing no more than these need."""
 
     def lay(self, group: Group, about_to_draw: AboutToDraw) -> LaidLines:
         """Find a group's glyphs, drawing those that are new.

@@ -111,7 +111,7 @@ class OtherLines:
             # A glyph that FreeType refuses: one by one finds the texts that have it.
             if group.positions.size > 1:
                 for number in range(group.positions.size):
-                    yield from ((number, ink) for _, ink in self._inks(_alone(group, number), mark))
+                    yield from ((number, ink) for _, ink in self._inks(group.one(number), mark))
             return
         is_drawn = composed.is_exact & fits(composed.frame.width_px, composed.frame.height_px)
         numbers = iter(np.flatnonzero(is_drawn).tolist())
@@ -122,19 +122,6 @@ class OtherLines:
             above = self._metrics.above_px[group.face_id]
             for mask, top, number in zip(masks, strip.cells.top.tolist(), numbers, strict=False):
                 yield number, _cut_to_ink(mask, top - int(above[number]))
-
-
-def _alone(group: Group, number: int) -> Group:
-    """One of a group's texts."""
-    start, stop = group.text_starts[number : number + 2].tolist()
-    return Group(
-        positions=group.positions[number : number + 1],
-        face_id=group.face_id[number : number + 1],
-        is_rtl=group.is_rtl[number : number + 1],
-        characters=group.characters[start:stop],
-        line_starts=np.array([0, stop - start]),
-        text_lines=np.arange(2),
-    )
 
 
 def _cut_to_ink(mask: Pixels, top_px: int) -> OtherInk:

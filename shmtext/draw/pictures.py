@@ -25,6 +25,7 @@ from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.ink import Ink
 from shmtext.draw.laid import Group
+from shmtext.draw.measure import GROUP_CHARACTERS, Measure
 from shmtext.draw.page import PageDrawer
 from shmtext.draw.plain import PlainDrawer
 from shmtext.draw.settings import RenderSettings
@@ -38,7 +39,7 @@ from shmtext.draw.texts import (
     ShardTexts,
     Skip,
     decode_texts,
-    first_lines,
+    first_of,
     style_texts,
 )
 from shmtext.limits import MAX_BOXED_PX, fits, why_unboxed
@@ -50,10 +51,6 @@ if TYPE_CHECKING:
 
 SLOT_TABLE_ENTRIES = 16 << 20
 """Bound of characters x faces, 4 bytes each. At the bound what is known of them is forgotten."""
-
-GROUP_CHARACTERS = 24_576
-"""About, of texts that are laid out at once: arrays of more leave a core's cache, and layout takes
-a third longer."""
 
 LOOKED_PX = 8 << 20
 """Of masks that are given looks at once, some 600: what is done once for all of them, drawing what
@@ -116,14 +113,16 @@ class PictureMaker:
 
         ``corpus`` has those of all examples up to these, which looks may show edges of.
         """
-        return self.prepare_examples(texts, np.arange(start, start + len(texts)), corpus)
+        examples = np.arange(start, start + len(texts))
+        return self.wrapped(self.prepare_examples(texts, examples, corpus))
 
     def prepare_examples(
         self, texts: RaggedTexts, examples: Ints, corpus: RaggedTexts | None
     ) -> ShardTexts:
         """Likewise, texts that are drawn by the numbers ``examples``, ``(num_texts,)``.
 
-        Beyond the end of ``corpus`` it begins again.
+        Lines that may not be wider than so many pixels are not broken yet: ``wrapped`` draws
+        glyphs. Beyond the end of ``corpus`` it begins again.
         """
         if len(self._table) * len(self.faces) > SLOT_TABLE_ENTRIES:
             self._start_over()
@@ -133,12 +132,30 @@ class PictureMaker:
             return styled
         return replace(
             styled,
-            first_lines_of=lambda others: self.first_lines(corpus.take(others % len(corpus))),
+            first_lines_of=lambda others: self.first_lines(
+                corpus.take(others % len(corpus)), others
+            ),
         )
 
-    def first_lines(self, texts: RaggedTexts) -> tuple[NDArray[np.uint32], Ints]:
-        """Their first lines, wrapped, as other texts have them beside theirs."""
-        return first_lines(texts, self.settings.style.max_chars_per_line)
+    def first_lines(self, texts: RaggedTexts, examples: Ints) -> tuple[NDArray[np.uint32], Ints]:
+        """First lines of texts of other examples, wrapped, as are to stand beside theirs."""
+        decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
+        if self.settings.config.page.max_width_px is None:
+            return first_of(decoded.lines)
+        return first_of(self.wrapped(self._styled(decoded, examples)).lines)
+
+    def wrapped(self, shard: ShardTexts, mark: Mark = lambda _position: None) -> ShardTexts:
+        """Texts with their lines broken where these would be too wide in pixels.
+
+        ``mark`` is told of each text that glyphs are drawn for.
+        """
+        max_width_px = self.settings.config.page.max_width_px
+        if max_width_px is None:
+            return shard
+        measure = Measure(self._by_character, self._by_glyph, self._plain, self._full, mark)
+        wrapped = measure.wrapped(shard, max_width_px)
+        mark(None)
+        return wrapped
 
     def prepare_labels(
         self, labels: RaggedTexts, start: int, lines_of: FirstLinesOf | None = None

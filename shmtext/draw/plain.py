@@ -127,6 +127,19 @@ class PlainDrawer:
             found = placed.boxes(setting, label_starts, run.cluster)
         return _strip(position, mask, patches, found, top_px)
 
+    def end_26_6(self, shard: ShardTexts, group: Group, fonts: Ints, layout: FullLayout) -> int:
+        """How far a group's only text goes, one line, given the font of each of its characters.
+
+        In 64ths of a pixel. Raises ``OSError`` where a font's file is gone.
+        """
+        faces = fonts * self._faces.num_sizes + int(shard.styles.size_id[group.positions[0]])
+        run = layout.shape_alone(group, faces).run
+        pages = shard.pages_of(group.positions)
+        if pages is not None:
+            # A line alone is the last of its text: its words are not asked for.
+            run = arrange(group, run, pages, self._table, lambda *_: run).run
+        return int(run.end_26_6[0])
+
     def _setting(
         self, trace: Trace, pages: Pages | None, line_px: int, *, is_rtl: bool
     ) -> Setting | str:

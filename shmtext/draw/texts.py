@@ -104,6 +104,18 @@ class ShardTexts:
         fonts = np.unique(self.fonts[position])
         return tuple(fonts[fonts != self.styles.font_id[position]].tolist())
 
+    def with_lines(self, lines: Lines, kept: Ints) -> ShardTexts:
+        """The same texts in other lines, whose characters were at the places ``kept``."""
+        starts = self.lines.line_starts[self.lines.text_lines]
+        seams_of_kept = lines.line_starts[lines.text_lines]
+        fonts = {
+            position: of[kept[slice(*seams_of_kept[position : position + 2])] - starts[position]]
+            for position, of in self.fonts.items()
+        }
+        return replace(
+            self, lines=lines, is_wrapped=True, characters=self.characters[kept], fonts=fonts
+        )
+
     def labels(self, positions: Ints) -> RaggedTexts:
         """Return what was drawn for these texts: their lines, joined with newlines."""
         if not self.is_wrapped:
@@ -146,7 +158,11 @@ def first_lines(
     texts: RaggedTexts, max_chars_per_line: int | None
 ) -> tuple[NDArray[np.uint32], Ints]:
     """Each text's first line, or its beginning, as ``FirstLinesOf`` gives it."""
-    lines = decode_texts(texts, max_chars_per_line).lines
+    return first_of(decode_texts(texts, max_chars_per_line).lines)
+
+
+def first_of(lines: Lines) -> tuple[NDArray[np.uint32], Ints]:
+    """The first of each text's lines, or its beginning."""
     first = lines.text_lines[:-1]
     has_lines = lines.text_lines[1:] > first
     # Of a text without lines the next one's is looked at, or the last seam.

@@ -100,7 +100,8 @@ class Redrawing:
         if label is not None:
             return label.partition("\n")[0]
         # It has not been wrapped yet.
-        codes, _ = self.maker.first_lines(pack_texts([self.stored.skipped_text(example)]))
+        text = pack_texts([self.stored.skipped_text(example)])
+        codes, _ = self.maker.first_lines(text, np.array([example]))
         return codes.tobytes().decode("utf-32-le")
 
 

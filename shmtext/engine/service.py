@@ -135,6 +135,7 @@ class Service:
         texts = self._maker.prepare_examples(
             drawn.slice(at, at + 1), numbers[at : at + 1], self._corpus
         )
+        texts = self._maker.wrapped(texts, lambda _: self._watch.about_to_draw(suspect))
         render_example(self._maker, texts, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._row[ON_TRIAL] = 0

@@ -26,6 +26,7 @@ from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.task import Task
 from shmtext.errors import FontError
+from shmtext.looks.own import Mark
 
 COMMITTING = NO_EXAMPLE - 1
 """Stands in for the example once all pictures are written."""
@@ -120,6 +121,7 @@ def render_shard(
 ) -> ShardDone:
     """Draw a shard into a sink and commit it."""
     texts = shard_texts(maker, corpus, task, sink.order)
+    texts = maker.wrapped(texts, _marks(task.shard.start, watch))
     with sink.open(task, texts, watch) as shard_sink:
         for batch in draw_shard(maker, texts, task.shard.start, watch):
             shard_sink.take(batch)
@@ -136,7 +138,7 @@ class InOrder:
 
 
 def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: Task, order: Order) -> ShardTexts:
-    """Wrap, check and style a shard's texts."""
+    """Check and style a shard's texts."""
     shard = task.shard
     drawn, examples = order.texts(corpus, shard)
     texts = maker.prepare_examples(drawn, examples, corpus)
@@ -153,8 +155,13 @@ def draw_shard(
     maker: PictureMaker, texts: ShardTexts, start: int, watch: Watch = UNWATCHED
 ) -> Iterator[Batch]:
     """Draw the texts of examples from ``start`` on; those that can't be join ``texts.skips``."""
+    return maker.draw(texts, _marks(start, watch))
+
+
+def _marks(start: int, watch: Watch) -> Mark:
+    """Tell who looks on of texts by their examples' numbers."""
 
     def mark(position: int | None) -> None:
         watch.about_to_draw(NO_EXAMPLE if position is None else start + position)
 
-    return maker.draw(texts, mark)
+    return mark
