@@ -19,6 +19,7 @@ from shmtext.config.kinds import FilePath, ListOf, Text, refusal
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
+from shmtext.config.shares import FontShareKind
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -197,7 +198,8 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """What may be drawn. Of each list one entry is drawn for each example, all equally likely."""
+    """What may be drawn. Of each list one entry is drawn for each example, all equally likely but
+    for fonts that have shares."""
 
     fonts: tuple[Path, ...] = setting(
         (),
@@ -214,6 +216,16 @@ class Style:
             "Leave out fonts that can't be used, and name them.",
             STYLE,
             default_text="no: refuse the run",
+        ),
+    )
+    font_share: tuple[str, ...] = setting(
+        (),
+        About(
+            "How often fonts are drawn whose names in labels match, in proportion to others; 0: "
+            "never. Of several that match, the first counts.",
+            *(STYLE, "GLOB=SHARE"),
+            default_text="1 for every font",
+            kind=ListOf(FontShareKind(), may_be_empty=True),
         ),
     )
     font_sizes: tuple[int, ...] = setting(

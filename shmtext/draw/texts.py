@@ -204,7 +204,7 @@ def style_texts(
     counts = len(settings.fonts), len(settings.style.font_sizes), len(settings.color_pairs)
     drawn = words_of(settings.seed, Stream.STYLE, examples)
     looks = settings.config.look.looks
-    styles = draw_styles(drawn, support, counts)
+    styles = draw_styles(drawn, support, counts, settings.font_shares)
     if looks:
         of_look = words_of(settings.seed, Stream.LOOK, examples)
         look_id = draw_looks(of_look, [look.share for look in looks])

@@ -23,6 +23,7 @@ from shmtext.dataset.plan import shard_size
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
+from shmtext.draw.shares import fonts_with_share
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
 from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
@@ -206,7 +207,10 @@ def refuse_no_text(texts: RaggedTexts) -> None:
 
 
 def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
-    """Read a config's fonts and find its own effects; photographs are read elsewhere."""
+    """Read a config's fonts and find its own effects; photographs are read elsewhere.
+
+    Raises ``FontError``, and ``ConfigError`` for shares of fonts that there are not.
+    """
     style = config.style
     fonts, left_out = choose_fonts(
         style.fonts or [bundled_fonts()],
@@ -215,7 +219,7 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     )
     if left_out:
         observer.note(left_out)
-    settings = RenderSettings.of(config, fonts)
+    settings = RenderSettings.of(config, fonts_with_share(fonts, style.font_share))
     if needs_boxes(settings):
         settings.refuse_moving()
     return settings

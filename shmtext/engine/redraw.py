@@ -151,4 +151,5 @@ def _chosen_fonts(
             f"{'none of the fonts given is' if paths else 'does not come with the package'}: give "
             "its fonts to draw its examples again (fonts=[...])"
         )
-    return tell_apart(chosen)
+    # Another font of a name may not have been drawn: what tells them apart stays all the same.
+    return tuple(replace(font, name=names[font.digest]) for font in tell_apart(chosen))
