@@ -16,6 +16,7 @@ from variable_font import variable_font
 from shmtext.config import RunConfig, Style
 from shmtext.corpus.ragged import pack_texts
 from shmtext.draw.drawable import find_drawable
+from shmtext.draw.examples import Examples
 from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fonts, trust
 from shmtext.draw.font_facts import FEW, Coverage, FontFacts, Missing, facts_of
 from shmtext.draw.settings import RenderSettings
@@ -103,7 +104,7 @@ def test_a_font_covers_what_a_run_with_it_alone_draws(texts: list[str], at_once:
     assert coverage.num_texts == len(texts)
     for font, found in zip(fonts, coverage.of_fonts(), strict=True):
         settings = RenderSettings.of(RunConfig(style=Style()), (font,))
-        is_drawn, _ = find_drawable(pack_texts(texts), settings)
+        is_drawn, _ = find_drawable(Examples.of(pack_texts(texts), settings), settings)
         assert found.num_covered == is_drawn.sum()
 
 

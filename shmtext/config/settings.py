@@ -19,7 +19,7 @@ from shmtext.config.kinds import FilePath, ListOf, Text, refusal
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
-from shmtext.config.shares import FontShareKind
+from shmtext.config.shares import FontShareKind, parsed
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -228,6 +228,14 @@ class Style:
             kind=ListOf(FontShareKind(), may_be_empty=True),
         ),
     )
+    each_font: bool = setting(
+        False,
+        About(
+            "Draw every text in every font, one after the other: examples are texts times fonts.",
+            STYLE,
+            default_text="no: in one that is drawn",
+        ),
+    )
     font_sizes: tuple[int, ...] = setting(
         (32,),
         About(
@@ -281,6 +289,11 @@ class Style:
         check(self)
         if self.direction == "ttb" and self.layout == "basic":
             raise ConfigError("lines go from top to bottom (direction ttb) in layout full alone")
+        if self.each_font and any(each.share for each in parsed(self.font_share)):
+            raise ConfigError(
+                "each_font draws every font equally often: of font_share only 0 can be given "
+                "beside it, which leaves fonts out"
+            )
 
     @property
     def given_colors(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

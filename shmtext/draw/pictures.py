@@ -20,6 +20,7 @@ from shmtext.draw.basic import BasicLayout
 from shmtext.draw.batch import Batch, Pixels
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.compose import Composer, Composition
+from shmtext.draw.examples import Examples, asked_fonts
 from shmtext.draw.faces import Faces
 from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
@@ -113,25 +114,34 @@ class PictureMaker:
 
         ``corpus`` has those of all examples up to these, which looks may show edges of.
         """
-        return self.prepare_examples(texts, np.arange(start, start + len(texts)), corpus)
+        examples = np.arange(start, start + len(texts))
+        styled = self._styled(texts, examples, asked_fonts(examples, self.settings))
+        return styled if corpus is None else self._beside(styled, self.examples_of(corpus))
 
-    def prepare_examples(
-        self, texts: RaggedTexts, examples: Ints, corpus: RaggedTexts | None
-    ) -> ShardTexts:
-        """Likewise, texts that are drawn by the numbers ``examples``, ``(num_texts,)``.
+    def prepare_examples(self, all_of_them: Examples, examples: Ints, numbers: Ints) -> ShardTexts:
+        """Likewise, some of a run's or a stream's, that are drawn by ``numbers``, ``(num_texts,)``.
 
-        Beyond the end of ``corpus`` it begins again.
+        Numbers go on beyond the last example: another epoch's.
         """
+        texts = all_of_them.take(examples)
+        styled = self._styled(texts, numbers, asked_fonts(examples, self.settings))
+        return self._beside(styled, all_of_them)
+
+    def examples_of(self, corpus: RaggedTexts) -> Examples:
+        """The examples that a corpus comes to."""
+        return Examples.of(corpus, self.settings)
+
+    def _styled(self, texts: RaggedTexts, numbers: Ints, font_id: Ints | None) -> ShardTexts:
         if len(self._table) * len(self.faces) > SLOT_TABLE_ENTRIES:
             self._start_over()
         decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
-        styled = style_texts(decoded, examples, self.settings, self._table)
-        if corpus is None:
-            return styled
-        return replace(
-            styled,
-            first_lines_of=lambda others: self.first_lines(corpus.take(others % len(corpus))),
-        )
+        return style_texts(decoded, numbers, self.settings, self._table, font_id)
+
+    def _beside(self, styled: ShardTexts, all_of_them: Examples) -> ShardTexts:
+        def lines_of(numbers: Ints) -> tuple[NDArray[np.uint32], Ints]:
+            return self.first_lines(all_of_them.take(numbers % len(all_of_them)))
+
+        return replace(styled, first_lines_of=lines_of)
 
     def first_lines(self, texts: RaggedTexts) -> tuple[NDArray[np.uint32], Ints]:
         """Their first lines, wrapped, as other texts have them beside theirs."""
@@ -143,7 +153,8 @@ class PictureMaker:
         """Likewise, of texts that were drawn before: every line stands where it was wrapped."""
         decoded = decode_texts(labels, None, MAX_LABEL_CHARACTERS)
         examples = np.arange(start, start + len(labels))
-        styled = style_texts(decoded, examples, self.settings, self._table)
+        font_id = asked_fonts(examples, self.settings)
+        styled = style_texts(decoded, examples, self.settings, self._table, font_id)
         return replace(styled, first_lines_of=lines_of)
 
     def draw(self, shard: ShardTexts, mark: Mark) -> Iterator[Batch]:

@@ -6,7 +6,7 @@ characters that no font has. Pixels, and the sizes of pictures, come later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import LEFTWARDS, CharacterTable, describe
 from shmtext.draw.draws import Stream, words_of
+from shmtext.draw.faces import FontFile
 from shmtext.draw.fallback import Cover, asking_order
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.style import Styles, draw_looks, draw_styles
@@ -227,11 +228,18 @@ def style_texts(
     examples: Ints,
     settings: RenderSettings,
     table: CharacterTable,
+    font_id: Ints | None = None,
 ) -> ShardTexts:
-    """Check and style the texts of examples."""
+    """Check and style the texts of examples, each to be drawn in the font ``font_id`` says.
+
+    None: a font is drawn for each among those that cover it.
+    """
     checked = check_texts(decoded, settings.style, table)
     support, covers = checked.support, {}
-    if support is not None:
+    if support is not None and font_id is not None:
+        covers = _cover_in(font_id, support, checked, decoded.lines, (table, settings))
+        support = None
+    elif support is not None:
         if settings.style.fallback != "none":
             uncovered = np.flatnonzero(checked.is_drawable & ~support.any(axis=1))
             covers = _covers(uncovered, decoded.lines, checked.characters, table, settings)
@@ -246,11 +254,14 @@ def style_texts(
     drawn = words_of(settings.seed, Stream.STYLE, examples)
     looks = settings.config.look.looks
     styles = draw_styles(drawn, support, counts, settings.font_shares)
+    if font_id is not None:
+        styles = replace(styles, font_id=font_id)
     if looks:
         of_look = words_of(settings.seed, Stream.LOOK, examples)
         look_id = draw_looks(of_look, [look.share for look in looks])
         styles = replace(styles, look_id=look_id)
-    by_character = settings.style.fallback == "character"
+    # A font that is asked for comes before others.
+    by_character = settings.style.fallback == "character" and font_id is None
     fonts = {
         position: cover.fonts(int(styles.font_id[position]), by_character=by_character)
         for position, cover in covers.items()
@@ -376,6 +387,47 @@ def _covers(
     return covers
 
 
+def _cover_in(
+    font_id: Ints,
+    support: NDArray[np.bool_],
+    checked: CheckedTexts,
+    lines: Lines,
+    others: tuple[CharacterTable, RenderSettings],
+) -> dict[int, Cover]:
+    """Skip texts that the fonts asked for don't cover; with fallback, if these have none of them.
+
+    Returns fonts for the parts of those that others help with.
+    """
+    table, settings = others
+    is_covered = support[np.arange(font_id.size), font_id]
+    covers: dict[int, Cover] = {}
+    if settings.style.fallback != "none":
+        uncovered = np.flatnonzero(checked.is_drawable & ~is_covered)
+        covers = {
+            position: cover
+            for position, cover in _covers(
+                uncovered, lines, checked.characters, table, settings
+            ).items()
+            if _has_ink_of(position, cover.has[:, font_id[position]], checked, table)
+        }
+        is_covered[list(covers)] = True
+    checked.skip(
+        ~is_covered,
+        lambda position: _why_lacking(
+            table, checked.ids_of(position), settings.fonts, int(font_id[position])
+        ),
+    )
+    return covers
+
+
+def _has_ink_of(
+    position: int, has: NDArray[np.bool_], checked: CheckedTexts, table: CharacterTable
+) -> bool:
+    """Whether a font has any of a text's characters that leave ink, given which it has."""
+    start, stop = checked.starts[position : position + 2].tolist()
+    return bool((has & ~table.is_blank[checked.characters[start:stop]]).any())
+
+
 def _rows_of_clusters(
     position: int, lines: Lines, characters: NDArray[np.int32], table: CharacterTable
 ) -> tuple[NDArray[np.bool_], Ints]:
@@ -438,6 +490,19 @@ def _why_uncovered(table: CharacterTable, ids: NDArray[np.int32]) -> str:
         return describe_inkless(table, selectors)
     partly = ids[~table.support[ids].all(axis=1)]
     return f"no font covers all of {_describe(table, partly)}"
+
+
+def _why_lacking(
+    table: CharacterTable, ids: NDArray[np.int32], fonts: Sequence[FontFile], font_id: int
+) -> str:
+    name = fonts[font_id].name
+    lacking = ids[~table.drawn_alone()[ids, font_id] & ~table.is_selector[ids]]
+    if lacking.size:
+        return f"{name} does not cover {_describe(table, lacking)}"
+    selectors = ids[table.is_selector[ids]]
+    if selectors.size:
+        return describe_inkless(table, selectors)
+    return f"{name} does not cover {_describe(table, ids[table.continues[ids]])}"
 
 
 def _describe(table: CharacterTable, ids: NDArray[np.int32]) -> str:
