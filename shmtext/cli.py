@@ -432,6 +432,57 @@ def looks(name: str | None, effects: bool) -> int:
     return ExitCode.DONE
 
 
+@cli.command()
+@click.argument(
+    "paths", nargs=-1, type=click.Path(path_type=Path), shell_complete=_completing_paths("file")
+)
+@click.option(
+    "--texts",
+    metavar="PATH[::COLUMN]",
+    shell_complete=_completing_paths("file"),
+    help="Tell of each font how many of these texts it covers, and what it lacks.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    shell_complete=_completing_paths("file"),
+    help="Draw specimens of each font on a sheet.",
+)
+@click.option("--skip-bad-fonts", is_flag=True, help="End well though some can't be used.")
+def fonts(
+    paths: tuple[Path, ...],
+    texts: str | None,
+    *,
+    as_json: bool,
+    sheet: Path | None,
+    skip_bad_fonts: bool,
+) -> int:
+    """Tell what fonts are: of the files and folders PATHS, or those that come along.
+
+    Characters that leave ink, scripts (no rules: the font does not say how to join or stack its
+    letters), kerning, axes, and files that are the same. Fonts that can't be used are named at the
+    end, and the exit code is then 2.
+    """
+    _check_address_space()
+    from shmtext.engine.fonts import report_fonts  # noqa: PLC0415 - see the top
+    from shmtext.font_table import as_json as json_of  # noqa: PLC0415
+    from shmtext.font_table import table_lines  # noqa: PLC0415
+
+    report = report_fonts(paths, texts, sheet)
+    if as_json:
+        _say_utf_8(f"{json_of(report)}\n")
+    else:
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        width = os.get_terminal_size().columns if is_terminal else None
+        for line in table_lines(report, width):
+            _say(line)
+    if report.left_out:
+        _complain(report.left_out)
+    return ExitCode.BAD_INPUT if report.left_out and not skip_bad_fonts else ExitCode.DONE
+
+
 def _settings_in(options: dict[str, Any]) -> tuple[RunConfig, Start]:
     """Tell the options of a config from those of a start."""
     from shmtext.config import Start, config_from_options  # noqa: PLC0415

@@ -24,7 +24,7 @@ ROOMS = {
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
     "engine": {name for name in MODULES if name.startswith("engine/")},
     "ring": {name for name in MODULES if name.startswith("ring/")},
-    "front": {"cli.py", "terminal.py", "__main__.py"},
+    "front": {"cli.py", "terminal.py", "font_table.py", "__main__.py"},
 }
 SEES = {
     "bottom": {"bottom"},
@@ -82,12 +82,12 @@ HOMES: dict[str, set[str]] = {
         "config/colors.py",
         "engine/identity.py",
     },
-    "fontTools": {"draw/faces.py", "draw/cmaps.py"},
+    "fontTools": {"draw/faces.py", "draw/cmaps.py", "draw/font_facts.py"},
     "uharfbuzz": {
         *("draw/glyph_font.py", "draw/faces.py", "draw/equivalents.py", "draw/shape/proof.py"),
         *("draw/postscript.py", "draw/tables.py", "draw/variations.py"),
         *("draw/shape/scripts.py", "draw/shape/shaper.py", "draw/shape/simple.py"),
-        "draw/shape/marks.py",
+        *("draw/shape/marks.py", "draw/font_facts.py"),
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
     },
     "bidi": {"draw/shape/order.py"},
@@ -96,7 +96,7 @@ HOMES: dict[str, set[str]] = {
     "psutil": {"engine/*", "corpus/headroom.py"},
     "lmdb": {"dataset/export/lmdb.py"},
     "click": {"cli.py"},
-    "rich": {"terminal.py"},
+    "rich": {"terminal.py", "font_table.py"},
     "tomllib": {"config/reading.py", "config/looks.py"},
     "uniseg": {"corpus/properties.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},

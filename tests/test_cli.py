@@ -121,6 +121,8 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "seed": (["42"], 42),
     "fonts": (["a.ttf", "b"], (Path("a.ttf"), Path("b"))),
     "skip_bad_fonts": ([], True),
+    "each_font": ([], True),
+    "font_share": (["Lora*=3", "a=b*=0.50"], ("Lora*=3", "a=b*=0.5")),
     "font_sizes": (["24", "32"], (24, 32)),
     "font_colors": (["navy", "1,2,3", "#abcdef"], ("#000080", "#010203", "#abcdef")),
     "background_colors": (["white", "#eee"], ("#ffffff", "#eeeeee")),
@@ -291,6 +293,8 @@ def test_the_command_line_wins_over_toml(
         "seed": 9,
         "fonts": ["z"],
         "skip_bad_fonts": False,
+        "font_share": ["z*=2"],
+        "each_font": False,
         "font_sizes": [9],
         "font_colors": ["red"],
         "background_colors": ["blue"],
@@ -1057,3 +1061,27 @@ def test_a_terminal_shows_a_bar_and_leaves_the_lines_that_were_said(tmp_path: Pa
     assert f"{num_images}/{num_images}".encode() in shown
     assert b"images/s" in shown
     assert b"bad.ttf is not a TrueType" in shown
+
+
+# -- fonts --------------------------------------------------------------------------------------
+
+
+def test_fonts_are_told_as_a_table_or_as_json(shmtext: Shell) -> None:
+    table, said = shmtext("fonts"), shmtext("fonts", "--json")
+
+    assert (ExitCode.DONE, "") == (table.code, table.err)
+    assert "DejaVuSans.ttf" in table.out
+    assert 10 == len(json.loads(said.out)["fonts"])
+
+
+def test_bad_fonts_decide_the_exit_code_unless_they_are_skipped(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.ttf").write_bytes(b"none")
+    fonts = tmp_path / "bad.ttf", BUNDLED[1]
+
+    shown = shmtext("fonts", *fonts)
+    assert ExitCode.BAD_INPUT == shown.code
+    assert "Caladea" in shown.out
+    assert "bad.ttf" in shown.err
+    assert ExitCode.DONE == shmtext("fonts", *fonts, "--skip-bad-fonts").code

@@ -21,6 +21,7 @@ from shmtext.config.looks import Looks, LooksKind
 from shmtext.draw.encode import FILE_FORMATS, encoder
 from shmtext.engine.identity import (
     BESIDE_SETTINGS,
+    FONT_SHARES,
     LEFT_OUT,
     OUTPUT_FORMAT,
     PHOTOGRAPHS,
@@ -59,6 +60,8 @@ OTHERS: dict[tuple[type, str], Any] = {
     (TextFile, "column"): "text",
     (Style, "fonts"): (Path("font.ttf"),),
     (Style, "skip_bad_fonts"): True,
+    (Style, "font_share"): ("Lora*=3",),
+    (Style, "each_font"): True,
     (Style, "font_sizes"): (31,),
     (Style, "font_colors"): ("#010203",),
     (Style, "background_colors"): ("#fcfdfe",),
@@ -151,7 +154,7 @@ def test_what_is_left_out_of_every_run_is_this() -> None:
     assert {
         *("TextFile.path", "TextFile.column", "Style.fonts", "Style.skip_bad_fonts"),
         *("Output.mode", "Output.csv", "RunConfig.max_images", "RunConfig.effect"),
-        "RunConfig.backgrounds",
+        *("RunConfig.backgrounds", "Style.font_share"),
     } == always
 
 
@@ -197,7 +200,7 @@ def test_settings_within_settings_decide_by_what_they_change(config: RunConfig) 
 def test_no_setting_has_the_name_of_what_stands_beside_settings() -> None:
     assert not set(settings_of(RunConfig)) & BESIDE_SETTINGS
     with_fallback = identity(RunConfig(style=Style(fallback="text")))
-    of_some = {"effects", PHOTOGRAPHS}
+    of_some = {"effects", PHOTOGRAPHS, FONT_SHARES}
     assert {*BESIDE_SETTINGS - of_some, "style"} == set(with_fallback)
     assert BESIDE_SETTINGS - of_some - {"font_order"} == set(identity(RunConfig()))
 
@@ -235,6 +238,8 @@ HELD_DEFAULTS = {
         "kind": "Style",
         "fonts": (),
         "skip_bad_fonts": False,
+        "font_share": (),
+        "each_font": False,
         "font_sizes": (32,),
         "font_colors": ("#000000",),
         "background_colors": ("#ffffff",),

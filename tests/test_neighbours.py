@@ -138,7 +138,7 @@ def test_a_line_that_its_face_does_not_have_whole_is_left_out(text: str, is_draw
     made = maker(only(neighbours=ALL))
     asked = Asked(np.zeros(2, np.int64), np.array([2, 2]), np.arange(2))
     marked: list[int | None] = []
-    given = made.first_lines(pack_texts([text, "Haus"]), np.arange(2))
+    given = made.first_lines(pack_texts([text, "Haus"]), np.arange(2), None)
     lines = made._others.draw(asked, lambda _examples: given, marked.append)
 
     assert [is_drawn, True] == [line.mask is not NOTHING for line in lines]

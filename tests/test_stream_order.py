@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shmtext.corpus.ragged import RaggedTexts, pack_texts
-from shmtext.dataset.plan import Shard
+from shmtext.corpus.ranges import Ints
 from shmtext.ring.order import RUNS_PER_WINDOW, OrderSpec, StreamOrder, Turns, num_characters
 from shmtext.ring.permutation import key_of, permute
 
@@ -129,6 +129,13 @@ def test_those_who_take_turns_have_all_positions_between_them(
     assert list(range(sum(steps) * every * batch_size)) == sorted(taken)
 
 
+def texts_of_a_step(
+    order: StreamOrder, corpus: RaggedTexts, first: int
+) -> tuple[RaggedTexts, Ints]:
+    examples, numbers = order.look_up(corpus, order.spec.turns.positions(first, 4))
+    return corpus.take(examples), numbers
+
+
 @given(st.integers(1, 30), st.integers(0, 400), st.integers(1, 60), st.integers(1, 4))
 def test_a_position_has_the_same_text_whoever_draws_it_with_whatever(
     num: int, first: int, count: int, every: int
@@ -136,7 +143,7 @@ def test_a_position_has_the_same_text_whoever_draws_it_with_whatever(
     corpus = corpus_of(num)
     order = order_of(corpus, bucket=3, turns=Turns(4, every))
     together, numbers = order.look_up(corpus, np.arange(first, first + count))
-    texts, drawn_by = order.texts(corpus, Shard(0, first, first + 4))
+    texts, drawn_by = texts_of_a_step(order, corpus, first)
 
     for row in range(count):
         alone, number = order.look_up(corpus, np.array([first + row]))

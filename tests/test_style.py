@@ -151,6 +151,43 @@ def test_colours_and_sizes_do_not_depend_on_what_fonts_cover() -> None:
     assert np.array_equal(one.pair_id, other.pair_id)
 
 
+# -- shares of fonts ----------------------------------------------------------------------------
+
+
+@given(SEEDS, st.lists(st.floats(0.01, 1e6), min_size=1, max_size=6), st.integers(0, 2**32))
+def test_a_font_with_a_share_is_drawn_as_a_slow_reference_has_it(
+    seed: int, shares: list[float], mask: int
+) -> None:
+    support = np.random.default_rng(mask).random((30, len(shares))) < 0.6
+    drawn = words(seed, Stream.STYLE, 0, 30)
+    fonts = draw_styles(drawn, support, (len(shares), 1, 1), np.array(shares)).font_id
+
+    for word, covers, font in zip(drawn[:, 0].tolist(), support, fonts.tolist(), strict=True):
+        up_to = np.cumsum(np.array(shares) * covers)
+        at = min((word >> 11) * 2.0**-53 * up_to[-1], np.nextafter(up_to[-1], 0))
+        assert font == next((each for each, end in enumerate(up_to) if at < end), 0)
+        assert covers[font] or not covers.any()
+
+
+def test_fonts_are_drawn_as_often_as_their_shares_say() -> None:
+    drawn = words(19, Stream.STYLE, 0, NUM_EXAMPLES)
+    support = np.tile([True, False, True, True], (NUM_EXAMPLES, 1))
+    shares = np.array([0.5, 7, 3, 1.5])
+    counts = 4, 1, 1
+    of_all = np.bincount(draw_styles(drawn, None, counts, shares).font_id, minlength=4)
+    of_some = np.bincount(draw_styles(drawn, support, counts, shares).font_id, minlength=4)
+
+    assert np.allclose(of_all / NUM_EXAMPLES, shares / 12, atol=0.01)
+    assert np.allclose(of_some / NUM_EXAMPLES, [0.1, 0, 0.6, 0.3], atol=0.01)
+
+
+def test_shares_where_all_fonts_cover_a_text_draw_as_without_support() -> None:
+    drawn, shares = words(20, Stream.STYLE, 0, 2_000), np.array([0.5, 7, 3])
+    full = draw_styles(drawn, np.ones((2_000, 3), np.bool_), (3, 2, 3), shares)
+
+    assert np.array_equal(draw_styles(drawn, None, (3, 2, 3), shares).font_id, full.font_id)
+
+
 # -- looks --------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
 from shmtext.config.page import Page
+from shmtext.config.shares import FontShareKind, parsed
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -198,7 +199,8 @@ class TextFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """What may be drawn. Of each list one entry is drawn for each example, all equally likely."""
+    """What may be drawn. Of each list one entry is drawn for each example, all equally likely but
+    for fonts that have shares."""
 
     fonts: tuple[Path, ...] = setting(
         (),
@@ -215,6 +217,24 @@ class Style:
             "Leave out fonts that can't be used, and name them.",
             STYLE,
             default_text="no: refuse the run",
+        ),
+    )
+    font_share: tuple[str, ...] = setting(
+        (),
+        About(
+            "How often fonts are drawn whose names in labels match, in proportion to others; 0: "
+            "never. Of several that match, the first counts.",
+            *(STYLE, "GLOB=SHARE"),
+            default_text="1 for every font",
+            kind=ListOf(FontShareKind(), may_be_empty=True),
+        ),
+    )
+    each_font: bool = setting(
+        False,
+        About(
+            "Draw every text in every font, one after the other: examples are texts times fonts.",
+            STYLE,
+            default_text="no: in one that is drawn",
         ),
     )
     font_sizes: tuple[int, ...] = setting(
@@ -270,6 +290,11 @@ class Style:
         check(self)
         if self.direction == "ttb" and self.layout == "basic":
             raise ConfigError("lines go from top to bottom (direction ttb) in layout full alone")
+        if self.each_font and any(each.share for each in parsed(self.font_share)):
+            raise ConfigError(
+                "each_font draws every font equally often: of font_share only 0 can be given "
+                "beside it, which leaves fonts out"
+            )
 
     @property
     def given_colors(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

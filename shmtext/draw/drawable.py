@@ -1,4 +1,4 @@
-"""Which texts of a corpus can be drawn, by the rules of a run, before any is.
+"""Which examples of a corpus can be drawn, by the rules of a run, before any is.
 
 What depends on the size or look that is drawn for a text is seen when it is: see ``pictures.py``.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts
 from shmtext.draw.characters import CharacterTable
+from shmtext.draw.examples import Examples, asked_fonts
 from shmtext.draw.pictures import SLOT_TABLE_ENTRIES
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import decode_texts, style_texts
@@ -18,18 +18,18 @@ TEXTS_AT_ONCE = 10_000
 
 
 def find_drawable(
-    texts: RaggedTexts, settings: RenderSettings
+    examples: Examples, settings: RenderSettings
 ) -> tuple[NDArray[np.bool_], dict[int, str]]:
-    """Which texts can be drawn, ``(num_texts,)``, and of each of the others the reason."""
+    """Which examples can be drawn, ``(num_examples,)``, and of each of the others the reason."""
     table = CharacterTable(settings.fonts)
-    is_drawable = np.ones(len(texts), np.bool_)
+    is_drawable = np.ones(len(examples), np.bool_)
     reasons: dict[int, str] = {}
-    for start in range(0, len(texts), TEXTS_AT_ONCE):
+    for start in range(0, len(examples), TEXTS_AT_ONCE):
         if len(table) * len(settings.fonts) > SLOT_TABLE_ENTRIES:
             table = CharacterTable(settings.fonts)
-        some = texts.slice(start, min(start + TEXTS_AT_ONCE, len(texts)))
-        decoded = decode_texts(some, settings.style.max_chars_per_line)
-        styled = style_texts(decoded, np.arange(start, start + len(some)), settings, table)
+        some = np.arange(start, min(start + TEXTS_AT_ONCE, len(examples)))
+        decoded = decode_texts(examples.take(some), settings.style.max_chars_per_line)
+        styled = style_texts(decoded, some, settings, table, asked_fonts(some, settings))
         is_drawable[start : start + len(some)] = styled.is_drawable
         reasons |= {start + skip.position: skip.reason for skip in styled.skips}
     return is_drawable, reasons

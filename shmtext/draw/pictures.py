@@ -20,6 +20,7 @@ from shmtext.draw.basic import BasicLayout
 from shmtext.draw.batch import Batch, Pixels
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.compose import Composer, Composition
+from shmtext.draw.examples import Examples, asked_fonts
 from shmtext.draw.faces import Faces
 from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
@@ -34,7 +35,6 @@ from shmtext.draw.spans import boxes_of_words
 from shmtext.draw.strip import Strip
 from shmtext.draw.texts import (
     MAX_LABEL_CHARACTERS,
-    DecodedTexts,
     FirstLinesOf,
     ShardTexts,
     Skip,
@@ -114,35 +114,53 @@ class PictureMaker:
         ``corpus`` has those of all examples up to these, which looks may show edges of.
         """
         examples = np.arange(start, start + len(texts))
-        return self.wrapped(self.prepare_examples(texts, examples, corpus))
+        styled = self._styled(texts, examples, asked_fonts(examples, self.settings))
+        if corpus is not None:
+            styled = self._beside(styled, self.examples_of(corpus))
+        return self.wrapped(styled)
 
-    def prepare_examples(
-        self, texts: RaggedTexts, examples: Ints, corpus: RaggedTexts | None
-    ) -> ShardTexts:
-        """Likewise, texts that are drawn by the numbers ``examples``, ``(num_texts,)``.
+    def prepare_examples(self, all_of_them: Examples, examples: Ints, numbers: Ints) -> ShardTexts:
+        """Likewise, some of a run's or a stream's, that are drawn by ``numbers``, ``(num_texts,)``.
 
         Lines that may not be wider than so many pixels are not broken yet: ``wrapped`` draws
-        glyphs. Beyond the end of ``corpus`` it begins again.
+        glyphs. Numbers go on beyond the last example: another epoch's.
         """
+        texts = all_of_them.take(examples)
+        styled = self._styled(texts, numbers, asked_fonts(examples, self.settings))
+        return self._beside(styled, all_of_them)
+
+    def examples_of(self, corpus: RaggedTexts) -> Examples:
+        """The examples that a corpus comes to."""
+        return Examples.of(corpus, self.settings)
+
+    def _styled(self, texts: RaggedTexts, numbers: Ints, font_id: Ints | None) -> ShardTexts:
         if len(self._table) * len(self.faces) > SLOT_TABLE_ENTRIES:
             self._start_over()
         decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
-        styled = self._styled(decoded, examples)
-        if corpus is None:
-            return styled
-        return replace(
-            styled,
-            first_lines_of=lambda others: self.first_lines(
-                corpus.take(others % len(corpus)), others
-            ),
-        )
+        return self._paged(style_texts(decoded, numbers, self.settings, self._table, font_id))
 
-    def first_lines(self, texts: RaggedTexts, examples: Ints) -> tuple[NDArray[np.uint32], Ints]:
-        """First lines of texts of other examples, wrapped, as are to stand beside theirs."""
-        decoded = decode_texts(texts, self.settings.style.max_chars_per_line)
-        if self.settings.config.page.max_width_px is None:
-            return first_of(decoded.lines)
-        return first_of(self.wrapped(self._styled(decoded, examples)).lines)
+    def _paged(self, styled: ShardTexts) -> ShardTexts:
+        pages = self._page_drawer.draw(styled.examples, styled.styles, styled.face_id)
+        return styled if pages is None else replace(styled, pages=pages)
+
+    def _beside(self, styled: ShardTexts, all_of_them: Examples) -> ShardTexts:
+        def lines_of(numbers: Ints) -> tuple[NDArray[np.uint32], Ints]:
+            examples = numbers % len(all_of_them)
+            fonts = asked_fonts(examples, self.settings)
+            return self.first_lines(all_of_them.take(examples), numbers, fonts)
+
+        return replace(styled, first_lines_of=lines_of)
+
+    def first_lines(
+        self, texts: RaggedTexts, numbers: Ints, font_id: Ints | None
+    ) -> tuple[NDArray[np.uint32], Ints]:
+        """First lines of texts that are drawn by ``numbers``, wrapped, to stand beside others'.
+
+        ``font_id`` is as in ``style_texts``.
+        """
+        if self.settings.config.page.max_width_px is not None:
+            return first_of(self.wrapped(self._styled(texts, numbers, font_id)).lines)
+        return first_of(decode_texts(texts, self.settings.style.max_chars_per_line).lines)
 
     def wrapped(self, shard: ShardTexts, mark: Mark = lambda _position: None) -> ShardTexts:
         """Texts with their lines broken where these would be too wide in pixels.
@@ -163,12 +181,9 @@ class PictureMaker:
         """Likewise, of texts that were drawn before: every line stands where it was wrapped."""
         decoded = decode_texts(labels, None, MAX_LABEL_CHARACTERS)
         examples = np.arange(start, start + len(labels))
-        return replace(self._styled(decoded, examples), first_lines_of=lines_of)
-
-    def _styled(self, decoded: DecodedTexts, examples: Ints) -> ShardTexts:
-        styled = style_texts(decoded, examples, self.settings, self._table)
-        pages = self._page_drawer.draw(examples, styled.styles, styled.face_id)
-        return styled if pages is None else replace(styled, pages=pages)
+        font_id = asked_fonts(examples, self.settings)
+        styled = style_texts(decoded, examples, self.settings, self._table, font_id)
+        return replace(self._paged(styled), first_lines_of=lines_of)
 
     def draw(self, shard: ShardTexts, mark: Mark) -> Iterator[Batch]:
         """Draw every drawable text, in batches, in whatever order is fastest.

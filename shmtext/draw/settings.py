@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shmtext.config import Output, RunConfig, Style
 from shmtext.draw.faces import FontFile
 from shmtext.draw.ink import PictureMode
+from shmtext.draw.shares import shares_of
 from shmtext.draw.sizes import sizes_of_heights
 from shmtext.errors import ConfigError
 from shmtext.looks.loading import OwnSource, find_own
@@ -30,10 +34,13 @@ class RenderSettings:
     mode: PictureMode = field(init=False)
     color_pairs: tuple[tuple[str, str], ...] = field(init=False)
     """``(font_color, background_color)`` pairs, of which one is drawn per example."""
+    font_shares: NDArray[np.float64] | None = field(init=False)
+    """How often each font is drawn, ``(num_fonts,)``; None: all equally often."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", self.config.picture_mode)
         object.__setattr__(self, "color_pairs", self.config.color_pairs)
+        object.__setattr__(self, "font_shares", shares_of(self.fonts, self.style.font_share))
 
     @classmethod
     def of(

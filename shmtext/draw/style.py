@@ -37,14 +37,18 @@ def draw_styles(
     words: Words,
     support: NDArray[np.bool_] | None,
     counts: tuple[int, int, int],
+    shares: NDArray[np.float64] | None = None,
 ) -> Styles:
     """Draw a style for each row of ``words``, all with the first look.
 
     ``counts`` are the numbers of fonts, sizes and colour pairs. ``support`` tells which fonts
     (columns) cover each text (rows), None that all do; a text that no font covers gets font 0.
+    ``shares`` say how often each font is drawn among those that cover a text, None equally often.
     """
     num_fonts, num_sizes, num_pairs = counts
-    if support is None:
+    if shares is not None:
+        font_id = _by_share(words[:, 0], support, shares)
+    elif support is None:
         font_id = choose(words[:, 0], num_fonts)
     else:
         # The n-th font among those that cover the text: count up along the row.
@@ -58,7 +62,27 @@ def draw_looks(words: Words, weights: Sequence[float]) -> NDArray[np.int64]:
     """Draw one of some looks for each row of ``words``, as often as its weight says."""
     if len(weights) < 2:
         return np.zeros(len(words), np.int64)
-    share = np.cumsum(weights)
-    drawn = unit(words[:, 0]) * share[-1]
-    look_id: NDArray[np.int64] = np.searchsorted(share[:-1], drawn, side="right")
-    return look_id
+    return _by_share(words[:, 0], None, np.asarray(weights))
+
+
+def _by_share(
+    drawn: NDArray[np.uint64], support: NDArray[np.bool_] | None, shares: NDArray[np.float64]
+) -> NDArray[np.int64]:
+    """Draw one of some things for each word, as often as its share says among those supported.
+
+    Where nothing is supported that is the first.
+    """
+    if support is None:
+        up_to = np.cumsum(shares)
+        chosen: NDArray[np.int64] = np.searchsorted(
+            up_to[:-1], unit(drawn) * up_to[-1], side="right"
+        )
+        return chosen
+    up_to_of = np.cumsum(np.where(support, shares, 0.0), axis=1)
+    # What is not supported ends where the one before it does: no draw falls into it. Rounded up,
+    # one comes to all of the shares at most, and then belongs to the last that is supported.
+    total = up_to_of[:, -1:]
+    at = np.minimum(unit(drawn)[:, None] * total, np.nextafter(total, 0.0))
+    chosen = np.count_nonzero(up_to_of <= at, axis=1)
+    chosen[total[:, 0] == 0] = 0
+    return chosen

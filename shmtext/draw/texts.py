@@ -6,7 +6,7 @@ characters that no font has. Pixels, and the sizes of pictures, come later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from shmtext.corpus.ranges import Ints, all_in_ranges, seams, spell_out
 from shmtext.corpus.wrap import Lines, split_lines, wrap_texts
 from shmtext.draw.characters import LEFTWARDS, CharacterTable, describe
 from shmtext.draw.draws import Stream, words_of
+from shmtext.draw.faces import FontFile
 from shmtext.draw.fallback import Cover, asking_order
 from shmtext.draw.page import Pages
 from shmtext.draw.settings import RenderSettings
@@ -172,87 +173,139 @@ def first_of(lines: Lines) -> tuple[NDArray[np.uint32], Ints]:
     return lines.codes[spell_out(start, length)], seams(length)
 
 
-def style_texts(
-    decoded: DecodedTexts,
-    examples: Ints,
-    settings: RenderSettings,
-    table: CharacterTable,
-) -> ShardTexts:
-    """Check and style the texts of examples."""
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckedTexts:
+    """What is known of texts before a font is drawn for each."""
+
+    characters: NDArray[np.int32]
+    """Id of each of their lines' characters in the table."""
+    starts: Ints
+    """The texts' seams among these."""
+    support: NDArray[np.bool_] | None
+    """Which fonts draw all of each text, ``(num_texts, num_fonts)``; None: all do."""
+    has_all: NDArray[np.bool_] | None
+    """Likewise, which have all of it as it is written."""
+    is_drawable: NDArray[np.bool_]
+    """Texts that could be drawn, if there were a font."""
+    is_rtl: NDArray[np.bool_]
+    is_shaped: NDArray[np.bool_]
+    """Texts that are drawn in layout ``full`` in any font."""
+    skips: list[Skip]
+    """Why others can't be."""
+
+    def skip(self, which: NDArray[np.bool_], why: Callable[[int], str]) -> None:
+        """Let texts not be drawn, of those that still are to be; ``why`` tells of each."""
+        for position in np.flatnonzero(which & self.is_drawable).tolist():
+            self.skips.append(Skip(position, why(position)))
+        self.is_drawable[which] = False
+
+    def ids_of(self, position: int) -> NDArray[np.int32]:
+        """The characters of one text, each once."""
+        return np.unique(self.characters[self.starts[position] : self.starts[position + 1]])
+
+
+def check_texts(decoded: DecodedTexts, style: Style, table: CharacterTable) -> CheckedTexts:
+    """Find out which texts can be drawn, and in which fonts."""
     texts, lines = decoded.texts, decoded.lines
     characters = table.ids(lines.codes)
     starts = lines.line_starts[lines.text_lines]
-    skips: list[Skip] = []
-    is_drawable = np.ones(len(texts), np.bool_)
-
-    def skip(which: NDArray[np.bool_], reason: str) -> None:
-        for position in np.flatnonzero(which & is_drawable).tolist():
-            skips.append(Skip(position, reason))
-        is_drawable[which] = False
-
-    skip(~decoded.is_short, f"longer than {MAX_CHARACTERS:,} characters")
-    skip(all_in_ranges(table.is_blank[characters], starts), "blank")
-    support, is_rtl = None, np.full(len(texts), settings.style.direction == "rtl")
-    is_basic = settings.style.layout == "basic"
-    is_shaped = np.full(len(texts), not is_basic)
-    covers: dict[int, Cover] = {}
+    is_basic = style.layout == "basic"
+    support = has_all = None
+    is_rtl, is_shaped = (
+        np.full(len(texts), style.direction == "rtl"),
+        np.full(len(texts), not is_basic),
+    )
     if not table.all_plain:
         has_all = _support(table.support, characters, starts)
         # In layout basic what is drawn as it is written stays so.
         support = _widened(has_all, lines, characters, table, as_written=is_basic)
         is_shaped |= _have_any(table.needs_shaping, characters, starts)
-        if settings.style.direction == "auto" and (table.reads == LEFTWARDS).any():
+        if style.direction == "auto" and (table.reads == LEFTWARDS).any():
             is_rtl = _first_is_rtl(table.reads[characters], starts)
-
-        def skip_for_characters(
-            which: NDArray[np.bool_], why: Callable[[CharacterTable, NDArray[np.int32]], str]
-        ) -> None:
-            for position in np.flatnonzero(which & is_drawable).tolist():
-                ids = np.unique(characters[starts[position] : starts[position + 1]])
-                skips.append(Skip(position, why(table, ids)))
-            is_drawable[which] = False
-
-        skip_for_characters(_have_any(table.is_hidden, characters, starts), _why_hidden)
-        skip(
-            np.logical_not(all_in_ranges(~_has_no_letter(table, characters, lines), starts)),
-            "begins with a mark, which has no letter to stand on",
+    checked = CheckedTexts(
+        characters=characters,
+        starts=starts,
+        support=support,
+        has_all=has_all,
+        is_drawable=np.ones(len(texts), np.bool_),
+        is_rtl=is_rtl,
+        is_shaped=is_shaped,
+        skips=[],
+    )
+    checked.skip(~decoded.is_short, lambda _: f"longer than {MAX_CHARACTERS:,} characters")
+    checked.skip(all_in_ranges(table.is_blank[characters], starts), lambda _: "blank")
+    if not table.all_plain:
+        checked.skip(
+            _have_any(table.is_hidden, characters, starts),
+            lambda position: _why_hidden(table, checked.ids_of(position)),
         )
+        checked.skip(
+            np.logical_not(all_in_ranges(~_has_no_letter(table, characters, lines), starts)),
+            lambda _: "begins with a mark, which has no letter to stand on",
+        )
+    return checked
+
+
+def style_texts(
+    decoded: DecodedTexts,
+    examples: Ints,
+    settings: RenderSettings,
+    table: CharacterTable,
+    font_id: Ints | None = None,
+) -> ShardTexts:
+    """Check and style the texts of examples, each to be drawn in the font ``font_id`` says.
+
+    None: a font is drawn for each among those that cover it.
+    """
+    checked = check_texts(decoded, settings.style, table)
+    support, covers = checked.support, {}
+    if support is not None and font_id is not None:
+        covers = _cover_in(font_id, support, checked, decoded.lines, (table, settings))
+        support = None
+    elif support is not None:
         if settings.style.fallback != "none":
-            uncovered = np.flatnonzero(is_drawable & ~support.any(axis=1))
-            covers = _covers(uncovered, lines, characters, table, settings)
+            uncovered = np.flatnonzero(checked.is_drawable & ~support.any(axis=1))
+            covers = _covers(uncovered, decoded.lines, checked.characters, table, settings)
             support = support.copy()
             for position, cover in covers.items():
                 support[position] = cover.mains
-        skip_for_characters(np.logical_not(support.any(axis=1)), _why_uncovered)
+        checked.skip(
+            np.logical_not(support.any(axis=1)),
+            lambda position: _why_uncovered(table, checked.ids_of(position)),
+        )
     counts = len(settings.fonts), settings.num_sizes, len(settings.color_pairs)
     drawn = words_of(settings.seed, Stream.STYLE, examples)
     looks = settings.config.look.looks
-    styles = draw_styles(drawn, support, counts)
+    styles = draw_styles(drawn, support, counts, settings.font_shares)
+    if font_id is not None:
+        styles = replace(styles, font_id=font_id)
     if looks:
         of_look = words_of(settings.seed, Stream.LOOK, examples)
         look_id = draw_looks(of_look, [look.share for look in looks])
         styles = replace(styles, look_id=look_id)
-    by_character = settings.style.fallback == "character"
+    # A font that is asked for comes before others.
+    by_character = settings.style.fallback == "character" and font_id is None
     fonts = {
         position: cover.fonts(int(styles.font_id[position]), by_character=by_character)
         for position, cover in covers.items()
     }
-    if support is not None:
+    is_shaped = checked.is_shaped
+    if checked.has_all is not None:
         # Only shaping composes and decomposes.
-        is_shaped |= ~has_all[np.arange(len(texts)), styles.font_id]
+        is_shaped |= ~checked.has_all[np.arange(len(decoded.texts)), styles.font_id]
     return ShardTexts(
         examples=examples,
-        texts=texts,
-        lines=lines,
+        texts=decoded.texts,
+        lines=decoded.lines,
         is_wrapped=decoded.is_wrapped,
-        characters=characters,
+        characters=checked.characters,
         styles=styles,
         face_id=styles.font_id * counts[1] + styles.size_id,
-        is_drawable=is_drawable,
-        is_rtl=is_rtl & is_shaped,
+        is_drawable=checked.is_drawable,
+        is_rtl=checked.is_rtl & is_shaped,
         is_shaped=is_shaped,
         fonts=fonts,
-        skips=skips,
+        skips=checked.skips,
     )
 
 
@@ -357,6 +410,47 @@ def _covers(
     return covers
 
 
+def _cover_in(
+    font_id: Ints,
+    support: NDArray[np.bool_],
+    checked: CheckedTexts,
+    lines: Lines,
+    others: tuple[CharacterTable, RenderSettings],
+) -> dict[int, Cover]:
+    """Skip texts that the fonts asked for don't cover; with fallback, if these have none of them.
+
+    Returns fonts for the parts of those that others help with.
+    """
+    table, settings = others
+    is_covered = support[np.arange(font_id.size), font_id]
+    covers: dict[int, Cover] = {}
+    if settings.style.fallback != "none":
+        uncovered = np.flatnonzero(checked.is_drawable & ~is_covered)
+        covers = {
+            position: cover
+            for position, cover in _covers(
+                uncovered, lines, checked.characters, table, settings
+            ).items()
+            if _has_ink_of(position, cover.has[:, font_id[position]], checked, table)
+        }
+        is_covered[list(covers)] = True
+    checked.skip(
+        ~is_covered,
+        lambda position: _why_lacking(
+            table, checked.ids_of(position), settings.fonts, int(font_id[position])
+        ),
+    )
+    return covers
+
+
+def _has_ink_of(
+    position: int, has: NDArray[np.bool_], checked: CheckedTexts, table: CharacterTable
+) -> bool:
+    """Whether a font has any of a text's characters that leave ink, given which it has."""
+    start, stop = checked.starts[position : position + 2].tolist()
+    return bool((has & ~table.is_blank[checked.characters[start:stop]]).any())
+
+
 def _rows_of_clusters(
     position: int, lines: Lines, characters: NDArray[np.int32], table: CharacterTable
 ) -> tuple[NDArray[np.bool_], Ints]:
@@ -419,6 +513,19 @@ def _why_uncovered(table: CharacterTable, ids: NDArray[np.int32]) -> str:
         return describe_inkless(table, selectors)
     partly = ids[~table.support[ids].all(axis=1)]
     return f"no font covers all of {_describe(table, partly)}"
+
+
+def _why_lacking(
+    table: CharacterTable, ids: NDArray[np.int32], fonts: Sequence[FontFile], font_id: int
+) -> str:
+    name = fonts[font_id].name
+    lacking = ids[~table.drawn_alone()[ids, font_id] & ~table.is_selector[ids]]
+    if lacking.size:
+        return f"{name} does not cover {_describe(table, lacking)}"
+    selectors = ids[table.is_selector[ids]]
+    if selectors.size:
+        return describe_inkless(table, selectors)
+    return f"{name} does not cover {_describe(table, ids[table.continues[ids]])}"
 
 
 def _describe(table: CharacterTable, ids: NDArray[np.int32]) -> str:

@@ -20,9 +20,11 @@ from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_te
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import shard_size
+from shmtext.draw.examples import Examples, examples_per_text, num_texts_needed
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
+from shmtext.draw.shares import fonts_with_share
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
 from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
@@ -60,7 +62,7 @@ class Held:
     """Everything that stays between the runs of a renderer."""
 
     settings: RenderSettings
-    texts: RaggedTexts
+    examples: Examples
     engine: InProcess | Workers
     is_spilled: bool
     """A file in the first run's stage took shared memory's place, and goes with it."""
@@ -143,30 +145,39 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
     Raises ``InputError`` for a corpus of no example, and what reading and starting raise.
     """
     sweep_orphans()
-    engine = _chosen_engine(means, first.was_cut_short)
+    settings, config = None, means.config
+    if config.style.each_font:
+        # How many examples there are, and what is to draw them, is known once fonts are.
+        settings = render_settings(config, means.observer)
+    num_per_text = examples_per_text(settings) if settings is not None else 1
+    engine = _chosen_engine(means, first.was_cut_short, num_per_text)
     if engine == "processes":
-        return _hold_for_processes(means, first, resources)
-    photos = photos_of(means.config, first.stop, means.observer)
-    settings = replace(render_settings(means.config, means.observer), photos=photos)
-    texts = gather_chunks(texts_in_chunks(means.config, first.stop))
+        return _hold_for_processes(means, first, resources, settings)
+    photos = photos_of(config, first.stop, means.observer)
+    settings = replace(settings or render_settings(config, means.observer), photos=photos)
+    texts = gather_chunks(needed_texts(settings, first.stop))
     refuse_no_text(texts)
     num_threads = means.num_workers if engine == "threads" else 1
-    return Held(settings, texts, InProcess(settings, texts, num_threads), is_spilled=False)
+    drawing = InProcess(settings, texts, num_threads)
+    return Held(settings, Examples.of(texts, settings), drawing, is_spilled=False)
 
 
-def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> Held:
+def _hold_for_processes(
+    means: Means, first: FirstRun, resources: ExitStack, settings: RenderSettings | None
+) -> Held:
     # Workers import their libraries while this process reads the fonts and makes the corpus.
     workers = resources.enter_context(
         closing(Workers(means.num_workers, first.stage, means.limits))
     )
-    workers.start(_least_num_shards(means.config))
-    settings = render_settings(means.config, means.observer)
+    num_per_text = examples_per_text(settings) if settings is not None else 1
+    workers.start(_least_num_shards(means.config, num_per_text))
+    settings = settings or render_settings(means.config, means.observer)
     is_spilled, photos = workers.note is not None, None
     if means.config.backgrounds is not None:
         segment = resources.enter_context(Segment(first.stage, PHOTOS_CONTENT))
         photos = fill_segment(segment, means.config, first.stop, means.observer)
         is_spilled |= segment.note is not None
-    chunks = texts_in_chunks(means.config, first.stop)
+    chunks = needed_texts(settings, first.stop)
     corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage))
     workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
@@ -175,14 +186,17 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
     is_spilled |= corpus.note is not None
     if photos is not None:
         settings = replace(settings, photos=attach_photos(photos))
-    return Held(settings, corpus.texts, workers, is_spilled)
+    return Held(settings, Examples.of(corpus.texts, settings), workers, is_spilled)
 
 
-def _chosen_engine(means: Means, was_cut_short: bool) -> Literal["processes", "threads", "serial"]:
+def _chosen_engine(
+    means: Means, was_cut_short: bool, num_per_text: int
+) -> Literal["processes", "threads", "serial"]:
     """What the engine asked for comes to."""
     match means.engine:
         case "auto":
-            is_large = _estimate_num_examples(means.config) > IN_PROCESS_EXAMPLES
+            num_examples = _estimate_num_examples(means.config, num_per_text)
+            is_large = num_examples > IN_PROCESS_EXAMPLES
             return "processes" if was_cut_short or is_large else "serial"
         case "processes" | "threads" | "serial":
             return means.engine
@@ -197,6 +211,11 @@ def texts_in_chunks(config: RunConfig, stop: StopRequest) -> Iterator[TextChunk]
     return take_texts(_checked(chunks, stop), config.max_images)
 
 
+def needed_texts(settings: RenderSettings, stop: StopRequest) -> Iterator[TextChunk]:
+    """Likewise, of those only that a run draws examples of."""
+    return take_texts(texts_in_chunks(settings.config, stop), num_texts_needed(settings))
+
+
 def refuse_no_text(texts: RaggedTexts) -> None:
     """Raise ``InputError`` for a corpus of no example."""
     if len(texts) == 0:
@@ -206,7 +225,10 @@ def refuse_no_text(texts: RaggedTexts) -> None:
 
 
 def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
-    """Read a config's fonts and find its own effects; photographs are read elsewhere."""
+    """Read a config's fonts and find its own effects; photographs are read elsewhere.
+
+    Raises ``FontError``, and ``ConfigError`` for shares of fonts that there are not.
+    """
     style = config.style
     fonts, left_out = choose_fonts(
         style.fonts or [bundled_fonts()],
@@ -215,7 +237,7 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     )
     if left_out:
         observer.note(left_out)
-    settings = RenderSettings.of(config, fonts)
+    settings = RenderSettings.of(config, fonts_with_share(fonts, style.font_share))
     if needs_boxes(settings):
         settings.refuse_moving()
     return settings
@@ -227,23 +249,25 @@ def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChu
         yield chunk
 
 
-def _estimate_num_examples(config: RunConfig) -> int:
+def _estimate_num_examples(config: RunConfig, num_per_text: int) -> int:
     """How many examples a config comes to, more or less, before texts have been made or read."""
     corpus = config.corpus
     if isinstance(corpus, BalancedText):
         sizes = corpus.min_example_size + corpus.max_example_size
-        return min(2 * corpus.num_clusters // sizes, config.max_images or sys.maxsize)
-    return min(_num_bytes(corpus) // BYTES_PER_EXAMPLE, config.max_images or sys.maxsize)
+        num_texts = 2 * corpus.num_clusters // sizes
+    else:
+        num_texts = _num_bytes(corpus) // BYTES_PER_EXAMPLE
+    return min(num_texts * num_per_text, config.max_images or sys.maxsize)
 
 
-def _least_num_shards(config: RunConfig) -> int:
+def _least_num_shards(config: RunConfig, num_per_text: int) -> int:
     """A number of shards that a config is hardly below: so many workers will be needed."""
     corpus = config.corpus
     if isinstance(corpus, BalancedText):
-        num_examples = corpus.num_clusters // corpus.max_example_size
+        num_texts = corpus.num_clusters // corpus.max_example_size
     else:
-        num_examples = _num_bytes(corpus) // MOST_BYTES_PER_EXAMPLE
-    num_examples = max(1, min(num_examples, config.max_images or sys.maxsize))
+        num_texts = _num_bytes(corpus) // MOST_BYTES_PER_EXAMPLE
+    num_examples = max(1, min(num_texts * num_per_text, config.max_images or sys.maxsize))
     return -(-num_examples // shard_size(num_examples))
 
 

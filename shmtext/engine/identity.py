@@ -22,6 +22,7 @@ from shmtext.config.building import build
 from shmtext.config.fields import settings_of
 from shmtext.config.kinds import part_of, plain
 from shmtext.config.own import AskedEffect
+from shmtext.config.shares import FontShare
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.draw.encode import FILE_FORMATS, opencv_version
 from shmtext.draw.settings import RenderSettings
@@ -36,10 +37,12 @@ PHOTOGRAPHS = "photographs"
 """Key of what is known of a run's backgrounds, where it has some."""
 OWN_EFFECTS = "effects"
 """Key of what is known of the user's own effects, likewise."""
+FONT_SHARES = "font_shares"
+"""Key of how often each font is drawn, by name, where that differs."""
 
 BESIDE_SETTINGS = {
     *("format", "corpus_sha256", "num_examples", "fonts", "font_order", "mode", "versions"),
-    *(OWN_EFFECTS, PHOTOGRAPHS),
+    *(OWN_EFFECTS, PHOTOGRAPHS, FONT_SHARES),
 }
 """Keys of an identity that are no settings."""
 
@@ -66,7 +69,12 @@ LEFT_OUT: dict[type, dict[str, Callable[[RunConfig], bool]]] = {
     # In its place stands what a text file says: ``corpus_sha256``. Where it lies does not matter.
     TextFile: {"path": _always, "column": _always},
     # Likewise: the content of those fonts that are used.
-    Style: {"fonts": _always, "skip_bad_fonts": _always},
+    Style: {
+        "fonts": _always,
+        "skip_bad_fonts": _always,
+        # In its place stands what it comes to: ``fonts`` that have a share, and ``font_shares``.
+        "font_share": _always,
+    },
     Output: {
         # In its place stands what it comes to: ``auto`` and ``gray`` may be the same.
         "mode": _always,
@@ -96,7 +104,7 @@ def identity_of(
     """Everything that decides a run's bytes, as JSON.
 
     ``fonts`` are digests by name, in the order in which fonts are asked for what others lack.
-    ``beside`` is what other files come to: the user's own effects, photographs.
+    ``beside`` is what ``beside_settings`` tells.
     """
     asked = {"font_order": list(fonts)} if config.style.fallback != "none" else {}
     return _deciding(config, type(config)(), config) | {
@@ -112,8 +120,11 @@ def identity_of(
 
 
 def beside_settings(settings: RenderSettings) -> dict[str, Any]:
-    """What tells apart the files that settings name: ``beside`` of ``identity_of``."""
+    """What tells apart the files that settings name, and what globs of fonts come to."""
     beside: dict[str, Any] = {}
+    if settings.font_shares is not None:
+        names = (font.name for font in settings.fonts)
+        beside[FONT_SHARES] = dict(zip(names, settings.font_shares.tolist(), strict=True))
     if settings.own:
         beside[OWN_EFFECTS] = [source.recorded() for source in settings.own]
     if settings.photos is not None:
@@ -139,6 +150,9 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
         values["output"] = {**values.get("output", {}), "mode": identity["mode"]}
         if values.get("corpus", {}).get("kind") == TextFile.__name__:
             values["corpus"] = UNKNOWN_TEXTS
+        if shares := identity.get(FONT_SHARES):
+            asked = [FontShare.of_name(name, share).plain() for name, share in shares.items()]
+            values["style"] = {**values.get("style", {}), "font_share": asked}
         values["effect"] = [each["effect"] for each in identity.get("effects", ())]
         config: RunConfig = build(RunConfig, {**values, "max_images": identity["num_examples"]})
     except (ConfigError, KeyError, TypeError, AttributeError) as error:

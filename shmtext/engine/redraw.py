@@ -21,6 +21,7 @@ from shmtext.config import RunConfig
 from shmtext.corpus.ragged import pack_texts
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset.reading import LabelRow, StoredRun
+from shmtext.draw.examples import asked_fonts
 from shmtext.draw.faces import (
     FontFile,
     bundled_fonts,
@@ -101,7 +102,9 @@ class Redrawing:
             return label.partition("\n")[0]
         # It has not been wrapped yet.
         text = pack_texts([self.stored.skipped_text(example)])
-        codes, _ = self.maker.first_lines(text, np.array([example]))
+        of_example = np.array([example])
+        fonts = asked_fonts(of_example, self.maker.settings)
+        codes, _ = self.maker.first_lines(text, of_example, fonts)
         return codes.tobytes().decode("utf-32-le")
 
 
@@ -152,4 +155,5 @@ def _chosen_fonts(
             f"{'none of the fonts given is' if paths else 'does not come with the package'}: give "
             "its fonts to draw its examples again (fonts=[...])"
         )
-    return tell_apart(chosen)
+    # Another font of a name may not have been drawn: what tells them apart stays all the same.
+    return tuple(replace(font, name=names[font.digest]) for font in tell_apart(chosen))

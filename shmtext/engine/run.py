@@ -14,7 +14,6 @@ from operator import attrgetter
 from pathlib import Path
 
 from shmtext.config import Resume, RunConfig
-from shmtext.corpus.ragged import RaggedTexts
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder
@@ -24,6 +23,7 @@ from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord, refuse_difference, write_record
 from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
+from shmtext.draw.examples import Examples
 from shmtext.draw.labels import labels_of
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import beside_settings, identity_of, spelled_out
@@ -94,10 +94,8 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         was_cut_short = record is not None and SUCCESS not in folder.list_names()
         stage = Path(os.path.abspath(order.out)) / STAGE
         held = holding.make_ready(FirstRun(stage, was_cut_short, stop))
-        texts = held.texts
-        if order.max_images is not None:
-            texts = texts.slice(0, min(order.max_images, len(texts)))
-        wanted = _record(config, held, texts)
+        examples = held.examples
+        wanted = _record(config, held, examples.first(order.max_images or len(examples)))
         if record is not None:
             refuse_difference(record, wanted, spelled_out(type(config)()))
         run = RunFolder(folder, wanted, observer)
@@ -131,16 +129,17 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         )
 
 
-def _record(config: RunConfig, held: Held, texts: RaggedTexts) -> RunRecord:
+def _record(config: RunConfig, held: Held, examples: Examples) -> RunRecord:
     asked = sorted(held.settings.fonts, key=attrgetter("rank"))
     fonts = {font.name: font.digest for font in asked}
     beside = beside_settings(held.settings)
     output = config.output
     extension = FILE_FORMATS[output.image_format].extension
+    corpus_sha256, num = held.corpus_sha256(examples.texts), len(examples)
     return RunRecord(
-        identity=identity_of(config, fonts, held.corpus_sha256(texts), len(texts), beside),
-        plan=Plan(len(texts)),
-        container=open_container(output.container, len(texts), extension),
+        identity=identity_of(config, fonts, corpus_sha256, num, beside),
+        plan=Plan(num),
+        container=open_container(output.container, num, extension),
         schema=LabelSchema.of([label.spec for label in labels_of(held.settings)]),
     )
 

@@ -129,12 +129,11 @@ class Service:
         """Draw one example of a task alone: does it end this worker?"""
         assert self._sink is not None
         self._row[ON_TRIAL] = 1
-        # Which text it has is known of the whole task alone: a stream's positions have gaps.
-        drawn, numbers = self._sink.order.texts(self._corpus, task.shard)
+        # Which it is is known of the whole task alone: a stream's positions have gaps.
+        of_all = self._maker.examples_of(self._corpus)
+        examples, numbers = self._sink.order.examples(of_all, task.shard)
         at = suspect - task.shard.start
-        texts = self._maker.prepare_examples(
-            drawn.slice(at, at + 1), numbers[at : at + 1], self._corpus
-        )
+        texts = self._maker.prepare_examples(of_all, examples[at : at + 1], numbers[at : at + 1])
         texts = self._maker.wrapped(texts, lambda _: self._watch.about_to_draw(suspect))
         render_example(self._maker, texts, suspect, self._watch)
         self._watch.about_to_draw(NO_EXAMPLE)

@@ -19,6 +19,7 @@ from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset.plan import Shard
 from shmtext.draw.batch import Batch
+from shmtext.draw.examples import Examples
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
@@ -68,10 +69,10 @@ class ShardSink(Protocol):
 
 
 class Order(Protocol):
-    """Which text an example has, by its number."""
+    """Which examples a shard has."""
 
-    def texts(self, corpus: RaggedTexts, shard: Shard) -> tuple[RaggedTexts, Ints]:
-        """A shard's texts, and the numbers by which their random words are drawn."""
+    def examples(self, of_all: Examples, shard: Shard) -> tuple[Ints, Ints]:
+        """A shard's examples, and the numbers by which their random words are drawn."""
 
 
 class Sink(Protocol):
@@ -79,7 +80,7 @@ class Sink(Protocol):
 
     @property
     def order(self) -> Order:
-        """Which text each example has."""
+        """Which examples each shard has."""
 
     def shard(self, start: int, stop: int) -> Shard:
         """The shard of these examples. Raises ``ValueError`` where they are none."""
@@ -130,18 +131,19 @@ def render_shard(
 
 
 class InOrder:
-    """The order of a run: examples are the corpus's texts as they come."""
+    """The order of a run: examples as they come."""
 
-    def texts(self, corpus: RaggedTexts, shard: Shard) -> tuple[RaggedTexts, Ints]:
-        """A slice of the corpus, and where it is."""
-        return corpus.slice(shard.start, shard.stop), np.arange(shard.start, shard.stop)
+    def examples(self, _: Examples, shard: Shard) -> tuple[Ints, Ints]:
+        """Those of a shard, drawn by their own numbers."""
+        examples = np.arange(shard.start, shard.stop)
+        return examples, examples
 
 
 def shard_texts(maker: PictureMaker, corpus: RaggedTexts, task: Task, order: Order) -> ShardTexts:
     """Check and style a shard's texts."""
     shard = task.shard
-    drawn, examples = order.texts(corpus, shard)
-    texts = maker.prepare_examples(drawn, examples, corpus)
+    of_all = maker.examples_of(corpus)
+    texts = maker.prepare_examples(of_all, *order.examples(of_all, shard))
     if not task.excluded:
         return texts
     reasons = {example - shard.start: reason for example, reason in task.excluded.items()}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
+from shmtext.draw.examples import Examples
 from shmtext.draw.texts import labels_of_texts
 from shmtext.errors import InputError
 from shmtext.ring.layout import FIRST_POSITION, NUM_NOTE_BYTES, NUM_ROWS, WIDTH_PX, Slot
@@ -23,12 +23,12 @@ Missing = tuple[int, int, str]
 class TextsOf:
     """Labels of examples by their numbers, exactly as they are drawn."""
 
-    corpus: RaggedTexts
+    examples: Examples
     max_chars_per_line: int | None
 
     def __call__(self, examples: Ints) -> list[str]:
         """As strings, lines joined with newlines."""
-        texts = self.corpus.take(examples)
+        texts = self.examples.take(examples)
         return labels_of_texts(texts, self.max_chars_per_line).strings()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from shmtext.config import RunConfig
 from shmtext.corpus.shared import SegmentSpec, attach_corpus
+from shmtext.draw.examples import Examples
 from shmtext.engine.backgrounds import attach_photos
 from shmtext.engine.messages import Setup
 from shmtext.ring.batch import Empties, StreamBatch, TextsOf, batch_of
@@ -45,7 +46,8 @@ class StreamElsewhere:
         corpus = attach_corpus(self.setup.corpus)
         steps = StepsHere(replace(self.setup.settings, photos=photos), corpus, spec, self.layout)
         steps.begin(position + (who.worker * world_size + self.rank) * batch_size)
-        texts_of = TextsOf(corpus, self.config.style.max_chars_per_line)
+        examples = Examples.of(corpus, self.setup.settings)
+        texts_of = TextsOf(examples, self.config.style.max_chars_per_line)
         empties = Empties(self.num_drawable)
         while True:
             batch = batch_of(steps.next(), texts_of, has_boxes=self.layout.num_boxes > 0)

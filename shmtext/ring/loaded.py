@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from shmtext.config import RunConfig
-from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints
 from shmtext.corpus.shared import Segment, SegmentSpec, SharedCorpus, sweep_orphans
 from shmtext.draw.drawable import find_drawable
+from shmtext.draw.examples import Examples
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, fill_segment
-from shmtext.engine.held import refuse_no_text, render_settings, texts_in_chunks
+from shmtext.engine.held import needed_texts, refuse_no_text, render_settings
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
@@ -30,7 +30,7 @@ class Loaded:
     """What is read before anything is drawn; segments are closed by whoever asked for it."""
 
     setup: Setup
-    corpus: RaggedTexts
+    examples: Examples
     drawable: SegmentSpec | None
     """Numbers of the examples that can be drawn, int64; None: all of them."""
     reasons: dict[int, str]
@@ -39,7 +39,7 @@ class Loaded:
     @property
     def num_drawable(self) -> int:
         """Examples of an epoch."""
-        return len(self.corpus) if self.drawable is None else self.drawable.num_bytes // 8
+        return len(self.examples) if self.drawable is None else self.drawable.num_bytes // 8
 
 
 def spill_folder() -> Path:
@@ -61,22 +61,23 @@ def load_all(
     if config.backgrounds is not None:
         segment = resources.enter_context(Segment(spill_folder(), PHOTOS_CONTENT, spare_bytes))
         photos = fill_segment(segment, config, stop, observer)
-    chunks = texts_in_chunks(config, stop)
+    chunks = needed_texts(settings, stop)
     corpus = resources.enter_context(
         SharedCorpus.create(chunks, spill_folder(), spare_bytes=spare_bytes)
     )
     if corpus.note is not None:
         observer.note(corpus.note)
     refuse_no_text(corpus.texts)
-    is_drawable, reasons = find_drawable(corpus.texts, settings)
+    examples = Examples.of(corpus.texts, settings)
+    is_drawable, reasons = find_drawable(examples, settings)
     drawable = None
     if reasons:
         if not is_drawable.any():
             raise InputError(
-                f"none of the {len(is_drawable):,} texts can be drawn; of the first: {reasons[0]}"
+                f"none of the {len(corpus.texts):,} texts can be drawn; of the first: {reasons[0]}"
             )
         drawable = _shared(np.flatnonzero(is_drawable), resources)
-    return Loaded(Setup(settings, corpus.spec, photos), corpus.texts, drawable, reasons)
+    return Loaded(Setup(settings, corpus.spec, photos), examples, drawable, reasons)
 
 
 def _shared(numbers: Ints, resources: ExitStack) -> SegmentSpec:

@@ -12,12 +12,12 @@ of a run. A step is a batch's worth of positions; ranks and processes that draw 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints, seams
-from shmtext.dataset.plan import Shard
 from shmtext.ring.permutation import key_of, permute
 
 RUNS_PER_WINDOW = 16
@@ -26,6 +26,13 @@ picture of a run differ by a few pixels."""
 
 WINDOWS = 2**63
 """Orders of windows have numbers from here on, those of epochs are below."""
+
+
+class Texts(Protocol):
+    """What has the texts of examples."""
+
+    def take(self, _: Ints, /) -> RaggedTexts:
+        """Those of some examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class OrderSpec:
 
     seed: int
     num_examples: int
-    """Of the corpus."""
+    """Of a run of the corpus."""
     is_shuffled: bool
     bucket: int | None
     """Length of runs of like width; None: there are none."""
@@ -66,7 +73,7 @@ class StreamOrder:
 
     spec: OrderSpec
     drawable: Ints | None
-    """Examples that can be drawn, in ascending order; None: all of the corpus's."""
+    """Examples that can be drawn, in ascending order; None: all of them."""
     num_drawable: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,19 +81,13 @@ class StreamOrder:
         num_drawable = self.spec.num_examples if drawable is None else drawable.size
         object.__setattr__(self, "num_drawable", num_drawable)
 
-    def texts(self, corpus: RaggedTexts, shard: Shard) -> tuple[RaggedTexts, Ints]:
-        """Texts of a turn's positions from ``shard.start`` on, and the numbers they're drawn by."""
-        positions = self.spec.turns.positions(shard.start, shard.num_examples)
-        examples, numbers = self.look_up(corpus, positions)
-        return corpus.take(examples), numbers
+    def look_up(self, of_all: Texts, positions: Ints) -> tuple[Ints, Ints]:
+        """Which example each position has, of all that there are, and the number it's drawn by.
 
-    def look_up(self, corpus: RaggedTexts, positions: Ints) -> tuple[Ints, Ints]:
-        """Whose text each position has, as an example of ``corpus``, and the number it's drawn by.
-
-        The number is the place's example, and for each epoch before as many as the corpus has.
+        The number is the place's example, and for each epoch before as many as there are.
         """
         run = self.spec.bucket
-        return self._in_order(positions if run is None else self._by_width(corpus, positions, run))
+        return self._in_order(positions if run is None else self._by_width(of_all, positions, run))
 
     def _in_order(self, positions: Ints) -> tuple[Ints, Ints]:
         epoch, place = np.divmod(positions, self.num_drawable)
@@ -98,7 +99,7 @@ class StreamOrder:
     def _example(self, place: Ints) -> Ints:
         return place if self.drawable is None else self.drawable[place]
 
-    def _by_width(self, corpus: RaggedTexts, positions: Ints, run: int) -> Ints:
+    def _by_width(self, of_all: Texts, positions: Ints, run: int) -> Ints:
         """Exchange positions within windows, so that texts of like length are side by side."""
         size = run * RUNS_PER_WINDOW
         window, at = np.divmod(positions, size)
@@ -108,18 +109,18 @@ class StreamOrder:
             number, within = np.divmod(at[here], run)
             # Runs in no order: else the narrow ones would come first, again and again.
             number = permute(number, key_of(self.spec.seed, WINDOWS + each), RUNS_PER_WINDOW)
-            exchanged[here] = self._sorted(corpus, each * size, size)[number * run + within]
+            exchanged[here] = self._sorted(of_all, each * size, size)[number * run + within]
         return exchanged
 
-    def _sorted(self, corpus: RaggedTexts, first: int, num: int) -> Ints:
+    def _sorted(self, of_all: Texts, first: int, num: int) -> Ints:
         positions = np.arange(first, first + num)
         examples, _ = self._in_order(positions)
-        return positions[np.argsort(num_characters(corpus, examples), kind="stable")]
+        return positions[np.argsort(num_characters(of_all, examples), kind="stable")]
 
 
-def num_characters(corpus: RaggedTexts, examples: Ints) -> Ints:
+def num_characters(of_all: Texts, examples: Ints) -> Ints:
     """How many characters some texts have."""
-    texts = corpus.take(examples)
+    texts = of_all.take(examples)
     before = seams((texts.values & 0xC0) != 0x80)
     counts: Ints = np.diff(before[texts.offsets])
     return counts

@@ -15,11 +15,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts
 from shmtext.corpus.ranges import Ints
 from shmtext.corpus.shared import SegmentSpec, attach_bytes
 from shmtext.dataset.plan import Shard
 from shmtext.draw.batch import Batch, GlyphBoxes
+from shmtext.draw.examples import Examples
 from shmtext.draw.fit import Fit, Sizes, fit_into
 from shmtext.draw.fitted_boxes import fitted_boxes
 from shmtext.draw.ink import Ink
@@ -87,14 +87,13 @@ class RingSink:
 
     @property
     def order(self) -> Self:
-        """It is asked which texts come itself, and keeps whose these are."""
+        """It is asked which examples come itself, and keeps them."""
         return self
 
-    def texts(self, corpus: RaggedTexts, shard: Shard) -> tuple[RaggedTexts, Ints]:
-        """Texts of some steps, and the numbers they are drawn by."""
-        positions = self.positions(shard)
-        self._examples, numbers = self.stream_order.look_up(corpus, positions)
-        return corpus.take(self._examples), numbers
+    def examples(self, of_all: Examples, shard: Shard) -> tuple[Ints, Ints]:
+        """Examples of some steps, and the numbers they are drawn by."""
+        self._examples, numbers = self.stream_order.look_up(of_all, self.positions(shard))
+        return self._examples, numbers
 
     def positions(self, shard: Shard) -> Ints:
         """In the stream, of some steps."""

@@ -140,7 +140,7 @@ class Stream:
             on_failure.callback(self._resources.close)
             self._loaded = load_all(self._config, self._ring_bytes(), observer, self._resources)
             on_failure.pop_all()
-        self._texts_of = TextsOf(self._loaded.corpus, config.style.max_chars_per_line)
+        self._texts_of = TextsOf(self._loaded.examples, config.style.max_chars_per_line)
         self._layout = replace(_layout(options, self._fit), num_boxes=self._num_boxes())
         self._position = 0
         """Of the next step of all ranks."""
@@ -186,12 +186,12 @@ class Stream:
         reasons = self._loaded.reasons | {
             index: why for index, why in self._found.items() if index not in self._loaded.reasons
         }
-        texts = self._loaded.corpus
+        texts = self._loaded.examples
         return [LeftOut(index, texts[index], why) for index, why in sorted(reasons.items())]
 
     @property
     def num_examples(self) -> int:
-        """Of an epoch: the corpus's, but for those that can't be drawn."""
+        """Of an epoch: a run's, but for those that can't be drawn."""
         return self._loaded.num_drawable
 
     def state_dict(self, after: Step | None = None) -> dict[str, Any]:
@@ -286,7 +286,7 @@ class Stream:
                 "one here, or give a DataLoader stream.torch()"
             )
         if self._steps is None:
-            setup, corpus = self._loaded.setup, self._loaded.corpus
+            setup, corpus = self._loaded.setup, self._loaded.examples.texts
             if self._num_workers:
                 order = Order(
                     setup, self._spec(), self._layout, self._num_workers, self._options.ahead
@@ -329,7 +329,7 @@ class Stream:
     def _spec(self) -> StreamSpec:
         order = OrderSpec(
             seed=self._config.seed,
-            num_examples=len(self._loaded.corpus),
+            num_examples=len(self._loaded.examples),
             is_shuffled=self._options.shuffle,
             bucket=self._options.bucket,
             turns=Turns(self._options.batch_size, self._ranks().world_size),
@@ -364,9 +364,12 @@ class Stream:
         """No batch has more: as many as the characters of its texts, if these are the longest."""
         if not needs_boxes(self._loaded.setup.settings):
             return 0
-        lengths = np.diff(self._loaded.corpus.offsets)
+        examples = self._loaded.examples
+        lengths = np.diff(examples.texts.offsets)
         num, size = lengths.size, self._options.batch_size
         longest = np.partition(lengths, num - min(size, num))[-size:]
+        # A text may be that of several examples, one after the other.
+        longest = np.sort(np.repeat(longest, min(examples.num_per_text, size)))[-size:]
         # A batch of few texts has some of them again: of every epoch it reaches into, once.
         times = -(-size // self._loaded.num_drawable) + 1
         return max(1, int(longest.sum()) * times)
@@ -379,13 +382,13 @@ class Stream:
     def _identity(self) -> dict[str, Any]:
         settings, options = self._loaded.setup.settings, self._options
         fonts = {font.name: font.digest for font in sorted(settings.fonts, key=lambda f: f.rank)}
-        corpus = self._loaded.corpus
+        corpus, num = self._loaded.examples.texts, len(self._loaded.examples)
         if settings.photos is None and self._loaded.setup.photos is not None:
             settings = replace(settings, photos=attach_photos(self._loaded.setup.photos))
         # Of what is said of files, nothing matters here.
         config = replace(self._config, output=Output(mode=self._config.output.mode))
         beside = beside_settings(settings)
-        of_run = identity_of(config, fonts, corpus_digest(corpus), len(corpus), beside)
+        of_run = identity_of(config, fonts, corpus_digest(corpus), num, beside)
         return of_run | {
             "versions": drawing_versions(config),
             "stream": STATE_FORMAT,
