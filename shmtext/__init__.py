@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
+    from shmtext.config import BalancedText, Output, RunConfig, Source, Style, TextFile, Texts
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style", "TextFile"), "config"),
+    **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style"), "config"),
+    **dict.fromkeys(("Source", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
@@ -53,11 +54,13 @@ __all__ = [
     "RunSummary",
     "Selection",
     "ShmtextError",
+    "Source",
     "StoredExample",
     "Stream",
     "StreamBatch",
     "Style",
     "TextFile",
+    "Texts",
     "export",
     "render",
     "run_status",

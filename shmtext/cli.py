@@ -25,6 +25,7 @@ from shmtext import __version__
 from shmtext.config.kinds import Choice, FilePath, ListOf, Number, Switch, Whole, scalar_of
 from shmtext.config.looks import LooksKind, chosen_looks, look_names
 from shmtext.config.options import Option, config_options, start_options
+from shmtext.config.texts import SourceKind
 from shmtext.errors import ConfigError, ExitCode, ShmtextError
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def _option(option: Option) -> Callable[[Command], Command]:
             settings["shell_complete"] = _completing_words(lambda: words)
         case LooksKind():
             settings["shell_complete"] = _completing_words(look_names)
-        case FilePath():
+        case FilePath() | SourceKind():
             settings["shell_complete"] = _completing_paths("file")
     default = f" [default: {option.default_text}]" if option.default_text else ""
     return click.option(

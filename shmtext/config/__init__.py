@@ -25,8 +25,8 @@ from shmtext.config.settings import (
     RunConfig,
     Start,
     Style,
-    TextFile,
 )
+from shmtext.config.texts import Source, TextFile, Texts
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -41,9 +41,11 @@ __all__ = [
     "Output",
     "Resume",
     "RunConfig",
+    "Source",
     "Start",
     "Style",
     "TextFile",
+    "Texts",
     "canonical_json",
     "check_choice",
     "config_from_options",

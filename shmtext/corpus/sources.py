@@ -1,6 +1,6 @@
-r"""Where texts come from: balanced random text, lines of a file, a column of CSV, JSONL or Parquet.
+r"""Texts of files: lines of one, a column of CSV, JSONL or Parquet.
 
-Every source is a stream of chunks in which line (row) ``i`` of the file, counted from 0, is
+Every file is a stream of chunks in which line (row) ``i`` of the file, counted from 0, is
 example ``i``: blank lines stay, as empty texts. A fault in a file is an ``InputError`` that
 names the file and the line, raised while the stream is read; whoever reads it to its end before
 rendering renders nothing from a faulty file.
@@ -22,13 +22,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, assert_never, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.config import BalancedText, TextFile
-from shmtext.corpus.balanced import balanced_chunks
+from shmtext.config import TextFile
 from shmtext.corpus.ragged import TextChunk
 from shmtext.errors import InputError
 
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 4 * 2**20
 """Large enough for numpy, small enough that the copies of a block in hand do not matter."""
+
+_DECODED_BYTES = 2**18
+"""At once, to see whether they are UTF-8: what they come to stays in the processor's cache."""
 
 _KEPT_CHARACTERS = 2**20
 """Of a text. A hundred times what an example may have, so that it is seen to be too long."""
@@ -64,19 +66,6 @@ _NEWLINE, _RETURN = ord("\n"), ord("\r")
 
 _TABLES = (".csv", ".tsv", ".parquet")
 _OBJECTS = (".jsonl", ".ndjson", ".jsonlines", ".jl")
-
-
-def corpus_chunks(
-    corpus: BalancedText | TextFile, seed: int, max_chars_per_line: int | None
-) -> Iterator[TextChunk]:
-    """Make or read the examples of a corpus, whatever it is."""
-    match corpus:
-        case BalancedText():
-            return balanced_chunks(corpus, seed, max_chars_per_line)
-        case TextFile():
-            return text_file_chunks(corpus)
-        case _:
-            assert_never(corpus)
 
 
 def text_file_chunks(source: TextFile) -> Iterator[TextChunk]:
@@ -256,12 +245,18 @@ def _whole_characters(piece: bytes) -> int:
 def _find_fault(block: bytes) -> tuple[str, int]:
     """Say what is wrong first in a block of UTF-8, and at which byte; an empty text if nothing."""
     nul = block.find(b"\0")
+    start, stop = 0, len(block) if not block.isascii() else 0
     try:
-        if not block.isascii():
-            block.decode()
+        while start < stop:
+            some = block[start : start + _DECODED_BYTES]
+            if start + len(some) < stop:
+                some = some[: _whole_characters(some)]
+            some.decode()
+            start += len(some)
     except UnicodeDecodeError as error:
-        if nul < 0 or error.start < nul:
-            return f"no UTF-8 (byte 0x{block[error.start]:02x})", error.start
+        position = start + error.start
+        if nul < 0 or position < nul:
+            return f"no UTF-8 (byte 0x{block[position]:02x})", position
     return ("a NUL character", nul) if nul >= 0 else ("", 0)
 
 

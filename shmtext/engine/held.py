@@ -7,18 +7,16 @@ images, whether to resume) is ``run.py``'s.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
 
-from shmtext.config import BalancedText, Engine, RunConfig, TextFile
-from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
+from shmtext.config import BalancedText, Engine, RunConfig, TextFile, Texts
+from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
-from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import shard_size
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
@@ -32,7 +30,7 @@ from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
-from shmtext.errors import InputError
+from shmtext.engine.texts import refuse_no_text, texts_in_chunks
 
 IN_PROCESS_EXAMPLES = 5_000
 """A run of fewer examples is done, in-process, before workers have imported their libraries."""
@@ -148,7 +146,7 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
         return _hold_for_processes(means, first, resources)
     photos = photos_of(means.config, first.stop, means.observer)
     settings = replace(render_settings(means.config, means.observer), photos=photos)
-    texts = gather_chunks(texts_in_chunks(means.config, first.stop))
+    texts = gather_chunks(texts_in_chunks(means.config, first.stop, means.observer))
     refuse_no_text(texts)
     num_threads = means.num_workers if engine == "threads" else 1
     return Held(settings, texts, InProcess(settings, texts, num_threads), is_spilled=False)
@@ -166,7 +164,7 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
         segment = resources.enter_context(Segment(first.stage, PHOTOS_CONTENT))
         photos = fill_segment(segment, means.config, first.stop, means.observer)
         is_spilled |= segment.note is not None
-    chunks = texts_in_chunks(means.config, first.stop)
+    chunks = texts_in_chunks(means.config, first.stop, means.observer)
     corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage))
     workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
@@ -190,21 +188,6 @@ def _chosen_engine(means: Means, was_cut_short: bool) -> Literal["processes", "t
             assert_never(means.engine)
 
 
-def texts_in_chunks(config: RunConfig, stop: StopRequest) -> Iterator[TextChunk]:
-    """A config's texts, made or read; ``InterruptedRunError`` once there is a signal."""
-    stop.check()
-    chunks = corpus_chunks(config.corpus, config.seed, config.style.max_chars_per_line)
-    return take_texts(_checked(chunks, stop), config.max_images)
-
-
-def refuse_no_text(texts: RaggedTexts) -> None:
-    """Raise ``InputError`` for a corpus of no example."""
-    if len(texts) == 0:
-        raise InputError(
-            "the corpus comes to no example: raise character_frequency or lower min_example_size"
-        )
-
-
 def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     """Read a config's fonts and find its own effects; photographs are read elsewhere."""
     style = config.style
@@ -219,12 +202,6 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     if needs_boxes(settings):
         settings.refuse_moving()
     return settings
-
-
-def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChunk]:
-    for chunk in chunks:
-        stop.check()
-        yield chunk
 
 
 def _estimate_num_examples(config: RunConfig) -> int:
@@ -247,8 +224,9 @@ def _least_num_shards(config: RunConfig) -> int:
     return -(-num_examples // shard_size(num_examples))
 
 
-def _num_bytes(corpus: TextFile) -> int:
-    try:
-        return corpus.path.stat().st_size
-    except OSError:
-        return 0  # what is wrong with it is said when it is read
+def _num_bytes(corpus: Texts | TextFile) -> int:
+    num_bytes = 0
+    for source in Texts.of(corpus).sources:
+        with suppress(OSError):  # what is wrong with it is said when it is read
+            num_bytes += source.origin.path.stat().st_size
+    return num_bytes

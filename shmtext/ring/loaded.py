@@ -18,10 +18,11 @@ from shmtext.corpus.ranges import Ints
 from shmtext.corpus.shared import Segment, SegmentSpec, SharedCorpus, sweep_orphans
 from shmtext.draw.drawable import find_drawable
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, fill_segment
-from shmtext.engine.held import refuse_no_text, render_settings, texts_in_chunks
+from shmtext.engine.held import render_settings
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
+from shmtext.engine.texts import refuse_no_text, texts_in_chunks
 from shmtext.errors import InputError
 
 
@@ -61,7 +62,7 @@ def load_all(
     if config.backgrounds is not None:
         segment = resources.enter_context(Segment(spill_folder(), PHOTOS_CONTENT, spare_bytes))
         photos = fill_segment(segment, config, stop, observer)
-    chunks = texts_in_chunks(config, stop)
+    chunks = texts_in_chunks(config, stop, observer)
     corpus = resources.enter_context(
         SharedCorpus.create(chunks, spill_folder(), spare_bytes=spare_bytes)
     )

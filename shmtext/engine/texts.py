@@ -1,0 +1,63 @@
+"""A config's texts, made or read, and what an observer is told meanwhile.
+
+How texts are read is the business of the room ``corpus``; where they go, of whoever asks for them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from shmtext.config import RunConfig
+from shmtext.corpus.ragged import RaggedTexts, TextChunk, take_texts
+from shmtext.corpus.reading import corpus_chunks
+from shmtext.engine.progress import Observer
+from shmtext.engine.stop import StopRequest
+from shmtext.errors import InputError
+
+FIRST_NOTE_S = 10
+"""Of reading, before a word is said of it; then, each time, after twice as long."""
+
+
+def texts_in_chunks(
+    config: RunConfig, stop: StopRequest, observer: Observer
+) -> Iterator[TextChunk]:
+    """A config's texts, made or read; ``InterruptedRunError`` once there is a signal."""
+    stop.check()
+    reading = Reading(stop, observer)
+    chunks = corpus_chunks(config.corpus, config.seed, config.style.max_chars_per_line, reading)
+    for chunk in take_texts(chunks, config.max_images):
+        stop.check()
+        yield chunk
+
+
+def refuse_no_text(texts: RaggedTexts) -> None:
+    """Raise ``InputError`` for a corpus of no example."""
+    if len(texts) == 0:
+        raise InputError(
+            "the corpus comes to no example: raise character_frequency or lower min_example_size"
+        )
+
+
+class Reading:
+    """Watches texts being read: says how far it is, and stops it where that is asked for."""
+
+    def __init__(self, stop: StopRequest, observer: Observer) -> None:
+        self._stop = stop
+        self._observer = observer
+        self._begin_s = time.monotonic()
+        self._next_s = self._begin_s + FIRST_NOTE_S
+        self._num_texts = self._num_bytes = 0
+
+    def read(self, chunk: TextChunk) -> None:
+        """Count what was read of a source. Raises ``InterruptedRunError``."""
+        self._stop.check()
+        self._num_texts += chunk.lengths_bytes.size
+        self._num_bytes += chunk.values.size
+        now_s = time.monotonic()
+        if now_s >= self._next_s:
+            self._next_s = now_s + (now_s - self._begin_s)
+            self._observer.note(
+                f"reading texts: {self._num_texts:,} ({self._num_bytes / 1e6:,.0f} MB) after "
+                f"{now_s - self._begin_s:,.0f} s"
+            )

@@ -1,0 +1,154 @@
+"""What becomes of texts between their sources and a run."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shmtext
+from shmtext import Output, RunConfig, Source, TextFile, Texts, render
+from shmtext.corpus import sources
+from shmtext.corpus.ragged import gather_chunks
+from shmtext.corpus.reading import corpus_chunks
+from shmtext.engine import texts as engine_texts
+from shmtext.engine.progress import Silent
+from shmtext.engine.stop import StopRequest
+from shmtext.engine.texts import texts_in_chunks
+from shmtext.errors import FolderError, InputError
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def call(texts: list[str], name: str = "a.txt") -> Path:
+        path = tmp_path / name
+        path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+        return path
+
+    return call
+
+
+def read(sources: Any, seed: int = 0, **settings: Any) -> list[str]:
+    return list(gather_chunks(corpus_chunks(Texts(sources, **settings), seed, None)))
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def read_by_a_run(config: RunConfig) -> tuple[list[str], list[str]]:
+    """A run's texts, and the lines that its observer was told."""
+    notes = Notes()
+    return list(gather_chunks(texts_in_chunks(config, StopRequest(), notes))), notes.lines
+
+
+DECOMPOSED = ["e\u0301tude", "ﬁn", "plain"]
+
+
+@pytest.mark.parametrize("form", ["none", "NFC", "NFKC"])
+def test_texts_are_normalised_as_asked_for(write: Write, form: Any) -> None:
+    path = write(DECOMPOSED)
+    expected = [t if form == "none" else unicodedata.normalize(form, t) for t in DECOMPOSED]
+
+    assert expected == read(path, normalize=form)
+
+
+def test_a_file_by_itself_is_normalised_as_texts_are(write: Write) -> None:
+    path = write(DECOMPOSED)
+
+    assert ["étude", "ﬁn", "plain"] == list(gather_chunks(corpus_chunks(TextFile(path), 0, None)))
+
+
+def test_balanced_text_is_left_as_it_is_asked_for() -> None:
+    letters = "e\u0301"
+    corpus = shmtext.BalancedText(letters=letters, numbers="", character_frequency=9, space_freq=0)
+    text = "".join(gather_chunks(corpus_chunks(corpus, 0, None)))
+
+    assert [9, 9] == [text.count(letter) for letter in letters]
+
+
+def test_the_label_is_the_normalised_text(write: Write, tmp_path: Path) -> None:
+    render(RunConfig(corpus=TextFile(write(DECOMPOSED))), tmp_path / "out", engine="serial")
+    with shmtext.open(tmp_path / "out") as run:
+        assert ["étude", "plain"] == [row["text"] for _, row in run if row["text"] != "ﬁn"]
+        assert (run.render(0) == run[0].picture).all()
+
+
+def test_runs_whose_texts_are_normalised_otherwise_are_told_apart(
+    write: Write, tmp_path: Path
+) -> None:
+    path, out = write(DECOMPOSED), tmp_path / "out"
+    render(RunConfig(corpus=TextFile(path)), out, engine="serial")
+    assert 0 == render(RunConfig(corpus=Texts(path)), out, engine="serial").num_rendered  # type: ignore[arg-type]
+
+    with pytest.raises(FolderError, match=r'corpus\.normalize: .*"none" asked for'):
+        render(RunConfig(corpus=Texts(path, normalize="none")), out, engine="serial")  # type: ignore[arg-type]
+
+
+def test_texts_of_several_files_come_one_file_after_the_other(write: Write) -> None:
+    a, b = write(["1", "2"]), write(["3"], "b.txt")
+
+    assert ["1", "2", "3"] == read([a, b])
+    assert ["3", "1", "2"] == read([b, a])
+
+
+def test_texts_of_files_with_weights_come_in_turns(write: Write) -> None:
+    a, b = write(list("abcdef")), write(list("12"), "b.txt")
+
+    assert list("ab1cde2f") == read([Source(TextFile(a), 3), b])
+
+
+@pytest.mark.parametrize("read_bytes", [1, 7, 2**20])
+def test_how_files_are_read_changes_no_text(
+    write: Write, monkeypatch: pytest.MonkeyPatch, read_bytes: int
+) -> None:
+    a, b = write([*DECOMPOSED, "x" * 20]), write(list("1234"), "b.txt")
+    asked = [Source(TextFile(a), 1), Source(TextFile(b), 2.5)]
+    expected = read(asked)
+    monkeypatch.setattr(sources, "_READ_BYTES", read_bytes)
+
+    assert expected == read(asked)
+
+
+def test_a_source_that_is_missing_is_named_before_any_is_read(write: Write, tmp_path: Path) -> None:
+    fifo = tmp_path / "none.txt"
+    with pytest.raises(InputError, match=r"cannot read .*none\.txt"):
+        corpus_chunks(Texts([write(["a"]), fifo]), 0, None)  # type: ignore[arg-type]
+    os.mkfifo(fifo)
+    with pytest.raises(InputError, match="no regular file"):
+        corpus_chunks(Texts([write(["a"]), fifo]), 0, None)  # type: ignore[arg-type]
+
+
+def test_reading_that_takes_long_says_how_far_it_is(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(corpus=TextFile(write(["ab", "c"])))
+    assert (["ab", "c"], []) == read_by_a_run(config)
+    monkeypatch.setattr(engine_texts, "FIRST_NOTE_S", 0)
+
+    _, notes = read_by_a_run(config)
+    assert notes == ["reading texts: 2 (0 MB) after 0 s"]
+
+
+@pytest.mark.parametrize("engine", ["serial", "processes"])
+def test_a_run_and_a_stream_have_the_same_texts(write: Write, tmp_path: Path, engine: Any) -> None:
+    a, b = write([f"e\u0301{i}" for i in range(30)]), write([f"{i}" for i in range(20)], "b.txt")
+    config = RunConfig(
+        corpus=Texts([f"{a}=2", f"{b}=1"]),  # type: ignore[arg-type]
+        output=Output(csv=False),
+    )
+    render(config, tmp_path / "out", 1, engine)
+    with shmtext.open(tmp_path / "out") as run:
+        drawn = [row["text"] for _, row in run]
+    with shmtext.stream(config, batch_size=50, size=(32, 128), workers=0, shuffle=False) as stream:
+        assert drawn == list(next(iter(stream)).texts)

@@ -1,0 +1,90 @@
+"""Sources of texts as settings: what is written down is what is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shmtext import RunConfig, Source, TextFile, Texts
+from shmtext.config import config_from_options, load_toml
+from shmtext.config.writing import toml_of
+from shmtext.errors import ConfigError
+
+A, B = TextFile(Path("a.txt")), TextFile(Path("b.csv"), "word")
+
+
+@pytest.mark.parametrize(
+    ("given", "sources"),
+    [
+        ("a.txt", (Source(A),)),
+        (Path("a.txt"), (Source(A),)),
+        (A, (Source(A),)),
+        (Source(A, 3), (Source(A, 3),)),
+        (["a.txt=3", B], (Source(A, 3), Source(B))),
+        (("a.txt", "b.csv::word=0.5"), (Source(A), Source(B, 0.5))),
+        ("a=b.txt", (Source(TextFile(Path("a=b.txt"))),)),
+        ("a=1=2", (Source(TextFile(Path("a=1")), 2),)),
+        ("b.csv::x=3=", (Source(TextFile(Path("b.csv"), "x=3")),)),
+    ],
+)
+def test_sources_are_texts_or_what_they_stand_for(given: Any, sources: tuple[Source, ...]) -> None:
+    assert sources == Texts(given).sources
+
+
+def test_a_file_whose_name_ends_like_a_weight_is_found(tmp_path: Path) -> None:
+    name = str(tmp_path / "a=3")
+    assert Source(TextFile(tmp_path / "a"), 3) == Source.parse(name)
+    Path(name).touch()
+
+    assert Source(TextFile(Path(name))) == Source.parse(name)
+    assert Source(TextFile(Path(name)), 2) == Source.parse(f"{name}=2")
+    assert Source(TextFile(Path(name), "w"), 2) == Source.parse(f"{name}::w=2")
+
+
+@pytest.mark.parametrize("text", ["a=0", "a=0.0001", "a=1000001"])
+def test_a_weight_out_of_bounds_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"the weight of texts a must be 0\.001 to 1,000,000"):
+        Texts(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [3, None, [3], {}, [], [None]])
+def test_what_is_no_source_is_refused(value: Any) -> None:
+    with pytest.raises(ConfigError, match="texts must"):
+        Texts(value)
+
+
+COLUMNS = st.none() | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
+)
+
+
+@given(COLUMNS, st.none() | st.sampled_from([0.5, 3]))
+def test_a_source_that_is_written_down_reads_back(column: str | None, weight: float | None) -> None:
+    source = Source(TextFile(Path("/nowhere/a"), column), weight)
+
+    assert source == Source.parse(source.written())
+
+
+def test_several_sources_in_toml_are_a_list_and_begin_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('texts = ["a.txt=3", "/b.csv::word"]\nnormalize = "none"\n')
+    found = config_from_options(load_toml(tmp_path / "run.toml"))
+    sources = (Source(TextFile(tmp_path / "a.txt"), 3), Source(TextFile(Path("/b.csv"), "word")))
+
+    assert RunConfig(corpus=Texts(sources, normalize="none")) == found
+    (tmp_path / "again.toml").write_text(toml_of(found))
+    assert found == config_from_options(load_toml(tmp_path / "again.toml"))
+
+
+def test_a_text_file_is_the_texts_of_it_alone() -> None:
+    assert RunConfig(corpus=A) == RunConfig(corpus=Texts(A))  # type: ignore[arg-type]
+
+
+def test_options_of_texts_want_texts() -> None:
+    with pytest.raises(ConfigError, match="normalize is of texts that are read: give them"):
+        config_from_options({"normalize": "NFKC"})
+    with pytest.raises(ConfigError, match="texts and letters exclude each other"):
+        config_from_options({"texts": "a", "letters": "b"})
