@@ -135,6 +135,9 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
 
 EVERY_OPTION_OF_TEXTS: dict[str, tuple[list[str], Any, tuple[str, ...]]] = {
     "normalize": (["NFKC"], "NFKC", ()),
+    "case": (["upper=0.1,keep"], "keep=1,upper=0.1", ()),
+    "min_text_chars": (["2"], 2, ()),
+    "max_text_chars": (["20"], 20, ()),
 }
 """Likewise, of those that go with texts alone; and what else each needs beside it."""
 

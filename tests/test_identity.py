@@ -57,6 +57,9 @@ OTHERS: dict[tuple[type, str], Any] = {
     (BalancedText, "split_letters"): True,
     (Texts, "sources"): (Source(TextFile(Path("elsewhere.csv"))),),
     (Texts, "normalize"): "NFKC",
+    (Texts, "case"): "upper",
+    (Texts, "min_text_chars"): 2,
+    (Texts, "max_text_chars"): 30,
     (Style, "fonts"): (Path("font.ttf"),),
     (Style, "skip_bad_fonts"): True,
     (Style, "font_sizes"): (31,),
@@ -224,6 +227,9 @@ HELD_DEFAULTS_OF_TEXTS = {
     "kind": "Texts",
     "sources": (Source(TextFile(Path("words.txt"))),),
     "normalize": "NFC",
+    "case": "keep",
+    "min_text_chars": None,
+    "max_text_chars": None,
 }
 
 HELD_DEFAULTS = {

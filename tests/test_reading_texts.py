@@ -152,3 +152,48 @@ def test_a_run_and_a_stream_have_the_same_texts(write: Write, tmp_path: Path, en
         drawn = [row["text"] for _, row in run]
     with shmtext.stream(config, batch_size=50, size=(32, 128), workers=0, shuffle=False) as stream:
         assert drawn == list(next(iter(stream)).texts)
+
+
+def test_letters_in_another_case_are_normalised_again(write: Write) -> None:
+    path = write(["\u0390"])  # whose capital is three code points, of which two can be one
+
+    assert ["\u03aa\u0301"] == read(path, case="upper")
+    assert ["\u0399\u0308\u0301"] == read(path, case="upper", normalize="none")
+
+
+def test_sources_draw_their_cases_by_themselves(write: Write) -> None:
+    a, b = write(["ab"] * 40), write(["ab"] * 40, "b.txt")
+    mix = {"case": "keep=0.5,upper=0.5"}
+
+    assert read(a, **mix) == read([a, b], **mix)[:40]
+    assert read(a, **mix) != read([a, b], **mix)[40:]
+    assert read(a, **mix) != read(a, 1, **mix)
+
+
+def test_how_many_texts_are_left_out_is_said(write: Write) -> None:
+    path = write(["a", "abc", "abcde", "", "abcd"])
+    bounds: dict[str, Any] = {"min_text_chars": 2, "max_text_chars": 4}
+    texts, notes = read_by_a_run(RunConfig(corpus=Texts(path, **bounds)))  # type: ignore[arg-type]
+
+    assert ["abc", "abcd"] == texts
+    assert notes == [
+        "of 5 texts that were read, 2 that are shorter and 1 that are longer than asked for are "
+        "left out"
+    ]
+
+
+def test_lengths_are_those_of_what_is_drawn(write: Write) -> None:
+    path = write(["e\u0301e\u0301", "ﬁ"])
+
+    assert ["éé", "ﬁ"] == read(path, max_text_chars=2)
+    assert ["éé", "fi"] == read(path, min_text_chars=2, normalize="NFKC")
+
+
+@pytest.mark.parametrize("engine", ["serial", "processes"])
+def test_a_run_whose_texts_are_all_left_out_is_refused(
+    write: Write, tmp_path: Path, engine: Any
+) -> None:
+    config = RunConfig(corpus=Texts(write(["ab"]), min_text_chars=3))  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match="all texts are left out: lower min_text_chars"):
+        render(config, tmp_path / "out", 1, engine)

@@ -88,3 +88,41 @@ def test_options_of_texts_want_texts() -> None:
         config_from_options({"normalize": "NFKC"})
     with pytest.raises(ConfigError, match="texts and letters exclude each other"):
         config_from_options({"texts": "a", "letters": "b"})
+
+
+@pytest.mark.parametrize(
+    ("given", "case"),
+    [
+        ("upper", "upper"),
+        ("upper=0.3", "upper"),
+        ("title=1, keep = 0.5,lower=0", "keep=0.5,title=1"),
+    ],
+)
+def test_shares_of_cases_are_brought_to_one_form(given: str, case: str) -> None:
+    assert case == Texts("a", case=given).case  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("capital", "case: expected CASE or CASE=SHARE,..., each once of keep, lower, upper"),
+        ("upper=0.1,upper", "each once"),
+        ("upper=many", "each once"),
+        ("upper=-1", "case: the share of upper must be 0 to 1,000,000, got -1"),
+        ("upper=nan", "case: the share of upper must be"),
+        ("upper=0", "case: expected a share above 0"),
+        ("", "each once"),
+        (3, "case must be text, got 3"),
+    ],
+)
+def test_shares_of_cases_that_make_no_sense_are_refused(given: Any, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Texts("a", case=given)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_bounds_of_lengths_go_together() -> None:
+    with pytest.raises(
+        ConfigError, match=r"min_text_chars \(5\) must be at most max_text_chars \(4"
+    ):
+        Texts("a", min_text_chars=5, max_text_chars=4)  # type: ignore[arg-type]

@@ -11,12 +11,14 @@ does that.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from shmtext.config.fields import About, check, metadata, setting
 from shmtext.config.kinds import FilePath, Limits, ListOf, Number, Schema, Text, refusal
+from shmtext.errors import ConfigError
 
 Normalize = Literal["none", "NFC", "NFKC"]
 
@@ -24,6 +26,8 @@ CORPUS = "Corpus"
 """Heading of ``--help``, of the README's table and of what ``shmtext config`` prints."""
 
 WEIGHT = Number(Limits(0.001, 1_000_000))
+SHARE = Number(Limits(0, 1_000_000))
+CASES = ("keep", "lower", "upper", "title")
 
 EXPECTED = "PATH or PATH::COLUMN, perhaps with =WEIGHT behind"
 
@@ -135,6 +139,44 @@ class SourcesKind(ListOf):
 
 
 @dataclass(frozen=True, slots=True)
+class CaseMix:
+    """Which share of texts is brought to which case; shares need not add up to 1."""
+
+    shares: Mapping[str, float]
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Read what a setting says: a case, or several with their shares. Raises ``ConfigError``.
+
+        >>> CaseMix.parse("upper=0.1, keep=0.9").written()
+        'keep=0.9,upper=0.1'
+        """
+        wrong = ConfigError(
+            f"expected CASE or CASE=SHARE,..., each once of {', '.join(CASES)}, got {text!r}"
+        )
+        given: dict[str, float] = {}
+        for part in Text().take("case", text).split(","):
+            name, sign, number = (each.strip() for each in part.partition("="))
+            try:
+                share = float(number) if sign else 1
+            except ValueError:
+                raise wrong from None
+            if name not in CASES or name in given:
+                raise wrong
+            given[name] = SHARE.take(f"the share of {name}", share)
+        shares = {name: given[name] for name in CASES if given.get(name)}
+        if not shares:
+            raise ConfigError(f"expected a share above 0, got {text!r}")
+        return cls(shares)
+
+    def written(self) -> str:
+        """As ``parse`` reads it, in its one form."""
+        if len(self.shares) == 1:
+            return next(iter(self.shares))
+        return ",".join(f"{name}={share}" for name, share in self.shares.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """Texts from one or several sources, and what is done with them before they are drawn.
 
@@ -166,8 +208,45 @@ class Texts:
         ),
     )
 
+    case: str = setting(
+        "keep",
+        About(
+            "Of texts: as they are (keep), or lower, upper or title, drawn for each text, as in "
+            "keep=0.7,upper=0.2,title=0.1.",
+            *(CORPUS, "CASE[=SHARE],..."),
+            parse=lambda text: CaseMix.parse(text).written(),
+        ),
+    )
+    min_text_chars: int | None = setting(
+        None,
+        About(
+            "Leave out texts of fewer code points.",
+            *(CORPUS, "N"),
+            default_text="none is left out",
+            at_least=1,
+        ),
+    )
+    max_text_chars: int | None = setting(
+        None,
+        About("Or of more.", CORPUS, "N", default_text="none is left out", at_least=1),
+    )
+
     def __post_init__(self) -> None:
         check(self)
+        if (
+            self.min_text_chars
+            and self.max_text_chars
+            and self.min_text_chars > self.max_text_chars
+        ):
+            raise ConfigError(
+                f"min_text_chars ({self.min_text_chars}) must be at most max_text_chars "
+                f"({self.max_text_chars})"
+            )
+
+    @property
+    def case_mix(self) -> CaseMix:
+        """What ``case`` says."""
+        return CaseMix.parse(self.case)
 
     @classmethod
     def of(cls, corpus: Texts | TextFile) -> Texts:

@@ -7,11 +7,14 @@ on how texts were cut into chunks. Where they go is not known here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from shmtext.config import BalancedText, TextFile, Texts
 from shmtext.corpus.balanced import balanced_chunks
+from shmtext.corpus.case import in_cases
+from shmtext.corpus.chance import Purpose, Words
+from shmtext.corpus.lengths import Bounds, LeftOut, within
 from shmtext.corpus.mixing import in_turns, one_after_the_other
 from shmtext.corpus.normal import normalized
 from shmtext.corpus.ragged import TextChunk
@@ -24,12 +27,18 @@ class Watcher(Protocol):
     def read(self, chunk: TextChunk) -> None:
         """Take note of what was just read of a source, and is not yet what it will be."""
 
+    def left_out(self, left_out: LeftOut) -> None:
+        """Take note of texts that are shorter or longer than asked for."""
+
 
 class NoWatcher:
     """The watcher that does not look."""
 
     def read(self, chunk: TextChunk) -> None:
         """Pass it by."""
+
+    def left_out(self, left_out: LeftOut) -> None:
+        """Likewise."""
 
 
 def corpus_chunks(
@@ -46,28 +55,60 @@ def corpus_chunks(
         case BalancedText():
             return balanced_chunks(corpus, seed, max_chars_per_line)
         case TextFile() | Texts():
-            return _text_chunks(Texts.of(corpus), watcher or NoWatcher())
+            return _text_chunks(Texts.of(corpus), seed, watcher or NoWatcher())
         case _:
             assert_never(corpus)
 
 
-def _text_chunks(texts: Texts, watcher: Watcher) -> Iterator[TextChunk]:
-    sources = [_made(texts, text_file_chunks(each.origin), watcher) for each in texts.sources]
+def _text_chunks(texts: Texts, seed: int, watcher: Watcher) -> Iterator[TextChunk]:
+    sources = [
+        _Making(texts, seed, number, watcher).made(text_file_chunks(each.origin))
+        for number, each in enumerate(texts.sources)
+    ]
     weights = [each.weight for each in texts.sources]
     if any(weight is not None for weight in weights):
         return in_turns(sources, [1 if weight is None else weight for weight in weights])
     return one_after_the_other(sources)
 
 
-def _made(texts: Texts, chunks: Iterator[TextChunk], watcher: Watcher) -> Iterator[TextChunk]:
+@dataclass(frozen=True, slots=True)
+class _Making:
     """What becomes of the texts of one source."""
-    chunks = _watched(chunks, watcher)
-    if texts.normalize != "none":
-        chunks = map(partial(normalized, form=texts.normalize), chunks)
-    return chunks
 
+    texts: Texts
+    seed: int
+    source: int
+    """Its number, from 0."""
+    watcher: Watcher
 
-def _watched(chunks: Iterator[TextChunk], watcher: Watcher) -> Iterator[TextChunk]:
-    for chunk in chunks:
-        watcher.read(chunk)
-        yield chunk
+    def made(self, chunks: Iterator[TextChunk]) -> Iterator[TextChunk]:
+        """The texts, step after step, of which those that have nothing to do are left out."""
+        chunks = self._watched(chunks)
+        chunks = self._normalized(chunks)
+        if self.texts.case != "keep":
+            # Letters in another case may join otherwise.
+            chunks = self._normalized(self._in_cases(chunks))
+        if self.texts.min_text_chars or self.texts.max_text_chars:
+            chunks = self._within(chunks)
+        return chunks
+
+    def _watched(self, chunks: Iterator[TextChunk]) -> Iterator[TextChunk]:
+        for chunk in chunks:
+            self.watcher.read(chunk)
+            yield chunk
+
+    def _normalized(self, chunks: Iterator[TextChunk]) -> Iterator[TextChunk]:
+        form = self.texts.normalize
+        return chunks if form == "none" else (normalized(chunk, form) for chunk in chunks)
+
+    def _in_cases(self, chunks: Iterator[TextChunk]) -> Iterator[TextChunk]:
+        words = Words(self.seed, Purpose.CASE, self.source)
+        mix = self.texts.case_mix.shares
+        return (in_cases(chunk, mix, words) for chunk in chunks)
+
+    def _within(self, chunks: Iterator[TextChunk]) -> Iterator[TextChunk]:
+        bounds = Bounds(self.texts.min_text_chars, self.texts.max_text_chars)
+        for chunk in chunks:
+            kept, left_out = within(chunk, bounds)
+            self.watcher.left_out(left_out)
+            yield kept

@@ -147,7 +147,7 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
     photos = photos_of(means.config, first.stop, means.observer)
     settings = replace(render_settings(means.config, means.observer), photos=photos)
     texts = gather_chunks(texts_in_chunks(means.config, first.stop, means.observer))
-    refuse_no_text(texts)
+    refuse_no_text(texts, means.config)
     num_threads = means.num_workers if engine == "threads" else 1
     return Held(settings, texts, InProcess(settings, texts, num_threads), is_spilled=False)
 
@@ -169,7 +169,7 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
     workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
         means.observer.note(corpus.note)
-    refuse_no_text(corpus.texts)
+    refuse_no_text(corpus.texts, means.config)
     is_spilled |= corpus.note is not None
     if photos is not None:
         settings = replace(settings, photos=attach_photos(photos))

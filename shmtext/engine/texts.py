@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from shmtext.config import RunConfig
+from shmtext.config import BalancedText, RunConfig
+from shmtext.corpus.lengths import LeftOut
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, take_texts
 from shmtext.corpus.reading import corpus_chunks
 from shmtext.engine.progress import Observer
@@ -29,13 +30,20 @@ def texts_in_chunks(
     for chunk in take_texts(chunks, config.max_images):
         stop.check()
         yield chunk
+    reading.finish()
 
 
-def refuse_no_text(texts: RaggedTexts) -> None:
+def refuse_no_text(texts: RaggedTexts, config: RunConfig) -> None:
     """Raise ``InputError`` for a corpus of no example."""
     if len(texts) == 0:
+        is_made = isinstance(config.corpus, BalancedText)
         raise InputError(
-            "the corpus comes to no example: raise character_frequency or lower min_example_size"
+            "the corpus comes to no example: "
+            + (
+                "raise character_frequency or lower min_example_size"
+                if is_made
+                else "all texts are left out: lower min_text_chars or raise max_text_chars"
+            )
         )
 
 
@@ -47,7 +55,7 @@ class Reading:
         self._observer = observer
         self._begin_s = time.monotonic()
         self._next_s = self._begin_s + FIRST_NOTE_S
-        self._num_texts = self._num_bytes = 0
+        self._num_texts = self._num_bytes = self._num_shorter = self._num_longer = 0
 
     def read(self, chunk: TextChunk) -> None:
         """Count what was read of a source. Raises ``InterruptedRunError``."""
@@ -60,4 +68,19 @@ class Reading:
             self._observer.note(
                 f"reading texts: {self._num_texts:,} ({self._num_bytes / 1e6:,.0f} MB) after "
                 f"{now_s - self._begin_s:,.0f} s"
+            )
+
+    def left_out(self, left_out: LeftOut) -> None:
+        """Count texts that are left out for their lengths."""
+        self._num_shorter += left_out.num_shorter
+        self._num_longer += left_out.num_longer
+
+    def finish(self) -> None:
+        """Say what was left out."""
+        counts = {"shorter": self._num_shorter, "longer": self._num_longer}
+        parts = [f"{count:,} that are {what}" for what, count in counts.items() if count]
+        if parts:
+            self._observer.note(
+                f"of {self._num_texts:,} texts that were read, {' and '.join(parts)} than asked "
+                "for are left out"
             )

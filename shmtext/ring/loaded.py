@@ -68,7 +68,7 @@ def load_all(
     )
     if corpus.note is not None:
         observer.note(corpus.note)
-    refuse_no_text(corpus.texts)
+    refuse_no_text(corpus.texts, config)
     is_drawable, reasons = find_drawable(corpus.texts, settings)
     drawable = None
     if reasons:
