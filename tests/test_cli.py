@@ -138,6 +138,8 @@ EVERY_OPTION_OF_TEXTS: dict[str, tuple[list[str], Any, tuple[str, ...]]] = {
     "case": (["upper=0.1,keep"], "keep=1,upper=0.1", ()),
     "min_text_chars": (["2"], 2, ()),
     "max_text_chars": (["20"], 20, ()),
+    "sample": (["20"], 20, ()),
+    "replace": ([], True, ("--sample", "3")),
 }
 """Likewise, of those that go with texts alone; and what else each needs beside it."""
 

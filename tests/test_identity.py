@@ -60,6 +60,8 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Texts, "case"): "upper",
     (Texts, "min_text_chars"): 2,
     (Texts, "max_text_chars"): 30,
+    (Texts, "sample"): 7,
+    (Texts, "replace"): True,
     (Style, "fonts"): (Path("font.ttf"),),
     (Style, "skip_bad_fonts"): True,
     (Style, "font_sizes"): (31,),
@@ -230,6 +232,8 @@ HELD_DEFAULTS_OF_TEXTS = {
     "case": "keep",
     "min_text_chars": None,
     "max_text_chars": None,
+    "sample": None,
+    "replace": False,
 }
 
 HELD_DEFAULTS = {
@@ -291,7 +295,7 @@ LOOKS: list[Any] = [
 CONFIGS = [
     RunConfig(),
     TEXTS,
-    RunConfig(corpus=Texts(["a.txt=3", "b.txt"], normalize="none")),  # type: ignore[arg-type]
+    RunConfig(corpus=Texts(["a.txt=3", "b.txt"], normalize="none", sample=3)),  # type: ignore[arg-type]
     RunConfig(
         corpus=BalancedText(letters="xyz", numbers="", space_freq=0.5, split_letters=True),
         style=Style(font_sizes=(8, 9), font_colors=("navy", "red"), max_chars_per_line=4),

@@ -197,3 +197,43 @@ def test_a_run_whose_texts_are_all_left_out_is_refused(
 
     with pytest.raises(InputError, match="all texts are left out: lower min_text_chars"):
         render(config, tmp_path / "out", 1, engine)
+
+
+def test_a_sample_of_several_files_is_of_all_their_texts_alike(write: Write) -> None:
+    a, b = write([f"a{i}" for i in range(900)]), write([f"b{i}" for i in range(100)], "b.txt")
+    drawn = read([a, b], sample=200)
+
+    assert 200 == len(set(drawn))
+    assert 5 < sum(text.startswith("b") for text in drawn) < 40
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_sample_of_files_with_weights_is_in_proportion(write: Write, replace: bool) -> None:
+    a, b = write([f"a{i}" for i in range(900)]), write([f"b{i}" for i in range(100)], "b.txt")
+    drawn = read([a, Source(TextFile(b), 3)], sample=120, replace=replace)
+
+    assert [30, 90] == [sum(text.startswith(name) for text in drawn) for name in "ab"]
+    assert (len(set(drawn)) < 120) == replace
+    assert drawn != read([a, Source(TextFile(b), 3)], 1, sample=120, replace=replace)
+
+
+def test_the_others_make_up_for_a_source_that_is_used_up(write: Write) -> None:
+    a, b = write([f"a{i}" for i in range(90)]), write(["b0", "b1"], "b.txt")
+    drawn = read([a, Source(TextFile(b), 9)], sample=50)
+
+    assert [48, 2] == [sum(text.startswith(name) for text in drawn) for name in "ab"]
+    assert [5, 45] == [
+        sum(text.startswith(name) for text in read([a, f"{b}=9"], sample=50, replace=True))
+        for name in "ab"
+    ]
+
+
+def test_a_sample_of_more_than_there_is_says_so(write: Write) -> None:
+    path = write(list("abc"))
+    texts, notes = read_by_a_run(RunConfig(corpus=Texts(path, sample=5)))  # type: ignore[arg-type]
+
+    assert ["a", "b", "c"] == sorted(texts)
+    assert notes == ["a sample of 5 was asked for, and there are 3 texts"]
+    for settings in ({"sample": 5, "replace": True}, {"sample": 2}, {}):
+        config = RunConfig(corpus=Texts(path, **settings), max_images=2)  # type: ignore[arg-type]
+        assert ([], 2) == (read_by_a_run(config)[1], len(read_by_a_run(config)[0]))

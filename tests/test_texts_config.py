@@ -126,3 +126,8 @@ def test_bounds_of_lengths_go_together() -> None:
         ConfigError, match=r"min_text_chars \(5\) must be at most max_text_chars \(4"
     ):
         Texts("a", min_text_chars=5, max_text_chars=4)  # type: ignore[arg-type]
+
+
+def test_replacement_goes_with_a_sample() -> None:
+    with pytest.raises(ConfigError, match="replace is for a sample: say of how many texts"):
+        Texts("a", replace=True)  # type: ignore[arg-type]

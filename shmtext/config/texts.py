@@ -27,6 +27,8 @@ CORPUS = "Corpus"
 
 WEIGHT = Number(Limits(0.001, 1_000_000))
 SHARE = Number(Limits(0, 1_000_000))
+MAX_SAMPLE = 2**31
+"""A sample is held in memory, some sixty bytes a text."""
 CASES = ("keep", "lower", "upper", "title")
 
 EXPECTED = "PATH or PATH::COLUMN, perhaps with =WEIGHT behind"
@@ -231,8 +233,23 @@ class Texts:
         About("Or of more.", CORPUS, "N", default_text="none is left out", at_least=1),
     )
 
+    sample: int | None = setting(
+        None,
+        About(
+            "Draw so many texts at random, each at most once. Of sources with weights, in "
+            "proportion to these.",
+            *(CORPUS, "N"),
+            default_text="all texts, in order",
+            at_least=1,
+            at_most=MAX_SAMPLE,
+        ),
+    )
+    replace: bool = setting(False, About("Let a text be drawn again in a sample.", CORPUS))
+
     def __post_init__(self) -> None:
         check(self)
+        if self.replace and self.sample is None:
+            raise ConfigError("replace is for a sample: say of how many texts (sample)")
         if (
             self.min_text_chars
             and self.max_text_chars

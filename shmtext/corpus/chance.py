@@ -17,6 +17,9 @@ class Purpose(IntEnum):
     """What words are drawn for."""
 
     CASE = 1
+    SAMPLE = 2
+    AGAIN = 3
+    """Which texts of a sample with replacement are the same."""
 
 
 class Words:

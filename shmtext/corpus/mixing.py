@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ragged import RaggedTexts, TextChunk
+from shmtext.corpus.ragged import TextChunk
 from shmtext.corpus.ranges import Ints, seams, spell_out
 
 
@@ -87,10 +87,3 @@ def one_after_the_other(sources: Sequence[Iterator[TextChunk]]) -> Iterator[Text
     """Texts of all sources, as one long one."""
     for source in sources:
         yield from source
-
-
-def chunks_of(texts: RaggedTexts, rows: Ints, num_at_once: int) -> Iterator[TextChunk]:
-    """The texts ``rows``, in that order, so many in a chunk."""
-    for start in range(0, rows.size, num_at_once):
-        some = texts.take(rows[start : start + num_at_once])
-        yield TextChunk(some.values, np.diff(some.offsets).astype(np.int32))

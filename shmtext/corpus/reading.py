@@ -17,7 +17,8 @@ from shmtext.corpus.chance import Purpose, Words
 from shmtext.corpus.lengths import Bounds, LeftOut, within
 from shmtext.corpus.mixing import in_turns, one_after_the_other
 from shmtext.corpus.normal import normalized
-from shmtext.corpus.ragged import TextChunk
+from shmtext.corpus.ragged import TextChunk, take_texts
+from shmtext.corpus.sampling import Sampling, sampled
 from shmtext.corpus.sources import text_file_chunks
 
 
@@ -65,10 +66,19 @@ def _text_chunks(texts: Texts, seed: int, watcher: Watcher) -> Iterator[TextChun
         _Making(texts, seed, number, watcher).made(text_file_chunks(each.origin))
         for number, each in enumerate(texts.sources)
     ]
-    weights = [each.weight for each in texts.sources]
-    if any(weight is not None for weight in weights):
-        return in_turns(sources, [1 if weight is None else weight for weight in weights])
-    return one_after_the_other(sources)
+    if all(each.weight is None for each in texts.sources):
+        chunks = one_after_the_other(sources)
+        return chunks if texts.sample is None else sampled(chunks, _sampling(texts), seed, 0)
+    weights = [1 if each.weight is None else each.weight for each in texts.sources]
+    if texts.sample is not None:
+        sampling = _sampling(texts)
+        sources = [sampled(each, sampling, seed, n) for n, each in enumerate(sources)]
+    return take_texts(in_turns(sources, weights), texts.sample)
+
+
+def _sampling(texts: Texts) -> Sampling:
+    assert texts.sample is not None
+    return Sampling(texts.sample, texts.replace)
 
 
 @dataclass(frozen=True, slots=True)

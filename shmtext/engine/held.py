@@ -210,7 +210,7 @@ def _estimate_num_examples(config: RunConfig) -> int:
     if isinstance(corpus, BalancedText):
         sizes = corpus.min_example_size + corpus.max_example_size
         return min(2 * corpus.num_clusters // sizes, config.max_images or sys.maxsize)
-    return min(_num_bytes(corpus) // BYTES_PER_EXAMPLE, config.max_images or sys.maxsize)
+    return min(_num_read(corpus, BYTES_PER_EXAMPLE), config.max_images or sys.maxsize)
 
 
 def _least_num_shards(config: RunConfig) -> int:
@@ -219,14 +219,18 @@ def _least_num_shards(config: RunConfig) -> int:
     if isinstance(corpus, BalancedText):
         num_examples = corpus.num_clusters // corpus.max_example_size
     else:
-        num_examples = _num_bytes(corpus) // MOST_BYTES_PER_EXAMPLE
+        num_examples = _num_read(corpus, MOST_BYTES_PER_EXAMPLE)
     num_examples = max(1, min(num_examples, config.max_images or sys.maxsize))
     return -(-num_examples // shard_size(num_examples))
 
 
-def _num_bytes(corpus: Texts | TextFile) -> int:
-    num_bytes = 0
-    for source in Texts.of(corpus).sources:
+def _num_read(corpus: Texts | TextFile, bytes_per_example: int) -> int:
+    """How many texts come of sources if each takes so many bytes there."""
+    texts, num_bytes = Texts.of(corpus), 0
+    for source in texts.sources:
         with suppress(OSError):  # what is wrong with it is said when it is read
             num_bytes += source.origin.path.stat().st_size
-    return num_bytes
+    num_texts = num_bytes // bytes_per_example
+    if texts.sample is None:
+        return num_texts
+    return texts.sample if texts.replace else min(num_texts, texts.sample)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from shmtext.config import BalancedText, RunConfig
+from shmtext.config import BalancedText, RunConfig, Texts
 from shmtext.corpus.lengths import LeftOut
 from shmtext.corpus.ragged import RaggedTexts, TextChunk, take_texts
 from shmtext.corpus.reading import corpus_chunks
@@ -27,10 +27,15 @@ def texts_in_chunks(
     stop.check()
     reading = Reading(stop, observer)
     chunks = corpus_chunks(config.corpus, config.seed, config.style.max_chars_per_line, reading)
+    num_texts = 0
     for chunk in take_texts(chunks, config.max_images):
         stop.check()
+        num_texts += chunk.lengths_bytes.size
         yield chunk
     reading.finish()
+    sample = None if isinstance(config.corpus, BalancedText) else Texts.of(config.corpus).sample
+    if sample is not None and num_texts < min(sample, config.max_images or sample):
+        observer.note(f"a sample of {sample:,} was asked for, and there are {num_texts:,} texts")
 
 
 def refuse_no_text(texts: RaggedTexts, config: RunConfig) -> None:
