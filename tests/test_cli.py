@@ -138,6 +138,7 @@ EVERY_OPTION_OF_TEXTS: dict[str, tuple[list[str], Any, tuple[str, ...]]] = {
     "case": (["upper=0.1,keep"], "keep=1,upper=0.1", ()),
     "min_text_chars": (["2"], 2, ()),
     "max_text_chars": (["20"], 20, ()),
+    "shuffle_words": (["3"], "3-3", ()),
     "sample": (["20"], 20, ()),
     "replace": ([], True, ("--sample", "3")),
 }

@@ -60,6 +60,7 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Texts, "case"): "upper",
     (Texts, "min_text_chars"): 2,
     (Texts, "max_text_chars"): 30,
+    (Texts, "shuffle_words"): "2-5",
     (Texts, "sample"): 7,
     (Texts, "replace"): True,
     (Style, "fonts"): (Path("font.ttf"),),
@@ -232,6 +233,7 @@ HELD_DEFAULTS_OF_TEXTS = {
     "case": "keep",
     "min_text_chars": None,
     "max_text_chars": None,
+    "shuffle_words": None,
     "sample": None,
     "replace": False,
 }

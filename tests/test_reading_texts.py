@@ -237,3 +237,12 @@ def test_a_sample_of_more_than_there_is_says_so(write: Write) -> None:
     for settings in ({"sample": 5, "replace": True}, {"sample": 2}, {}):
         config = RunConfig(corpus=Texts(path, **settings), max_images=2)  # type: ignore[arg-type]
         assert ([], 2) == (read_by_a_run(config)[1], len(read_by_a_run(config)[0]))
+
+
+def test_lines_of_words_are_made_of_each_source_by_itself(write: Write) -> None:
+    a, b = write(["a1 a2", "a3"] * 9), write(["b1 b2 b3"] * 9, "b.txt")
+    made = read([a, b], shuffle_words="3", case="upper")
+
+    assert 9 + 9 == len(made)
+    assert all(len({word[0] for word in line.split()}) == 1 for line in made)
+    assert all(line.isupper() for line in made)

@@ -131,3 +131,9 @@ def test_bounds_of_lengths_go_together() -> None:
 def test_replacement_goes_with_a_sample() -> None:
     with pytest.raises(ConfigError, match="replace is for a sample: say of how many texts"):
         Texts("a", replace=True)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", ["", "0-3", "5-2", "2-", "-3", "a", "2-3-4", "99999", "²", "2.5"])
+def test_numbers_of_words_that_make_no_sense_are_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match="shuffle_words: expected MIN-MAX"):
+        Texts("a", shuffle_words=given)  # type: ignore[arg-type]

@@ -233,6 +233,16 @@ class Texts:
         About("Or of more.", CORPUS, "N", default_text="none is left out", at_least=1),
     )
 
+    shuffle_words: str | None = setting(
+        None,
+        About(
+            "Make new lines of each source's words, of so many words each: 2-5, or 3. Each word is "
+            "used once; words are what spaces part.",
+            *(CORPUS, "MIN-MAX"),
+            default_text="texts as they are",
+            parse=lambda text: "-".join(map(str, _span(text))),
+        ),
+    )
     sample: int | None = setting(
         None,
         About(
@@ -265,10 +275,33 @@ class Texts:
         """What ``case`` says."""
         return CaseMix.parse(self.case)
 
+    @property
+    def words_per_line(self) -> tuple[int, int] | None:
+        """The fewest and the most words of a line that is made of shuffled words."""
+        return None if self.shuffle_words is None else _span(self.shuffle_words)
+
     @classmethod
     def of(cls, corpus: Texts | TextFile) -> Texts:
         """A file by itself as the texts that it stands for."""
         return cls((Source(corpus),)) if isinstance(corpus, TextFile) else corpus
+
+
+def _span(text: object) -> tuple[int, int]:
+    """Two ends, or one number that is both.
+
+    >>> _span("2-5"), _span("3")
+    ((2, 5), (3, 3))
+    """
+    first, sign, last = Text().take("shuffle_words", text).partition("-")
+    ends = (first.strip(), (last if sign else first).strip())
+    if not all(each.isascii() and each.isdigit() and len(each) <= 4 for each in ends):
+        raise ConfigError(f"expected MIN-MAX or one number, 1 to 9,999, got {text!r}")
+    least, most = map(int, ends)
+    if not 1 <= least <= most:
+        raise ConfigError(
+            f"expected MIN-MAX with 1 or more words and MIN at most MAX, got {text!r}"
+        )
+    return least, most
 
 
 def _split_weight(text: str) -> tuple[str, float | None]:

@@ -20,6 +20,8 @@ class Purpose(IntEnum):
     SAMPLE = 2
     AGAIN = 3
     """Which texts of a sample with replacement are the same."""
+    WORDS = 4
+    """Of lines that are made of words."""
 
 
 class Words:

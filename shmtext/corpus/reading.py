@@ -20,6 +20,7 @@ from shmtext.corpus.normal import normalized
 from shmtext.corpus.ragged import TextChunk, take_texts
 from shmtext.corpus.sampling import Sampling, sampled
 from shmtext.corpus.sources import text_file_chunks
+from shmtext.corpus.word_lines import WordsPerLine, word_lines
 
 
 class Watcher(Protocol):
@@ -94,6 +95,9 @@ class _Making:
     def made(self, chunks: Iterator[TextChunk]) -> Iterator[TextChunk]:
         """The texts, step after step, of which those that have nothing to do are left out."""
         chunks = self._watched(chunks)
+        if self.texts.words_per_line is not None:
+            words_per_line = WordsPerLine(*self.texts.words_per_line)
+            chunks = word_lines(chunks, words_per_line, self.seed, self.source)
         chunks = self._normalized(chunks)
         if self.texts.case != "keep":
             # Letters in another case may join otherwise.

@@ -47,7 +47,8 @@ def refuse_no_text(texts: RaggedTexts, config: RunConfig) -> None:
             + (
                 "raise character_frequency or lower min_example_size"
                 if is_made
-                else "all texts are left out: lower min_text_chars or raise max_text_chars"
+                else "all texts are left out: lower min_text_chars, raise max_text_chars, or "
+                "shuffle fewer words a line"
             )
         )
 
