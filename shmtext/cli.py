@@ -31,6 +31,7 @@ from shmtext.errors import ConfigError, ExitCode, ShmtextError
 if TYPE_CHECKING:
     from shmtext.config import RunConfig, Start
     from shmtext.dataset.check import Report
+    from shmtext.engine.characters import CharacterSummary
     from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
@@ -497,6 +498,8 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
             f"{summary.folder}; {summary.num_rendered:,} rendered in {summary.elapsed_s:.1f} s, "
             f"{summary.images_per_s:,.0f} images/s"
         )
+    if summary.characters is not None:
+        _print_characters(summary.characters, summary.folder)
     if summary.num_alone:
         _say(f"{summary.num_alone:,} of them drawn one at a time, as no batch is exact for them")
     if summary.num_skipped:
@@ -511,6 +514,16 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
         return
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: {_loading(summary)}")
+
+
+def _print_characters(characters: CharacterSummary, folder: Path) -> None:
+    total, at_least = characters.num_characters, characters.at_least
+    _say(
+        f"{characters.num_after:,} of {total:,} characters occur {at_least:,} times or more, "
+        f"{characters.num_before:,} without the {characters.num_added:,} texts taken again"
+    )
+    rarest = (f"{each!r} {before:,} → {after:,}" for each, before, after in characters.rarest)
+    _say(f"rarest: {', '.join(rarest)}; all are in {folder / 'characters.csv'}")
 
 
 def _print_export(summary: ExportSummary) -> None:

@@ -141,6 +141,8 @@ EVERY_OPTION_OF_TEXTS: dict[str, tuple[list[str], Any, tuple[str, ...]]] = {
     "shuffle_words": (["3"], "3-3", ()),
     "sample": (["20"], 20, ()),
     "replace": ([], True, ("--sample", "3")),
+    "min_character_count": (["20"], 20, ()),
+    "max_repeats": (["5"], 5, ()),
 }
 """Likewise, of those that go with texts alone; and what else each needs beside it."""
 
@@ -551,6 +553,17 @@ def summary_of(folder: Path, num_images: int, container: str = "files") -> RunSu
         elapsed_s=1.0,
         digest="",
     )
+
+
+def test_a_summary_names_the_rarest_characters(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("aa\nab\n")
+    options = ("--texts", tmp_path / "texts.txt", "--min-character-count", 4, "--max-repeats", 3)
+    ended = shmtext("render", tmp_path / "out", *options)
+
+    assert (
+        "1 of 2 characters occur 4 times or more, 0 without the 2 texts taken again\n"
+        f"rarest: 'b' 1 → 3, 'a' 3 → 5; all are in {tmp_path / 'out' / 'characters.csv'}\n"
+    ) in ended.out
 
 
 def test_a_summary_counts_pictures_that_were_drawn_one_at_a_time(

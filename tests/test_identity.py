@@ -63,6 +63,8 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Texts, "shuffle_words"): "2-5",
     (Texts, "sample"): 7,
     (Texts, "replace"): True,
+    (Texts, "min_character_count"): 9,
+    (Texts, "max_repeats"): 3,
     (Style, "fonts"): (Path("font.ttf"),),
     (Style, "skip_bad_fonts"): True,
     (Style, "font_sizes"): (31,),
@@ -236,6 +238,8 @@ HELD_DEFAULTS_OF_TEXTS = {
     "shuffle_words": None,
     "sample": None,
     "replace": False,
+    "min_character_count": None,
+    "max_repeats": 20,
 }
 
 HELD_DEFAULTS = {

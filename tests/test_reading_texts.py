@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 import shmtext
-from shmtext import Output, RunConfig, Source, TextFile, Texts, render
+from shmtext import Output, Renderer, RunConfig, Source, TextFile, Texts, render
 from shmtext.corpus import sources
 from shmtext.corpus.ragged import gather_chunks
 from shmtext.corpus.reading import corpus_chunks
 from shmtext.engine import texts as engine_texts
+from shmtext.engine.characters import CharacterSummary
 from shmtext.engine.progress import Silent
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.texts import texts_in_chunks
@@ -246,3 +247,62 @@ def test_lines_of_words_are_made_of_each_source_by_itself(write: Write) -> None:
     assert 9 + 9 == len(made)
     assert all(len({word[0] for word in line.split()}) == 1 for line in made)
     assert all(line.isupper() for line in made)
+
+
+RARE = [*(["ab"] * 12), "bß", "xa", "x日", "日本", ""]
+"""The fonts that come along have no ideographs: two texts, and the blank one, can't be drawn."""
+
+
+@pytest.mark.parametrize("engine", ["serial", "processes"])
+def test_texts_with_rare_characters_are_taken_again(
+    write: Write, tmp_path: Path, engine: Any
+) -> None:
+    config = RunConfig(
+        corpus=Texts(write(RARE), min_character_count=10, max_repeats=8)  # type: ignore[arg-type]
+    )
+    summary = render(config, tmp_path / "out", 1, engine)
+    with shmtext.open(tmp_path / "out") as run:
+        texts = [row["text"] for _, row in run]
+
+    assert RARE[:14] == texts[:14]
+    assert ["bß"] * 7 + ["xa"] * 7 == sorted(texts[14:])
+    assert summary.characters == CharacterSummary(
+        at_least=10,
+        num_characters=4,
+        num_before=2,
+        num_after=2,
+        num_added=14,
+        rarest=(("x", 1, 8), ("ß", 1, 8), ("a", 13, 20), ("b", 13, 20)),
+    )
+    lines = (tmp_path / "out" / "characters.csv").read_text(encoding="utf-8").splitlines()
+    assert "character,code_point,without_repeats,with_repeats" == lines[0]
+    assert ["a,U+0061,13,20", "b,U+0062,13,20", "x,U+0078,1,8", "ß,U+00DF,1,8"] == lines[1:]
+    again = render(config, tmp_path / "out", 1, engine)
+    assert (0, summary.digest, summary.characters) == (
+        *(again.num_rendered, again.digest, again.characters),
+    )
+    assert shmtext.verify(tmp_path / "out", checksums=True).whole
+
+
+def test_a_stream_takes_the_same_texts_again(write: Write, tmp_path: Path) -> None:
+    config = RunConfig(corpus=Texts(write(RARE), min_character_count=9))  # type: ignore[arg-type]
+    summary = render(config, tmp_path / "out", engine="serial")
+    with shmtext.open(tmp_path / "out") as run:
+        drawn = [row["text"] for _, row in run]
+    with shmtext.stream(
+        config, batch_size=summary.num_images, size=(32, 128), workers=0, shuffle=False
+    ) as stream:
+        assert drawn == list(next(iter(stream)).texts)
+
+
+def test_max_images_counts_texts_that_are_taken_again(write: Write, tmp_path: Path) -> None:
+    corpus = Texts(write(RARE), min_character_count=10)  # type: ignore[arg-type]
+    num_texts = len(RARE)
+    for num_asked, num_added in ((num_texts + 3, 3), (num_texts, 0)):
+        config = RunConfig(corpus=corpus, max_images=num_asked)
+        summary = render(config, tmp_path / str(num_asked), engine="serial")
+        assert summary.characters is not None
+        assert (14 + num_added, num_added) == (summary.num_images, summary.characters.num_added)
+    with Renderer(RunConfig(corpus=corpus), engine="serial") as renderer:
+        assert renderer.render(tmp_path / "some", 5).characters is None
+        assert not (tmp_path / "some" / "characters.csv").exists()

@@ -255,6 +255,20 @@ class Texts:
         ),
     )
     replace: bool = setting(False, About("Let a text be drawn again in a sample.", CORPUS))
+    min_character_count: int | None = setting(
+        None,
+        About(
+            "Take texts with rare characters again, behind all others, until each character that "
+            "fonts cover occurs so often.",
+            *(CORPUS, "N"),
+            default_text="each text once",
+            at_least=1,
+        ),
+    )
+    max_repeats: int = setting(
+        20,
+        About("But have no text more often than this, in all.", CORPUS, "N", at_least=1),
+    )
 
     def __post_init__(self) -> None:
         check(self)

@@ -22,6 +22,8 @@ class Purpose(IntEnum):
     """Which texts of a sample with replacement are the same."""
     WORDS = 4
     """Of lines that are made of words."""
+    REPEATS = 5
+    """The order of texts that are taken again."""
 
 
 class Words:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, assert_never
 
 from shmtext.config import BalancedText, Engine, RunConfig, TextFile, Texts
+from shmtext.corpus.balance import CharacterCounts
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
 from shmtext.dataset.plan import shard_size
@@ -22,6 +23,7 @@ from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
+from shmtext.engine.characters import TakenAgain
 from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
@@ -62,6 +64,8 @@ class Held:
     engine: InProcess | Workers
     is_spilled: bool
     """A file in the first run's stage took shared memory's place, and goes with it."""
+    characters: CharacterCounts | None
+    """How often they occur, where texts were taken again for rare ones."""
     _digests: dict[int, str] = field(default_factory=dict)
 
     def corpus_sha256(self, texts: RaggedTexts) -> str:
@@ -146,10 +150,13 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
         return _hold_for_processes(means, first, resources)
     photos = photos_of(means.config, first.stop, means.observer)
     settings = replace(render_settings(means.config, means.observer), photos=photos)
+    again = TakenAgain(means.config, settings)
     texts = gather_chunks(texts_in_chunks(means.config, first.stop, means.observer))
     refuse_no_text(texts, means.config)
+    texts = again.added_to(texts)
     num_threads = means.num_workers if engine == "threads" else 1
-    return Held(settings, texts, InProcess(settings, texts, num_threads), is_spilled=False)
+    engine_here = InProcess(settings, texts, num_threads)
+    return Held(settings, texts, engine_here, is_spilled=False, characters=again.counts)
 
 
 def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> Held:
@@ -165,7 +172,8 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
         photos = fill_segment(segment, means.config, first.stop, means.observer)
         is_spilled |= segment.note is not None
     chunks = texts_in_chunks(means.config, first.stop, means.observer)
-    corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage))
+    again = TakenAgain(means.config, settings)
+    corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage, more=again.more))
     workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
         means.observer.note(corpus.note)
@@ -173,7 +181,7 @@ def _hold_for_processes(means: Means, first: FirstRun, resources: ExitStack) -> 
     is_spilled |= corpus.note is not None
     if photos is not None:
         settings = replace(settings, photos=attach_photos(photos))
-    return Held(settings, corpus.texts, workers, is_spilled)
+    return Held(settings, corpus.texts, workers, is_spilled, again.counts)
 
 
 def _chosen_engine(means: Means, was_cut_short: bool) -> Literal["processes", "threads", "serial"]:

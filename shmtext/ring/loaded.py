@@ -18,6 +18,7 @@ from shmtext.corpus.ranges import Ints
 from shmtext.corpus.shared import Segment, SegmentSpec, SharedCorpus, sweep_orphans
 from shmtext.draw.drawable import find_drawable
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, fill_segment
+from shmtext.engine.characters import TakenAgain
 from shmtext.engine.held import render_settings
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer
@@ -64,7 +65,12 @@ def load_all(
         photos = fill_segment(segment, config, stop, observer)
     chunks = texts_in_chunks(config, stop, observer)
     corpus = resources.enter_context(
-        SharedCorpus.create(chunks, spill_folder(), spare_bytes=spare_bytes)
+        SharedCorpus.create(
+            chunks,
+            spill_folder(),
+            more=TakenAgain(config, settings).more,
+            spare_bytes=spare_bytes,
+        )
     )
     if corpus.note is not None:
         observer.note(corpus.note)
