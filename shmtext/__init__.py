@@ -14,7 +14,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shmtext.config import BalancedText, Output, RunConfig, Source, Style, TextFile, Texts
+    from shmtext.config import (
+        BalancedText,
+        Output,
+        RunConfig,
+        Source,
+        Style,
+        Template,
+        TextFile,
+        Texts,
+    )
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
@@ -29,7 +38,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style"), "config"),
-    **dict.fromkeys(("Source", "TextFile", "Texts"), "config"),
+    **dict.fromkeys(("Source", "Template", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
@@ -59,6 +68,7 @@ __all__ = [
     "Stream",
     "StreamBatch",
     "Style",
+    "Template",
     "TextFile",
     "Texts",
     "export",

@@ -32,6 +32,7 @@ NAMES = {
     "Source",
     "StoredExample",
     "Style",
+    "Template",
     "TextFile",
     "Texts",
     "export",

@@ -306,3 +306,15 @@ def test_max_images_counts_texts_that_are_taken_again(write: Write, tmp_path: Pa
     with Renderer(RunConfig(corpus=corpus), engine="serial") as renderer:
         assert renderer.render(tmp_path / "some", 5).characters is None
         assert not (tmp_path / "some" / "characters.csv").exists()
+
+
+def test_templates_are_sources_as_files_are(write: Write, tmp_path: Path) -> None:
+    a = write(["x"] * 6)
+    mixed = read([f"{a}=1", "template:3=1:[A-C]-<1..9>"], case="lower")
+
+    assert 9 == len(mixed)
+    assert ["x", "x"] == [mixed[0], mixed[2]]
+    assert all(text[1] == "-" and text.islower() for text in mixed[1:6:2])
+    config = RunConfig(corpus=Texts("template:40:№ <1..9>"))  # type: ignore[arg-type]
+    summary = render(config, tmp_path / "out", engine="serial")
+    assert 40 == summary.num_images + summary.num_skipped

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtext import RunConfig, Source, TextFile, Texts
+from shmtext import RunConfig, Source, Template, TextFile, Texts
 from shmtext.config import config_from_options, load_toml
 from shmtext.config.writing import toml_of
 from shmtext.errors import ConfigError
@@ -29,6 +29,11 @@ A, B = TextFile(Path("a.txt")), TextFile(Path("b.csv"), "word")
         ("a=b.txt", (Source(TextFile(Path("a=b.txt"))),)),
         ("a=1=2", (Source(TextFile(Path("a=1")), 2),)),
         ("b.csv::x=3=", (Source(TextFile(Path("b.csv"), "x=3")),)),
+        ("template:5:a=3", (Source(Template("a=3", 5)),)),
+        (
+            ["template:5=2:a:b", Template("c", 1)],
+            (*[Source(Template("a:b", 5), 2)], *[Source(Template("c", 1))]),
+        ),
     ],
 )
 def test_sources_are_texts_or_what_they_stand_for(given: Any, sources: tuple[Source, ...]) -> None:
@@ -137,3 +142,55 @@ def test_replacement_goes_with_a_sample() -> None:
 def test_numbers_of_words_that_make_no_sense_are_refused(given: str) -> None:
     with pytest.raises(ConfigError, match="shuffle_words: expected MIN-MAX"):
         Texts("a", shuffle_words=given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weight", [None, 2.5])
+def test_a_template_that_is_written_down_reads_back(weight: float | None) -> None:
+    source = Source(Template("=[:=]::=3", 7), weight)
+
+    assert source == Source.parse(source.written())
+
+
+def test_a_template_in_toml_does_not_begin_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("texts = ['a.txt', 'template:5:<1..9>']")
+    found = config_from_options(load_toml(tmp_path / "run.toml")).corpus
+
+    assert Texts([tmp_path / "a.txt", Template("<1..9>", 5)]) == found  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("template:a", "template:N:PATTERN, with the number N"),
+        ("template:x:a", "template:N:PATTERN, with the number N"),
+        ("template:²:a", "template:N:PATTERN, with the number N"),
+        ("template:0:a", "the number of texts of a template must be"),
+        ("template:1:", "expected texts of 1 to 10,000 characters, it may come to 0"),
+        ("template:1:[a", r"template '[a', character 3: expected a character"),
+        ("template:1:a]", r"character 2: expected no ']' here"),
+        ("template:1:{2}", "character 2: expected something to repeat before '{'"),
+        ("template:1:a{", "character 3: expected '}' somewhere behind"),
+        ("template:1:a{2,1}", "with MIN at most MAX"),
+        ("template:1:a{x}", "expected {N} or {MIN,MAX}"),
+        ("template:1:a{1,2,3}", "expected {N} or {MIN,MAX}"),
+        ("template:1:a{1000}{1000}", "may come to 1,000,000"),
+        ("template:1:(a", "character 3: expected ')'"),
+        ("template:1:[b-a]", "expected a range that goes up, found b-a"),
+        ("template:1:[]", "expected a character between '[' and ']'"),
+        ("template:1:a\\\\"[:-1], "expected a character"),
+        ("template:1:<5>", "expected <FIRST..LAST>"),
+        ("template:1:<5..1>", "expected numbers that go up, found 5..1"),
+        ("template:1:<1..2.5>", "expected <FIRST..LAST> with as many decimals"),
+        ("template:1:<1...5>", "expected <FIRST..LAST>"),
+        ("template:1:<a..b>", "expected <FIRST..LAST>"),
+        ("template:1:<²..³>", "expected <FIRST..LAST>"),
+        ("template:1:<date %Q>", "expected a date of %d %m"),
+        ("template:1:<date >", "expected a date's format"),
+        ("template:1:" + "(" * 5_000, "nested too deeply"),
+        ("template:1:\udcff", "expected Unicode text without NUL"),
+    ],
+)
+def test_templates_that_make_no_sense_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Texts(text)  # type: ignore[arg-type]
+    assert message in str(caught.value)

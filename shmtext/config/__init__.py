@@ -26,7 +26,7 @@ from shmtext.config.settings import (
     Start,
     Style,
 )
-from shmtext.config.texts import Source, TextFile, Texts
+from shmtext.config.texts import Source, Template, TextFile, Texts
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -44,6 +44,7 @@ __all__ = [
     "Source",
     "Start",
     "Style",
+    "Template",
     "TextFile",
     "Texts",
     "canonical_json",

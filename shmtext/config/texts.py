@@ -3,6 +3,7 @@
     words.txt                a file, one text a line
     words.csv::word=3        a column of a table, three times as often as others
     data.jsonl::text         a field of objects, one a line
+    template:500:€ <1..99>   so many texts of a template
 
 What balanced random text is stands in ``settings.py``. Nothing is opened here: the room ``corpus``
 does that.
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from shmtext.config.fields import About, check, metadata, setting
-from shmtext.config.kinds import FilePath, Limits, ListOf, Number, Schema, Text, refusal
+from shmtext.config.kinds import FilePath, Limits, ListOf, Number, Schema, Text, count, refusal
+from shmtext.config.templates import parse_pattern
 from shmtext.errors import ConfigError
 
 Normalize = Literal["none", "NFC", "NFKC"]
@@ -31,7 +33,8 @@ MAX_SAMPLE = 2**31
 """A sample is held in memory, some sixty bytes a text."""
 CASES = ("keep", "lower", "upper", "title")
 
-EXPECTED = "PATH or PATH::COLUMN, perhaps with =WEIGHT behind"
+TEMPLATE = "template:"
+EXPECTED = "PATH or PATH::COLUMN, perhaps with =WEIGHT behind, or template:N:PATTERN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +80,29 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """So many texts drawn from a pattern, whose notation is told in ``templates.py``."""
+
+    pattern: str
+    num_texts: int
+
+    def __post_init__(self) -> None:
+        parse_pattern(Text().take("the pattern of a template", self.pattern))
+        count("the number of texts of a template", self.num_texts, MAX_SAMPLE)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where some of a run's texts come from, and how often they do, compared with others."""
 
-    origin: TextFile
+    origin: TextFile | Template
     weight: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what a setting says: an origin, perhaps with ``=WEIGHT`` behind.
 
+        ``template:N:PATTERN`` is N texts of a template, ``template:N=WEIGHT:...`` with a weight.
         A file whose own name looks so is found by that, if it is there. A mere ``=`` behind ends
         the name of a column that looks so. Raises ``ConfigError``.
 
@@ -95,11 +111,16 @@ class Source:
         """
         if os.path.exists(FilePath().take("texts", text)):
             return cls(TextFile.parse(text))
+        if text.startswith(TEMPLATE):
+            return cls(*_parse_template(text))
         origin, weight = _split_weight(text)
         return cls(TextFile.parse(origin), weight)
 
     def written(self) -> str:
         """As ``parse`` reads it, with an absolute path."""
+        if isinstance(self.origin, Template):
+            weight = "" if self.weight is None else f"={self.weight}"
+            return f"{TEMPLATE}{self.origin.num_texts}{weight}:{self.origin.pattern}"
         origin = self.origin.written()
         if self.weight is not None:
             return f"{origin}={self.weight}"
@@ -114,7 +135,7 @@ class SourceKind:
         match value:
             case Source():
                 return value
-            case TextFile():
+            case TextFile() | Template():
                 return Source(value)
             case Path():
                 return Source(TextFile(value))
@@ -128,6 +149,8 @@ class SourceKind:
 
     def rebased(self, value: str, folder: Path) -> str:
         """Let the path of a file begin in a folder."""
+        if value.startswith(TEMPLATE) and not os.path.exists(folder / value):
+            return value
         return str(folder / value)
 
 
@@ -136,7 +159,7 @@ class SourcesKind(ListOf):
 
     def take(self, name: str, value: object) -> tuple[Any, ...]:
         """A tuple of the sources."""
-        is_one = isinstance(value, (Source, TextFile))
+        is_one = isinstance(value, (Source, TextFile, Template))
         return super().take(name, (value,) if is_one else value)
 
 
@@ -193,7 +216,8 @@ class Texts:
             About(
                 "In place of random text: one example a line of a UTF-8 file (plain or .gz), a "
                 "column of a CSV, TSV or Parquet file, or a field of JSONL. Of several, texts come "
-                "one file after the other, or in turns, in proportion to weights.",
+                "one file after the other, or in turns, in proportion to weights. Numbers, prices, "
+                "dates and codes are drawn from template:N:PATTERN.",
                 *(CORPUS, "PATH[::COLUMN][=WEIGHT]"),
                 called="texts",
                 kind=SourcesKind(SourceKind(), may_be_empty=False),
@@ -298,6 +322,19 @@ class Texts:
     def of(cls, corpus: Texts | TextFile) -> Texts:
         """A file by itself as the texts that it stands for."""
         return cls((Source(corpus),)) if isinstance(corpus, TextFile) else corpus
+
+
+def _parse_template(text: str) -> tuple[Template, float | None]:
+    """``template:N:PATTERN``, or ``template:N=WEIGHT:PATTERN``.
+
+    >>> _parse_template("template:9=2:a:b=3")
+    (Template(pattern='a:b=3', num_texts=9), 2)
+    """
+    count_and_weight, colon, pattern = text.removeprefix(TEMPLATE).partition(":")
+    num_texts, weight = _split_weight(count_and_weight)
+    if not colon or not num_texts.isascii() or not num_texts.isdigit() or len(num_texts) > 10:
+        raise refusal("texts", "template:N:PATTERN, with the number N of texts", text)
+    return Template(pattern, int(num_texts)), weight
 
 
 def _span(text: object) -> tuple[int, int]:

@@ -24,6 +24,8 @@ class Purpose(IntEnum):
     """Of lines that are made of words."""
     REPEATS = 5
     """The order of texts that are taken again."""
+    TEMPLATE = 6
+    """In blocks."""
 
 
 class Words:

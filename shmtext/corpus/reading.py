@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from shmtext.config import BalancedText, TextFile, Texts
+from shmtext.config import BalancedText, Template, TextFile, Texts
+from shmtext.config.templates import parse_pattern
 from shmtext.corpus.balanced import balanced_chunks
 from shmtext.corpus.case import in_cases
 from shmtext.corpus.chance import Purpose, Words
@@ -20,6 +21,7 @@ from shmtext.corpus.normal import normalized
 from shmtext.corpus.ragged import TextChunk, take_texts
 from shmtext.corpus.sampling import Sampling, sampled
 from shmtext.corpus.sources import text_file_chunks
+from shmtext.corpus.templates import template_chunks
 from shmtext.corpus.word_lines import WordsPerLine, word_lines
 
 
@@ -64,7 +66,7 @@ def corpus_chunks(
 
 def _text_chunks(texts: Texts, seed: int, watcher: Watcher) -> Iterator[TextChunk]:
     sources = [
-        _Making(texts, seed, number, watcher).made(text_file_chunks(each.origin))
+        _Making(texts, seed, number, watcher).made(_origin_chunks(each.origin, seed, number))
         for number, each in enumerate(texts.sources)
     ]
     if all(each.weight is None for each in texts.sources):
@@ -75,6 +77,16 @@ def _text_chunks(texts: Texts, seed: int, watcher: Watcher) -> Iterator[TextChun
         sampling = _sampling(texts)
         sources = [sampled(each, sampling, seed, n) for n, each in enumerate(sources)]
     return take_texts(in_turns(sources, weights), texts.sample)
+
+
+def _origin_chunks(origin: TextFile | Template, seed: int, number: int) -> Iterator[TextChunk]:
+    match origin:
+        case TextFile():
+            return text_file_chunks(origin)
+        case Template():
+            return template_chunks(parse_pattern(origin.pattern), origin.num_texts, seed, number)
+        case _:
+            assert_never(origin)
 
 
 def _sampling(texts: Texts) -> Sampling:
