@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shmtext.config import (
         BalancedText,
+        DatasetColumn,
         Output,
         RunConfig,
         Source,
@@ -38,7 +39,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style"), "config"),
-    **dict.fromkeys(("Source", "Template", "TextFile", "Texts"), "config"),
+    **dict.fromkeys(("DatasetColumn", "Source", "Template", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
@@ -53,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "BalancedText",
+    "DatasetColumn",
     "ExportSummary",
     "LeftOut",
     "OpenedRun",

@@ -16,6 +16,7 @@ import shmtext
 
 NAMES = {
     "BalancedText",
+    "DatasetColumn",
     "ExportSummary",
     "LeftOut",
     "Stream",

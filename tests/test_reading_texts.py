@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from shmtext.engine.characters import CharacterSummary
 from shmtext.engine.progress import Silent
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.texts import texts_in_chunks
-from shmtext.errors import FolderError, InputError
+from shmtext.errors import ConfigError, FolderError, InputError
 
 Write = Callable[..., Path]
 
@@ -318,3 +319,13 @@ def test_templates_are_sources_as_files_are(write: Write, tmp_path: Path) -> Non
     config = RunConfig(corpus=Texts("template:40:№ <1..9>"))  # type: ignore[arg-type]
     summary = render(config, tmp_path / "out", engine="serial")
     assert 40 == summary.num_images + summary.num_skipped
+
+
+def test_without_its_library_a_dataset_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(
+        ConfigError, match=r"to read hf:user/name, install .* 'shmtext\[datasets\]'"
+    ):
+        read("hf:user/name::text")

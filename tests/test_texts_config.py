@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtext import RunConfig, Source, Template, TextFile, Texts
+from shmtext import DatasetColumn, RunConfig, Source, Template, TextFile, Texts
 from shmtext.config import config_from_options, load_toml
 from shmtext.config.writing import toml_of
 from shmtext.errors import ConfigError
@@ -194,3 +194,36 @@ def test_templates_that_make_no_sense_are_refused(text: str, message: str) -> No
     with pytest.raises(ConfigError) as caught:
         Texts(text)  # type: ignore[arg-type]
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("hf:name::text", DatasetColumn("name", "text")),
+        ("hf:user/name@en:test::a::b", DatasetColumn("user/name", "a::b", "test", "en")),
+        ("hf:/a/b:c/d@e/f::text", DatasetColumn("/a/b:c/d@e/f", "text")),
+        ("hf:/a/b:test::text", DatasetColumn("/a/b", "text", "test")),
+    ],
+)
+@pytest.mark.parametrize("weight", [None, 3])
+def test_a_column_of_a_dataset_that_is_written_down_reads_back(
+    text: str, column: DatasetColumn, weight: float | None
+) -> None:
+    source = Source(column, weight)
+
+    assert source == Source.parse(text + ("" if weight is None else f"={weight}"))
+    assert source == Source.parse(source.written())
+
+
+@pytest.mark.parametrize("text", ["hf:", "hf:name", "hf:::text", "hf:name::"])
+def test_a_dataset_without_name_or_column_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"texts must be hf:NAME\[@CONFIG\]\[:SPLIT\]::COLUMN"):
+        Texts(text)  # type: ignore[arg-type]
+
+
+def test_a_dataset_s_folder_in_toml_begins_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text("texts = ['hf:./a::text', 'hf:/b::text', 'hf:c/d::text']")
+    found = config_from_options(load_toml(tmp_path / "run.toml")).corpus
+
+    places = [str(tmp_path / "a"), "/b", "c/d"]
+    assert Texts([DatasetColumn(place, "text") for place in places]) == found  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from shmtext.config.settings import (
     Start,
     Style,
 )
-from shmtext.config.texts import Source, Template, TextFile, Texts
+from shmtext.config.texts import DatasetColumn, Source, Template, TextFile, Texts
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -35,6 +35,7 @@ __all__ = [
     "MAX_WORKERS",
     "MIN_CONTRAST",
     "BalancedText",
+    "DatasetColumn",
     "Engine",
     "ImageFormat",
     "Mode",

@@ -3,6 +3,7 @@
     words.txt                a file, one text a line
     words.csv::word=3        a column of a table, three times as often as others
     data.jsonl::text         a field of objects, one a line
+    hf:user/name:test::text  a column of a dataset of the Hub, or of a folder: hf:./folder::text
     template:500:€ <1..99>   so many texts of a template
 
 What balanced random text is stands in ``settings.py``. Nothing is opened here: the room ``corpus``
@@ -34,7 +35,11 @@ MAX_SAMPLE = 2**31
 CASES = ("keep", "lower", "upper", "title")
 
 TEMPLATE = "template:"
-EXPECTED = "PATH or PATH::COLUMN, perhaps with =WEIGHT behind, or template:N:PATTERN"
+DATASET = "hf:"
+DATASET_EXPECTED = "hf:NAME[@CONFIG][:SPLIT]::COLUMN, or hf:./FOLDER[:SPLIT]::COLUMN"
+EXPECTED = (
+    "PATH or PATH::COLUMN, perhaps with =WEIGHT behind, hf:NAME::COLUMN or template:N:PATTERN"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +97,68 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class DatasetColumn:
+    """One text a row of a column of a dataset that Hugging Face's ``datasets`` reads."""
+
+    place: str
+    """Its name on the Hub, or a folder that it was saved to, which begins with ``/`` or ``.``."""
+    column: str
+    split: str | None = None
+    """None: ``train``, or all of a dataset that has none."""
+    config: str | None = None
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.place or not self.column or self.split == "" or self.config == "":
+            raise refusal("texts", DATASET_EXPECTED, self.written())
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is in a folder."""
+        return self.place.startswith(("/", "."))
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{DATASET}{self.place}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``hf:PLACE[@CONFIG][:SPLIT]::COLUMN``.
+
+        >>> DatasetColumn.parse("hf:user/name@en:test::text").split
+        'test'
+        """
+        what, _, column = text.removeprefix(DATASET).partition("::")
+        rest, colon, split = what.rpartition(":")
+        if not colon or "/" in split:
+            rest, split = what, ""
+        place, at, config = rest.rpartition("@")
+        if not at or "/" in config:
+            place, config = rest, ""
+        return cls(place, column, split or None, config or None)
+
+    def written(self) -> str:
+        """As ``parse`` reads it, with an absolute path."""
+        place = os.path.abspath(self.place) if self.is_local else self.place
+        config = "" if self.config is None else f"@{self.config}"
+        split = "" if self.split is None else f":{self.split}"
+        return f"{DATASET}{place}{config}{split}::{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where some of a run's texts come from, and how often they do, compared with others."""
 
-    origin: TextFile | Template
+    origin: TextFile | Template | DatasetColumn
     weight: float | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read what a setting says: an origin, perhaps with ``=WEIGHT`` behind.
 
-        ``template:N:PATTERN`` is N texts of a template, ``template:N=WEIGHT:...`` with a weight.
+        ``hf:NAME::COLUMN`` is a dataset's column, ``template:N:PATTERN`` N texts of a template, and
+        ``template:N=WEIGHT:PATTERN`` has a weight.
         A file whose own name looks so is found by that, if it is there. A mere ``=`` behind ends
         the name of a column that looks so. Raises ``ConfigError``.
 
@@ -114,7 +170,8 @@ class Source:
         if text.startswith(TEMPLATE):
             return cls(*_parse_template(text))
         origin, weight = _split_weight(text)
-        return cls(TextFile.parse(origin), weight)
+        kind = DatasetColumn if text.startswith(DATASET) else TextFile
+        return cls(kind.parse(origin), weight)
 
     def written(self) -> str:
         """As ``parse`` reads it, with an absolute path."""
@@ -135,7 +192,7 @@ class SourceKind:
         match value:
             case Source():
                 return value
-            case TextFile() | Template():
+            case TextFile() | Template() | DatasetColumn():
                 return Source(value)
             case Path():
                 return Source(TextFile(value))
@@ -149,9 +206,11 @@ class SourceKind:
 
     def rebased(self, value: str, folder: Path) -> str:
         """Let the path of a file begin in a folder."""
-        if value.startswith(TEMPLATE) and not os.path.exists(folder / value):
-            return value
-        return str(folder / value)
+        is_file = os.path.exists(folder / value) or not value.startswith((TEMPLATE, DATASET))
+        if is_file:
+            return str(folder / value)
+        place = value.removeprefix(DATASET)
+        return f"{DATASET}{folder / place}" if place.startswith(".") else value
 
 
 class SourcesKind(ListOf):
@@ -159,7 +218,7 @@ class SourcesKind(ListOf):
 
     def take(self, name: str, value: object) -> tuple[Any, ...]:
         """A tuple of the sources."""
-        is_one = isinstance(value, (Source, TextFile, Template))
+        is_one = isinstance(value, (Source, TextFile, Template, DatasetColumn))
         return super().take(name, (value,) if is_one else value)
 
 
@@ -217,7 +276,8 @@ class Texts:
                 "In place of random text: one example a line of a UTF-8 file (plain or .gz), a "
                 "column of a CSV, TSV or Parquet file, or a field of JSONL. Of several, texts come "
                 "one file after the other, or in turns, in proportion to weights. Numbers, prices, "
-                "dates and codes are drawn from template:N:PATTERN.",
+                "dates and codes are drawn from template:N:PATTERN. Of Hugging Face's datasets: "
+                "hf:NAME[@CONFIG][:SPLIT]::COLUMN.",
                 *(CORPUS, "PATH[::COLUMN][=WEIGHT]"),
                 called="texts",
                 kind=SourcesKind(SourceKind(), may_be_empty=False),

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from shmtext.config import BalancedText, Template, TextFile, Texts
+from shmtext.config import BalancedText, DatasetColumn, Template, TextFile, Texts
 from shmtext.config.templates import parse_pattern
 from shmtext.corpus.balanced import balanced_chunks
 from shmtext.corpus.case import in_cases
 from shmtext.corpus.chance import Purpose, Words
+from shmtext.corpus.hub import dataset_chunks
 from shmtext.corpus.lengths import Bounds, LeftOut, within
 from shmtext.corpus.mixing import in_turns, one_after_the_other
 from shmtext.corpus.normal import normalized
@@ -79,12 +80,16 @@ def _text_chunks(texts: Texts, seed: int, watcher: Watcher) -> Iterator[TextChun
     return take_texts(in_turns(sources, weights), texts.sample)
 
 
-def _origin_chunks(origin: TextFile | Template, seed: int, number: int) -> Iterator[TextChunk]:
+def _origin_chunks(
+    origin: TextFile | Template | DatasetColumn, seed: int, number: int
+) -> Iterator[TextChunk]:
     match origin:
         case TextFile():
             return text_file_chunks(origin)
         case Template():
             return template_chunks(parse_pattern(origin.pattern), origin.num_texts, seed, number)
+        case DatasetColumn():
+            return dataset_chunks(origin)
         case _:
             assert_never(origin)
 

@@ -260,7 +260,7 @@ def _find_fault(block: bytes) -> tuple[str, int]:
     return ("a NUL character", nul) if nul >= 0 else ("", 0)
 
 
-def _bad_text(path: Path, place: str, fault: str) -> InputError:
+def _bad_text(path: Path | str, place: str, fault: str) -> InputError:
     return InputError(f"{path}, {place}: expected UTF-8 text, found {fault}: correct the file")
 
 
@@ -335,7 +335,7 @@ def _csv_cells(path: Path, column: str, delimiter: str) -> Iterator[bytes]:
     try:
         # Strict: a quote that is never closed would silently swallow the rest of the file.
         rows = csv.reader(counted_lines(), delimiter=delimiter, strict=True)
-        index = _column_index(path, column, next(rows, []))
+        index = column_index(path, column, next(rows, []))
         for row in rows:
             num_bytes = 0
             if row and index >= len(row):
@@ -388,7 +388,8 @@ def _decoded_lines(path: Path) -> Iterator[str]:
         yield from io.StringIO(block.decode(), newline="\n")
 
 
-def _column_index(path: Path, column: str, names: list[str]) -> int:
+def column_index(path: Path | str, column: str, names: list[str]) -> int:
+    """The place of a column among a table's names; ``InputError`` unless it is there once."""
     if not names:
         raise InputError(f"{path} holds no text: expected a first line with the columns' names")
     if names.count(column) != 1:
@@ -429,12 +430,12 @@ def _parquet_chunks(path: Path, column: str) -> Iterator[TextChunk]:
         streamed = {"read_dictionary": shared, "buffer_size": _READ_BYTES}
         with pq.ParquetFile(path, metadata=metadata, **streamed) as file:
             schema = file.schema_arrow
-            _column_index(path, column, list(schema.names))
-            _check_is_text(path, schema.field(column))
+            column_index(path, column, list(schema.names))
+            check_is_text(path, schema.field(column))
             sizes = {"batch_size": max(1, num_batch_rows), "columns": [column]}
             for batch in file.iter_batches(**sizes, use_threads=False):
                 for rows in _in_blocks(batch.column(0)):
-                    chunk = _arrow_chunk(path, rows, num_rows)
+                    chunk = arrow_chunk(path, rows, num_rows)
                     num_rows += chunk.lengths_bytes.size
                     yield chunk
     except (pa.ArrowException, OSError) as error:
@@ -465,7 +466,8 @@ def _in_blocks(texts: pa.Array) -> Iterator[pa.Array]:
         yield texts.slice(start, stop - start)
 
 
-def _check_is_text(path: Path, field: pa.Field) -> None:
+def check_is_text(path: Path | str, field: pa.Field) -> None:
+    """Raise ``InputError`` unless a column holds strings."""
     import pyarrow as pa  # noqa: PLC0415
 
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
@@ -474,8 +476,11 @@ def _check_is_text(path: Path, field: pa.Field) -> None:
         raise InputError(f"{path}: expected column {field.name!r} to hold strings, found {kind}")
 
 
-def _arrow_chunk(path: Path, array: pa.Array, num_rows_before: int) -> TextChunk:
-    """Take the two buffers out of an Arrow array of strings, whose layout is ours."""
+def arrow_chunk(path: Path | str, array: pa.Array, num_rows_before: int) -> TextChunk:
+    """Take the two buffers out of an Arrow array of strings, whose layout is ours.
+
+    ``num_rows_before`` is for the row that ``InputError`` names, where one is null or no text.
+    """
     import pyarrow as pa  # noqa: PLC0415
 
     texts = array.cast(pa.large_string())
@@ -495,7 +500,7 @@ def _arrow_chunk(path: Path, array: pa.Array, num_rows_before: int) -> TextChunk
 
 
 def _check_rows(
-    path: Path, values: NDArray[np.uint8], seams: NDArray[np.int64], num_rows_before: int
+    path: Path | str, values: NDArray[np.uint8], seams: NDArray[np.int64], num_rows_before: int
 ) -> None:
     """Raise for the first row with a byte that is NUL or no UTF-8."""
     fault, position = _find_fault(values.tobytes())

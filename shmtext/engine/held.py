@@ -14,7 +14,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
 
-from shmtext.config import BalancedText, Engine, RunConfig, Template, TextFile, Texts
+from shmtext.config import BalancedText, DatasetColumn, Engine, RunConfig, Template, TextFile, Texts
 from shmtext.corpus.balance import CharacterCounts
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
@@ -236,11 +236,14 @@ def _num_read(corpus: Texts | TextFile, bytes_per_example: int) -> int:
     """How many texts come of sources if each takes so many bytes there."""
     texts, num_texts = Texts.of(corpus), 0
     for source in texts.sources:
-        if isinstance(source.origin, Template):
-            num_texts += source.origin.num_texts
-            continue
-        with suppress(OSError):  # what is wrong with it is said when it is read
-            num_texts += source.origin.path.stat().st_size // bytes_per_example
+        match source.origin:
+            case Template():
+                num_texts += source.origin.num_texts
+            case DatasetColumn():
+                num_texts += IN_PROCESS_EXAMPLES + 1  # not known; people have large ones
+            case TextFile():
+                with suppress(OSError):  # what is wrong with it is said when it is read
+                    num_texts += source.origin.path.stat().st_size // bytes_per_example
     if texts.sample is None:
         return num_texts
     return texts.sample if texts.replace else min(num_texts, texts.sample)
