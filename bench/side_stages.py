@@ -16,8 +16,8 @@ from bench.measure import Spread, cost_of, interleave, ratios, spread
 from bench.rows import table
 from shmtext.config import BalancedText, RunConfig, Style
 from shmtext.corpus.ragged import RaggedTexts
+from shmtext.corpus.reading import corpus_chunks
 from shmtext.corpus.shared import SharedCorpus
-from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import Plan
 from shmtext.draw.encode import encoder
 from shmtext.draw.pictures import PictureMaker

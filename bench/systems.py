@@ -195,8 +195,8 @@ def _initializer(job: Job, method: str) -> Iterator[Ready]:
 def _shmtext(job: Job, *, warm: bool) -> Iterator[Ready]:
     # Imported here: the others' memory is looked at without these.
     from shmtext.config import BalancedText, RunConfig, Style  # noqa: PLC0415
-    from shmtext.corpus.sources import corpus_chunks  # noqa: PLC0415
-    from shmtext.engine import held  # noqa: PLC0415
+    from shmtext.corpus.reading import corpus_chunks  # noqa: PLC0415
+    from shmtext.engine import texts  # noqa: PLC0415
     from shmtext.engine.renderer import Renderer  # noqa: PLC0415
 
     config = RunConfig(
@@ -218,7 +218,7 @@ def _shmtext(job: Job, *, warm: bool) -> Iterator[Ready]:
         with start() as renderer:
             render(renderer, num_images)
 
-    with patch.object(held, "corpus_chunks", lambda *_: iter(chunks)):
+    with patch.object(texts, "corpus_chunks", lambda *_: iter(chunks)):
         if not warm:
             yield Ready(cold, task_bytes)
         else:

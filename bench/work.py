@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.places import ONE_FONT
 from shmtext.config import BalancedText, Output, RunConfig
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks, take_texts
-from shmtext.corpus.sources import corpus_chunks
+from shmtext.corpus.reading import corpus_chunks
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.containers.base import Container

@@ -14,7 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shmtext.config import BalancedText, Output, RunConfig, Style, TextFile
+    from shmtext.config import (
+        BalancedText,
+        DatasetColumn,
+        Output,
+        RunConfig,
+        Source,
+        Style,
+        Template,
+        TextFile,
+        Texts,
+    )
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
@@ -28,7 +38,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style", "TextFile"), "config"),
+    **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style"), "config"),
+    **dict.fromkeys(("DatasetColumn", "Source", "Template", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
@@ -43,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "BalancedText",
+    "DatasetColumn",
     "ExportSummary",
     "LeftOut",
     "OpenedRun",
@@ -53,11 +65,14 @@ __all__ = [
     "RunSummary",
     "Selection",
     "ShmtextError",
+    "Source",
     "StoredExample",
     "Stream",
     "StreamBatch",
     "Style",
+    "Template",
     "TextFile",
+    "Texts",
     "export",
     "render",
     "run_status",

@@ -25,11 +25,13 @@ from shmtext import __version__
 from shmtext.config.kinds import Choice, FilePath, ListOf, Number, Switch, Whole, scalar_of
 from shmtext.config.looks import LooksKind, chosen_looks, look_names
 from shmtext.config.options import Option, config_options, start_options
+from shmtext.config.texts import SourceKind
 from shmtext.errors import ConfigError, ExitCode, ShmtextError
 
 if TYPE_CHECKING:
     from shmtext.config import RunConfig, Start
     from shmtext.dataset.check import Report
+    from shmtext.engine.characters import CharacterSummary
     from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
@@ -233,7 +235,7 @@ def _option(option: Option) -> Callable[[Command], Command]:
             settings["shell_complete"] = _completing_words(lambda: words)
         case LooksKind():
             settings["shell_complete"] = _completing_words(look_names)
-        case FilePath():
+        case FilePath() | SourceKind():
             settings["shell_complete"] = _completing_paths("file")
     default = f" [default: {option.default_text}]" if option.default_text else ""
     return click.option(
@@ -466,7 +468,7 @@ def fonts(
     end, and the exit code is then 2.
     """
     _check_address_space()
-    from shmtext.engine.fonts import report_fonts  # noqa: PLC0415 - see the top
+    from shmtext.engine.font_report import report_fonts  # noqa: PLC0415 - see the top
     from shmtext.font_table import as_json as json_of  # noqa: PLC0415
     from shmtext.font_table import table_lines  # noqa: PLC0415
 
@@ -547,6 +549,8 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
             f"{summary.folder}; {summary.num_rendered:,} rendered in {summary.elapsed_s:.1f} s, "
             f"{summary.images_per_s:,.0f} images/s"
         )
+    if summary.characters is not None:
+        _print_characters(summary.characters, summary.folder)
     if summary.num_alone:
         _say(f"{summary.num_alone:,} of them drawn one at a time, as no batch is exact for them")
     if summary.num_skipped:
@@ -561,6 +565,16 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
         return
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: {_loading(summary)}")
+
+
+def _print_characters(characters: CharacterSummary, folder: Path) -> None:
+    total, at_least = characters.num_characters, characters.at_least
+    _say(
+        f"{characters.num_after:,} of {total:,} characters occur {at_least:,} times or more, "
+        f"{characters.num_before:,} without the {characters.num_added:,} texts taken again"
+    )
+    rarest = (f"{each!r} {before:,} → {after:,}" for each, before, after in characters.rarest)
+    _say(f"rarest: {', '.join(rarest)}; all are in {folder / 'characters.csv'}")
 
 
 def _print_export(summary: ExportSummary) -> None:

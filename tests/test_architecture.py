@@ -94,6 +94,7 @@ HOMES: dict[str, set[str]] = {
     "cv2": {"draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/to_dataset.py"},
     "isal": {"draw/encode.py", "checksums.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
+    "datasets": {"corpus/hub.py"},
     "lmdb": {"dataset/export/lmdb.py"},
     "click": {"cli.py"},
     "rich": {"terminal.py", "font_table.py"},

@@ -25,7 +25,7 @@ from drawing import BUNDLED, ITALIC, SANS
 from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
-from shmtext import BalancedText, Output, RunConfig, Style, TextFile, cli, config
+from shmtext import BalancedText, Output, RunConfig, Style, TextFile, Texts, cli, config
 from shmtext.config.looks import LooksKind, look_comment, look_names, mix_of, preset_of
 from shmtext.config.options import config_options, start_options
 from shmtext.engine import renderer as engine_renderer
@@ -135,6 +135,19 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "look": (["scan", "clean=0.5"], LooksKind().take("look", ["scan", "clean=0.5"])),
 }
 
+EVERY_OPTION_OF_TEXTS: dict[str, tuple[list[str], Any, tuple[str, ...]]] = {
+    "normalize": (["NFKC"], "NFKC", ()),
+    "case": (["upper=0.1,keep"], "keep=1,upper=0.1", ()),
+    "min_text_chars": (["2"], 2, ()),
+    "max_text_chars": (["20"], 20, ()),
+    "shuffle_words": (["3"], "3-3", ()),
+    "sample": (["20"], 20, ()),
+    "replace": ([], True, ("--sample", "3")),
+    "min_character_count": (["20"], 20, ()),
+    "max_repeats": (["5"], 5, ()),
+}
+"""Likewise, of those that go with texts alone; and what else each needs beside it."""
+
 
 def as_arguments(name: str, values: list[str]) -> list[str]:
     flag = f"--{name.replace('_', '-')}"
@@ -172,7 +185,22 @@ def test_each_option_reaches_the_config_and_changes_nothing_else(
 
 
 def test_all_options_of_a_config_are_tried_here() -> None:
-    assert {*EVERY_OPTION, *("csv", "texts", "look", "backgrounds")} == set(config_options())
+    tried = {*EVERY_OPTION, *EVERY_OPTION_OF_TEXTS, *("csv", "texts", "look", "backgrounds")}
+    assert tried == set(config_options())
+
+
+@pytest.mark.parametrize("name", EVERY_OPTION_OF_TEXTS)
+def test_each_option_of_texts_goes_with_texts_alone(
+    shmtext: Shell, asked: Callable[..., dict[str, Any]], name: str
+) -> None:
+    given, expected, others = EVERY_OPTION_OF_TEXTS[name]
+    arguments = as_arguments(name, given)
+    found = asked("--texts", "a.txt", *arguments, *others)["config"]
+
+    assert expected == value_in(found, name)
+    ended = shmtext("render", "out", *arguments)
+    assert ExitCode.BAD_INPUT == ended.code
+    assert "of texts that are read: give them" in ended.err
 
 
 def test_backgrounds_are_a_folder_for_a_look_that_uses_them(
@@ -220,7 +248,7 @@ def test_texts_are_a_path_and_perhaps_a_column(
     expected: TextFile,
 ) -> None:
     monkeypatch.chdir(tmp_path)  # where there is no file called a
-    assert expected == asked("--texts", texts)["config"].corpus
+    assert Texts.of(expected) == asked("--texts", texts)["config"].corpus
 
 
 def test_options_of_the_run_are_no_part_of_the_config(
@@ -317,7 +345,7 @@ def test_texts_in_toml_are_relative_to_its_folder(
 ) -> None:
     found = asked("--config", toml(tmp_path, 'texts = "words.csv::word"'))
 
-    assert TextFile(tmp_path / "words.csv", "word") == found["config"].corpus
+    assert Texts.of(TextFile(tmp_path / "words.csv", "word")) == found["config"].corpus
 
 
 # -- errors ----------------------------------------------------------------------------------
@@ -529,6 +557,17 @@ def summary_of(folder: Path, num_images: int, container: str = "files") -> RunSu
         elapsed_s=1.0,
         digest="",
     )
+
+
+def test_a_summary_names_the_rarest_characters(shmtext: Shell, tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("aa\nab\n")
+    options = ("--texts", tmp_path / "texts.txt", "--min-character-count", 4, "--max-repeats", 3)
+    ended = shmtext("render", tmp_path / "out", *options)
+
+    assert (
+        "1 of 2 characters occur 4 times or more, 0 without the 2 texts taken again\n"
+        f"rarest: 'b' 1 → 3, 'a' 3 → 5; all are in {tmp_path / 'out' / 'characters.csv'}\n"
+    ) in ended.out
 
 
 def test_a_summary_counts_pictures_that_were_drawn_one_at_a_time(
@@ -825,7 +864,7 @@ def test_config_prints_a_file_with_all_that_it_leaves_out(
 
     assert found == asked("--config", toml(tmp_path, text))
     assert 3 == found["workers"]
-    assert TextFile(tmp_path / "w.csv", "wörd") == found["config"].corpus
+    assert Texts.of(TextFile(tmp_path / "w.csv", "wörd")) == found["config"].corpus
 
 
 @pytest.mark.parametrize(
@@ -861,7 +900,7 @@ def test_config_of_a_run_says_where_it_kept_no_paths(shmtext: Shell, tmp_path: P
     config = toml(tmp_path, printed.out)
 
     assert f"# fonts: no paths are recorded; give those of '{ITALIC.name}'" in printed.out
-    assert "# texts: no path is recorded; give the file that the texts came from" in printed.out
+    assert "# texts: no path is recorded; give what the texts came from" in printed.out
     assert (
         "were there already" in shmtext("render", tmp_path / "out", "--config", config, *paths).out
     )

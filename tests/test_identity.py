@@ -12,7 +12,7 @@ from held_effects import HELD_EFFECTS
 from looks import only
 from nested_settings import Blur, Look, Noise
 
-from shmtext import BalancedText, Output, RunConfig, Style, TextFile
+from shmtext import BalancedText, Output, RunConfig, Source, Style, TextFile, Texts
 from shmtext.canonical import canonical_json, differences
 from shmtext.config import Engine, ImageFormat, Mode, Resume
 from shmtext.config.fields import About, part, settings_of
@@ -56,8 +56,16 @@ OTHERS: dict[tuple[type, str], Any] = {
     (BalancedText, "min_example_size"): 4,
     (BalancedText, "max_example_size"): 21,
     (BalancedText, "split_letters"): True,
-    (TextFile, "path"): Path("elsewhere.csv"),
-    (TextFile, "column"): "text",
+    (Texts, "sources"): (Source(TextFile(Path("elsewhere.csv"))),),
+    (Texts, "normalize"): "NFKC",
+    (Texts, "case"): "upper",
+    (Texts, "min_text_chars"): 2,
+    (Texts, "max_text_chars"): 30,
+    (Texts, "shuffle_words"): "2-5",
+    (Texts, "sample"): 7,
+    (Texts, "replace"): True,
+    (Texts, "min_character_count"): 9,
+    (Texts, "max_repeats"): 3,
     (Style, "fonts"): (Path("font.ttf"),),
     (Style, "skip_bad_fonts"): True,
     (Style, "font_share"): ("Lora*=3",),
@@ -152,7 +160,7 @@ def test_what_is_left_out_of_every_run_is_this() -> None:
     }
 
     assert {
-        *("TextFile.path", "TextFile.column", "Style.fonts", "Style.skip_bad_fonts"),
+        *("Texts.sources", "Style.fonts", "Style.skip_bad_fonts"),
         *("Output.mode", "Output.csv", "RunConfig.max_images", "RunConfig.effect"),
         *("RunConfig.backgrounds", "Style.font_share"),
     } == always
@@ -218,9 +226,24 @@ def test_the_order_of_fonts_counts_where_one_may_stand_in_for_another() -> None:
 
 def test_defaults_are_what_they_were_when_the_format_got_its_number() -> None:
     """An identity does not spell them out: who changes one raises ``OUTPUT_FORMAT`` with it."""
-    assert 5 == OUTPUT_FORMAT
+    assert 6 == OUTPUT_FORMAT
     assert HELD_DEFAULTS == spelled_out(RunConfig())
+    assert HELD_DEFAULTS_OF_TEXTS == spelled_out(Texts("words.txt"))  # type: ignore[arg-type]
 
+
+HELD_DEFAULTS_OF_TEXTS = {
+    "kind": "Texts",
+    "sources": (Source(TextFile(Path("words.txt"))),),
+    "normalize": "NFC",
+    "case": "keep",
+    "min_text_chars": None,
+    "max_text_chars": None,
+    "shuffle_words": None,
+    "sample": None,
+    "replace": False,
+    "min_character_count": None,
+    "max_repeats": 20,
+}
 
 HELD_DEFAULTS = {
     "kind": "RunConfig",
@@ -283,6 +306,7 @@ LOOKS: list[Any] = [
 CONFIGS = [
     RunConfig(),
     TEXTS,
+    RunConfig(corpus=Texts(["a.txt=3", "b.txt"], normalize="none", sample=3)),  # type: ignore[arg-type]
     RunConfig(
         corpus=BalancedText(letters="xyz", numbers="", space_freq=0.5, split_letters=True),
         style=Style(font_sizes=(8, 9), font_colors=("navy", "red"), max_chars_per_line=4),
@@ -303,8 +327,10 @@ def test_an_identity_gives_back_a_config_of_that_identity(config: RunConfig) -> 
     assert identity(config) == identity(back)
     assert 100 == back.max_images
     assert (config.seed, config.picture_mode) == (back.seed, back.picture_mode)
-    expected = UNKNOWN_TEXTS if config is TEXTS else config.corpus
-    assert expected == back.corpus
+    is_read = isinstance(config.corpus, Texts)
+    assert back.corpus == (
+        replace(config.corpus, sources=UNKNOWN_TEXTS) if is_read else config.corpus
+    )
     assert (config.look, config.style) == (back.look, back.style)
 
 
@@ -398,7 +424,7 @@ def test_looks_differ_in_words() -> None:
 def test_texts_in_place_of_random_ones_are_one_difference() -> None:
     config = RunConfig(corpus=BalancedText(letters="xyz"))
 
-    assert ['corpus.kind: "BalancedText" in the folder, "TextFile" asked for'] == differences(
+    assert ['corpus.kind: "BalancedText" in the folder, "Texts" asked for'] == differences(
         identity(TEXTS), identity(config), spelled_out(RunConfig())
     )
 

@@ -16,6 +16,7 @@ import shmtext
 
 NAMES = {
     "BalancedText",
+    "DatasetColumn",
     "ExportSummary",
     "LeftOut",
     "Stream",
@@ -29,9 +30,12 @@ NAMES = {
     "RunSummary",
     "Selection",
     "ShmtextError",
+    "Source",
     "StoredExample",
     "Style",
+    "Template",
     "TextFile",
+    "Texts",
     "export",
     "open",
     "render",
@@ -89,6 +93,7 @@ def test_a_text_file_has_a_path_and_perhaps_a_column() -> None:
     [
         shmtext.BalancedText(),
         shmtext.TextFile(Path("a")),
+        shmtext.Texts(Path("a")),
         shmtext.Style(),
         shmtext.Output(),
         shmtext.RunConfig(),

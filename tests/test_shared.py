@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from shmtext.corpus import shared
 from shmtext.corpus.headroom import FreeMemory
-from shmtext.corpus.ragged import TextChunk, pack_texts
+from shmtext.corpus.ragged import RaggedTexts, TextChunk, pack_texts, take_in_chunks
 from shmtext.corpus.shared import (
     CorpusSpec,
     Segment,
@@ -424,3 +424,14 @@ def test_segments_made_while_others_sweep_stay(tmp_path: Path) -> None:
     finally:
         stop.set()
         sweeper.join()
+
+
+def test_more_texts_are_made_of_those_that_are_there(tmp_path: Path) -> None:
+    def twice(texts: RaggedTexts) -> Iterator[TextChunk]:
+        assert ["ab", "", "ß"] == list(texts)
+        yield from take_in_chunks(texts, np.array([2, 0]))
+
+    chunks = take_in_chunks(pack_texts(["ab", "", "ß"]), np.arange(3))
+    with SharedCorpus.create(chunks, tmp_path, more=twice) as corpus:
+        assert ["ab", "", "ß", "ß", "ab"] == list(corpus.texts)
+        assert ["ab", "", "ß", "ß", "ab"] == list(attach_corpus(corpus.spec))

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from shmtext.config import BalancedText, TextFile
 from shmtext.corpus import sources
 from shmtext.corpus.ragged import gather_chunks
-from shmtext.corpus.sources import corpus_chunks, text_file_chunks
+from shmtext.corpus.reading import corpus_chunks
+from shmtext.corpus.sources import text_file_chunks
 from shmtext.errors import InputError
 
 LINES = st.lists(

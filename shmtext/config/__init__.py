@@ -26,8 +26,8 @@ from shmtext.config.settings import (
     RunConfig,
     Start,
     Style,
-    TextFile,
 )
+from shmtext.config.texts import DatasetColumn, Source, Template, TextFile, Texts
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -36,6 +36,7 @@ __all__ = [
     "MAX_WORKERS",
     "MIN_CONTRAST",
     "BalancedText",
+    "DatasetColumn",
     "Engine",
     "ImageFormat",
     "Mode",
@@ -43,9 +44,12 @@ __all__ = [
     "Page",
     "Resume",
     "RunConfig",
+    "Source",
     "Start",
     "Style",
+    "Template",
     "TextFile",
+    "Texts",
     "canonical_json",
     "check_choice",
     "config_from_options",

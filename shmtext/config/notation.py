@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from shmtext.config.ranges import Range
-from shmtext.config.settings import TextFile
+from shmtext.config.texts import Source
 from shmtext.errors import ConfigError
 
 
@@ -27,9 +27,8 @@ def toml_value(value: object) -> str:
         return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, Path):
         return _text(os.path.abspath(value))
-    if isinstance(value, TextFile):
-        column = "" if value.column is None else f"::{value.column}"
-        return _text(f"{os.path.abspath(value.path)}{column}")
+    if isinstance(value, Source):
+        return _text(value.written())
     return _text(value) if isinstance(value, str) else json.dumps(value)
 
 

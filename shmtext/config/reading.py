@@ -14,7 +14,8 @@ from shmtext.config.fields import settings_of
 from shmtext.config.kinds import FilePath, Kind, part_of, refusal, scalar_of, unknown_option
 from shmtext.config.options import Option, config_options, start_options
 from shmtext.config.own import OwnKind
-from shmtext.config.settings import RunConfig, TextFile
+from shmtext.config.settings import BalancedText, RunConfig
+from shmtext.config.texts import SourceKind, Texts
 from shmtext.errors import ConfigError
 
 Table = dict[str, Any]
@@ -23,8 +24,8 @@ Table = dict[str, Any]
 def config_from_options(options: Mapping[str, Any], root: type[RunConfig] = RunConfig) -> RunConfig:
     """Build a config from the names that the command line and TOML files share.
 
-    Names left out take their defaults. ``texts`` excludes the balanced text's options. ``root``
-    is the config's class. Raises ``ConfigError``.
+    Names left out take their defaults. Options of texts and of balanced text exclude each other.
+    ``root`` is the config's class. Raises ``ConfigError``.
     """
     known = config_options(root)
     values: Table = {}
@@ -33,17 +34,27 @@ def config_from_options(options: Mapping[str, Any], root: type[RunConfig] = RunC
             raise unknown_option(name, [*known, *start_options()])
         table = known[name].table
         (values.setdefault(table, {}) if table else values)[name] = value
-    corpus = values.get("corpus", {})
-    if "texts" in corpus:
-        others = [name for name in corpus if name != "texts"]
-        if others:
-            raise ConfigError(
-                f"texts and {others[0]} exclude each other: the first reads texts from a file, "
-                "the second makes balanced random text"
-            )
-        values["corpus"] = TextFile.parse(corpus["texts"])
+    if "corpus" in values:
+        values["corpus"] = _corpus(values["corpus"])
     made: RunConfig = build(root, values)
     return made
+
+
+def _corpus(options: Table) -> Texts | Table:
+    """The texts that options ask for; what is said of balanced text is left as it is."""
+    of_texts = {each.called: name for name, each in settings_of(Texts).items()}
+    others = [name for name in options if name in settings_of(BalancedText)]
+    if "texts" in options and others:
+        raise ConfigError(
+            f"texts and {others[0]} exclude each other: the first reads texts from a file, "
+            "the second makes balanced random text"
+        )
+    if "texts" in options:
+        return Texts(**{of_texts[name]: value for name, value in options.items()})
+    for name in options:
+        if name in of_texts:
+            raise ConfigError(f"{name} is of texts that are read: give them, as texts = PATH")
+    return options
 
 
 def load_toml(path: Path, root: type[RunConfig] = RunConfig) -> Table:
@@ -137,7 +148,7 @@ def _rebased(value: object, kind: Kind, folder: Path) -> object:
             for name, each in value.items()
         }
     scalar = scalar_of(kind)
-    if not isinstance(scalar, (FilePath, OwnKind)):
+    if not isinstance(scalar, (FilePath, OwnKind, SourceKind)):
         return value
     if isinstance(value, list):
         return [_rebased(each, kind, folder) for each in value]

@@ -6,21 +6,21 @@ and ``writing.py``'s. Nothing here opens a text or a font; ``engine/held.py`` do
 
 from __future__ import annotations
 
-import os
 import string
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from shmtext.config.colors import READABLE_LEVELS, contrast, parse_color
-from shmtext.config.fields import About, check, metadata, part, setting
-from shmtext.config.kinds import FilePath, ListOf, Text, refusal
+from shmtext.config.fields import About, check, part, setting
+from shmtext.config.kinds import ListOf
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
 from shmtext.config.page import Page
 from shmtext.config.shares import FontShareKind, parsed
+from shmtext.config.texts import CORPUS, TextFile, Texts
 from shmtext.errors import ConfigError
 
 ImageFormat = Literal["jpg", "png"]
@@ -34,8 +34,8 @@ Fallback = Literal["none", "text", "character"]
 Boxes = Literal["none", "characters", "words"]
 FurtherColumn = Literal["effects"]
 
-CORPUS, STYLE, LOOK, OUTPUT, RUN = "Corpus", "Style", "Look", "Output", "Run"
-"""Headings of ``--help``, of the README's table and of what ``shmtext config`` prints."""
+STYLE, LOOK, OUTPUT, RUN = "Style", "Look", "Output", "Run"
+"""Headings, beside ``CORPUS``, of ``--help``, the README's table and ``shmtext config``."""
 
 MIN_CONTRAST = 16
 """Of 255 levels, in at least one channel, between a text and its background. JPEG alone moves a
@@ -149,52 +149,6 @@ class BalancedText:
         """Characters likewise, but a letter with its marks is one: what is shuffled and cut."""
         num_marks = sum(map(is_mark, self.letters + self.numbers))
         return self.num_characters - num_marks * self.character_frequency
-
-
-@dataclass(frozen=True, slots=True)
-class TextFile:
-    """One example a line of a UTF-8 text file, a cell of a CSV, TSV or Parquet column, or an object
-    of a JSONL file, whose field ``column`` names. All but Parquet may be packed (``.gz``).
-    """
-
-    path: Path = field(
-        metadata=metadata(
-            About(
-                "In place of random text: one example a line of a UTF-8 file (plain or .gz), a "
-                "column of a CSV, TSV or Parquet file, or a field of JSONL.",
-                *(CORPUS, "PATH[::COLUMN]"),
-                called="texts",
-            )
-        )
-    )
-    column: str | None = setting(
-        None, About("Of a table.", CORPUS, called="the column of texts", is_option=False)
-    )
-
-    def __post_init__(self) -> None:
-        check(self)
-
-    @classmethod
-    def parse(cls, texts: str) -> TextFile:
-        """Read the command line's ``PATH`` or ``PATH::COLUMN``.
-
-        A file whose own name has ``::`` in it is found by that, if it is there.
-
-        >>> TextFile.parse("words.csv::word").column
-        'word'
-        """
-        parts = Text().take("texts", texts).split("::")
-        whole = FilePath().take("texts", texts)
-        if len(parts) == 1 or os.path.exists(whole):
-            return cls(whole)
-        # The longest beginning that is there, in case a column's name has ``::`` in it, too.
-        places = range(len(parts) - 1, 0, -1)
-        there = (place for place in places if os.path.exists("::".join(parts[:place])))
-        place = next(there, len(parts) - 1)
-        path, column = "::".join(parts[:place]), "::".join(parts[place:])
-        if not path or not column:
-            raise refusal("texts", "PATH or PATH::COLUMN", texts)
-        return cls(Path(path), column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,7 +309,8 @@ class RunConfig:
     (24, 32)
     """
 
-    corpus: BalancedText | TextFile = part(BalancedText, About(is_flat=True))
+    corpus: BalancedText | Texts | TextFile = part(BalancedText, About(is_flat=True))
+    """A ``TextFile`` stands for the ``Texts`` of it alone, and becomes that."""
     style: Style = part(Style, About(is_flat=True))
     page: Page = part(Page, About(is_flat=True))
     output: Output = part(Output, About(is_flat=True))
@@ -407,6 +362,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if isinstance(self.corpus, TextFile):
+            object.__setattr__(self, "corpus", Texts.of(self.corpus))
         if self.backgrounds is not None and not self.look.needs_photos:
             raise ConfigError(
                 "backgrounds are used by looks that have the effect photograph, and none of these "

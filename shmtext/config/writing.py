@@ -15,7 +15,8 @@ from shmtext.config.looks_text import look_tables
 from shmtext.config.notation import toml_value
 from shmtext.config.options import Option, config_options, start_options
 from shmtext.config.schema import object_schema, setting_schema
-from shmtext.config.settings import RunConfig, Start, TextFile
+from shmtext.config.settings import RunConfig, Start
+from shmtext.config.texts import Texts
 
 
 def toml_of(
@@ -53,9 +54,14 @@ def toml_of(
 def _value(option: Option, config: RunConfig) -> object:
     """The value of an option; None, too, where the config's corpus is of another class."""
     settings = getattr(config, option.table) if option.table else config
-    if isinstance(settings, TextFile):
-        return settings if option.setting.name == "path" else None
-    return getattr(settings, option.setting.name, None)
+    value = getattr(settings, option.setting.name, None)
+    if (
+        isinstance(settings, Texts)
+        and option.setting.name == "sources"
+        and len(settings.sources) == 1
+    ):
+        return settings.sources[0]
+    return value
 
 
 def _line(option: Option, value: object) -> str:

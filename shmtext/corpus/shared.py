@@ -44,6 +44,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.headroom import free_memory
 from shmtext.corpus.ragged import RaggedTexts, TextChunk
+from shmtext.corpus.ranges import seams
 from shmtext.errors import SharedMemoryError, StorageError
 
 SEGMENT_FOLDER = Path("/dev/shm")
@@ -320,21 +321,34 @@ class SharedCorpus:
 
     @classmethod
     def create(
-        cls, chunks: Iterable[TextChunk], spill_folder: Path, *, spare_bytes: int = 0
+        cls,
+        chunks: Iterable[TextChunk],
+        spill_folder: Path,
+        *,
+        more: Callable[[RaggedTexts], Iterable[TextChunk]] | None = None,
+        spare_bytes: int = 0,
     ) -> SharedCorpus:
         """Place all texts of a stream in a segment, else in a file in ``spill_folder``.
 
+        ``more`` is asked for texts to stand behind these, and may look at them meanwhile.
         ``spare_bytes`` of shared memory are left for what comes after.
         """
         with contextlib.ExitStack() as on_failure:
             segment = on_failure.enter_context(Segment(spill_folder, "the corpus", spare_bytes))
             num_value_bytes = 0
             lengths: list[NDArray[np.int32]] = []
-            for chunk in chunks:
-                segment.grow_to(num_value_bytes + chunk.values.size)
-                segment.write(num_value_bytes, chunk.values)
-                num_value_bytes += chunk.values.size
-                lengths.append(chunk.lengths_bytes)
+
+            def append(chunks: Iterable[TextChunk]) -> None:
+                nonlocal num_value_bytes
+                for chunk in chunks:
+                    segment.grow_to(num_value_bytes + chunk.values.size)
+                    segment.write(num_value_bytes, chunk.values)
+                    num_value_bytes += chunk.values.size
+                    lengths.append(chunk.lengths_bytes)
+
+            append(chunks)
+            if more is not None and num_value_bytes:
+                append(more(RaggedTexts(segment.view(), seams(np.concatenate(lengths)))))
             corpus = cls(segment, _write_offsets(segment, lengths, num_value_bytes))
             on_failure.pop_all()
         lengths.clear()

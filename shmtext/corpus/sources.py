@@ -1,6 +1,6 @@
-r"""Where texts come from: balanced random text, lines of a file, a column of CSV, JSONL or Parquet.
+r"""Texts of files: lines of one, a column of CSV, JSONL or Parquet.
 
-Every source is a stream of chunks in which line (row) ``i`` of the file, counted from 0, is
+Every file is a stream of chunks in which line (row) ``i`` of the file, counted from 0, is
 example ``i``: blank lines stay, as empty texts. A fault in a file is an ``InputError`` that
 names the file and the line, raised while the stream is read; whoever reads it to its end before
 rendering renders nothing from a faulty file.
@@ -22,13 +22,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, assert_never, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.config import BalancedText, TextFile
-from shmtext.corpus.balanced import balanced_chunks
+from shmtext.config import TextFile
 from shmtext.corpus.ragged import TextChunk
 from shmtext.errors import InputError
 
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 4 * 2**20
 """Large enough for numpy, small enough that the copies of a block in hand do not matter."""
+
+_DECODED_BYTES = 2**18
+"""At once, to see whether they are UTF-8: what they come to stays in the processor's cache."""
 
 _KEPT_CHARACTERS = 2**20
 """Of a text. A hundred times what an example may have, so that it is seen to be too long."""
@@ -64,19 +66,6 @@ _NEWLINE, _RETURN = ord("\n"), ord("\r")
 
 _TABLES = (".csv", ".tsv", ".parquet")
 _OBJECTS = (".jsonl", ".ndjson", ".jsonlines", ".jl")
-
-
-def corpus_chunks(
-    corpus: BalancedText | TextFile, seed: int, max_chars_per_line: int | None
-) -> Iterator[TextChunk]:
-    """Make or read the examples of a corpus, whatever it is."""
-    match corpus:
-        case BalancedText():
-            return balanced_chunks(corpus, seed, max_chars_per_line)
-        case TextFile():
-            return text_file_chunks(corpus)
-        case _:
-            assert_never(corpus)
 
 
 def text_file_chunks(source: TextFile) -> Iterator[TextChunk]:
@@ -256,16 +245,22 @@ def _whole_characters(piece: bytes) -> int:
 def _find_fault(block: bytes) -> tuple[str, int]:
     """Say what is wrong first in a block of UTF-8, and at which byte; an empty text if nothing."""
     nul = block.find(b"\0")
+    start, stop = 0, len(block) if not block.isascii() else 0
     try:
-        if not block.isascii():
-            block.decode()
+        while start < stop:
+            some = block[start : start + _DECODED_BYTES]
+            if start + len(some) < stop:
+                some = some[: _whole_characters(some)]
+            some.decode()
+            start += len(some)
     except UnicodeDecodeError as error:
-        if nul < 0 or error.start < nul:
-            return f"no UTF-8 (byte 0x{block[error.start]:02x})", error.start
+        position = start + error.start
+        if nul < 0 or position < nul:
+            return f"no UTF-8 (byte 0x{block[position]:02x})", position
     return ("a NUL character", nul) if nul >= 0 else ("", 0)
 
 
-def _bad_text(path: Path, place: str, fault: str) -> InputError:
+def _bad_text(path: Path | str, place: str, fault: str) -> InputError:
     return InputError(f"{path}, {place}: expected UTF-8 text, found {fault}: correct the file")
 
 
@@ -340,7 +335,7 @@ def _csv_cells(path: Path, column: str, delimiter: str) -> Iterator[bytes]:
     try:
         # Strict: a quote that is never closed would silently swallow the rest of the file.
         rows = csv.reader(counted_lines(), delimiter=delimiter, strict=True)
-        index = _column_index(path, column, next(rows, []))
+        index = column_index(path, column, next(rows, []))
         for row in rows:
             num_bytes = 0
             if row and index >= len(row):
@@ -393,7 +388,8 @@ def _decoded_lines(path: Path) -> Iterator[str]:
         yield from io.StringIO(block.decode(), newline="\n")
 
 
-def _column_index(path: Path, column: str, names: list[str]) -> int:
+def column_index(path: Path | str, column: str, names: list[str]) -> int:
+    """The place of a column among a table's names; ``InputError`` unless it is there once."""
     if not names:
         raise InputError(f"{path} holds no text: expected a first line with the columns' names")
     if names.count(column) != 1:
@@ -434,12 +430,12 @@ def _parquet_chunks(path: Path, column: str) -> Iterator[TextChunk]:
         streamed = {"read_dictionary": shared, "buffer_size": _READ_BYTES}
         with pq.ParquetFile(path, metadata=metadata, **streamed) as file:
             schema = file.schema_arrow
-            _column_index(path, column, list(schema.names))
-            _check_is_text(path, schema.field(column))
+            column_index(path, column, list(schema.names))
+            check_is_text(path, schema.field(column))
             sizes = {"batch_size": max(1, num_batch_rows), "columns": [column]}
             for batch in file.iter_batches(**sizes, use_threads=False):
                 for rows in _in_blocks(batch.column(0)):
-                    chunk = _arrow_chunk(path, rows, num_rows)
+                    chunk = arrow_chunk(path, rows, num_rows)
                     num_rows += chunk.lengths_bytes.size
                     yield chunk
     except (pa.ArrowException, OSError) as error:
@@ -470,7 +466,8 @@ def _in_blocks(texts: pa.Array) -> Iterator[pa.Array]:
         yield texts.slice(start, stop - start)
 
 
-def _check_is_text(path: Path, field: pa.Field) -> None:
+def check_is_text(path: Path | str, field: pa.Field) -> None:
+    """Raise ``InputError`` unless a column holds strings."""
     import pyarrow as pa  # noqa: PLC0415
 
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
@@ -479,8 +476,11 @@ def _check_is_text(path: Path, field: pa.Field) -> None:
         raise InputError(f"{path}: expected column {field.name!r} to hold strings, found {kind}")
 
 
-def _arrow_chunk(path: Path, array: pa.Array, num_rows_before: int) -> TextChunk:
-    """Take the two buffers out of an Arrow array of strings, whose layout is ours."""
+def arrow_chunk(path: Path | str, array: pa.Array, num_rows_before: int) -> TextChunk:
+    """Take the two buffers out of an Arrow array of strings, whose layout is ours.
+
+    ``num_rows_before`` is for the row that ``InputError`` names, where one is null or no text.
+    """
     import pyarrow as pa  # noqa: PLC0415
 
     texts = array.cast(pa.large_string())
@@ -500,7 +500,7 @@ def _arrow_chunk(path: Path, array: pa.Array, num_rows_before: int) -> TextChunk
 
 
 def _check_rows(
-    path: Path, values: NDArray[np.uint8], seams: NDArray[np.int64], num_rows_before: int
+    path: Path | str, values: NDArray[np.uint8], seams: NDArray[np.int64], num_rows_before: int
 ) -> None:
     """Raise for the first row with a byte that is NUL or no UTF-8."""
     fault, position = _find_fault(values.tobytes())

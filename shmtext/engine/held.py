@@ -7,25 +7,25 @@ images, whether to resume) is ``run.py``'s.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
 
-from shmtext.config import BalancedText, Engine, RunConfig, TextFile
-from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_texts
+from shmtext.config import BalancedText, DatasetColumn, Engine, RunConfig, Template, TextFile, Texts
+from shmtext.corpus.balance import CharacterCounts
+from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
-from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import shard_size
-from shmtext.draw.examples import Examples, examples_per_text, num_texts_needed
+from shmtext.draw.examples import Examples, examples_per_text
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.shares import fonts_with_share
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
+from shmtext.engine.characters import TakenAgain
 from shmtext.engine.deaths import Limits
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
@@ -34,7 +34,7 @@ from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
-from shmtext.errors import InputError
+from shmtext.engine.texts import needed_texts, refuse_no_text
 
 IN_PROCESS_EXAMPLES = 5_000
 """A run of fewer examples is done, in-process, before workers have imported their libraries."""
@@ -66,6 +66,8 @@ class Held:
     engine: InProcess | Workers
     is_spilled: bool
     """A file in the first run's stage took shared memory's place, and goes with it."""
+    characters: CharacterCounts | None
+    """How often they occur, where texts were taken again for rare ones."""
     _digests: dict[int, str] = field(default_factory=dict)
 
     def corpus_sha256(self, texts: RaggedTexts) -> str:
@@ -155,11 +157,14 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
         return _hold_for_processes(means, first, resources, settings)
     photos = photos_of(config, first.stop, means.observer)
     settings = replace(settings or render_settings(config, means.observer), photos=photos)
-    texts = gather_chunks(needed_texts(settings, first.stop))
-    refuse_no_text(texts)
+    again = TakenAgain(settings)
+    texts = gather_chunks(needed_texts(settings, first.stop, means.observer))
+    refuse_no_text(texts, config)
+    texts = again.added_to(texts)
     num_threads = means.num_workers if engine == "threads" else 1
     drawing = InProcess(settings, texts, num_threads)
-    return Held(settings, Examples.of(texts, settings), drawing, is_spilled=False)
+    examples = Examples.of(texts, settings)
+    return Held(settings, examples, drawing, is_spilled=False, characters=again.counts)
 
 
 def _hold_for_processes(
@@ -177,16 +182,18 @@ def _hold_for_processes(
         segment = resources.enter_context(Segment(first.stage, PHOTOS_CONTENT))
         photos = fill_segment(segment, means.config, first.stop, means.observer)
         is_spilled |= segment.note is not None
-    chunks = needed_texts(settings, first.stop)
-    corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage))
+    chunks = needed_texts(settings, first.stop, means.observer)
+    again = TakenAgain(settings)
+    corpus = resources.enter_context(SharedCorpus.create(chunks, first.stage, more=again.more))
     workers.set_up(Setup(settings, corpus.spec, photos))
     if corpus.note is not None:
         means.observer.note(corpus.note)
-    refuse_no_text(corpus.texts)
+    refuse_no_text(corpus.texts, means.config)
     is_spilled |= corpus.note is not None
     if photos is not None:
         settings = replace(settings, photos=attach_photos(photos))
-    return Held(settings, Examples.of(corpus.texts, settings), workers, is_spilled)
+    examples = Examples.of(corpus.texts, settings)
+    return Held(settings, examples, workers, is_spilled, again.counts)
 
 
 def _chosen_engine(
@@ -202,26 +209,6 @@ def _chosen_engine(
             return means.engine
         case _:
             assert_never(means.engine)
-
-
-def texts_in_chunks(config: RunConfig, stop: StopRequest) -> Iterator[TextChunk]:
-    """A config's texts, made or read; ``InterruptedRunError`` once there is a signal."""
-    stop.check()
-    chunks = corpus_chunks(config.corpus, config.seed, config.style.max_chars_per_line)
-    return take_texts(_checked(chunks, stop), config.max_images)
-
-
-def needed_texts(settings: RenderSettings, stop: StopRequest) -> Iterator[TextChunk]:
-    """Likewise, of those only that a run draws examples of."""
-    return take_texts(texts_in_chunks(settings.config, stop), num_texts_needed(settings))
-
-
-def refuse_no_text(texts: RaggedTexts) -> None:
-    """Raise ``InputError`` for a corpus of no example."""
-    if len(texts) == 0:
-        raise InputError(
-            "the corpus comes to no example: raise character_frequency or lower min_example_size"
-        )
 
 
 def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
@@ -243,12 +230,6 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     return settings
 
 
-def _checked(chunks: Iterable[TextChunk], stop: StopRequest) -> Iterator[TextChunk]:
-    for chunk in chunks:
-        stop.check()
-        yield chunk
-
-
 def _estimate_num_examples(config: RunConfig, num_per_text: int) -> int:
     """How many examples a config comes to, more or less, before texts have been made or read."""
     corpus = config.corpus
@@ -256,7 +237,7 @@ def _estimate_num_examples(config: RunConfig, num_per_text: int) -> int:
         sizes = corpus.min_example_size + corpus.max_example_size
         num_texts = 2 * corpus.num_clusters // sizes
     else:
-        num_texts = _num_bytes(corpus) // BYTES_PER_EXAMPLE
+        num_texts = _num_read(corpus, BYTES_PER_EXAMPLE)
     return min(num_texts * num_per_text, config.max_images or sys.maxsize)
 
 
@@ -266,13 +247,23 @@ def _least_num_shards(config: RunConfig, num_per_text: int) -> int:
     if isinstance(corpus, BalancedText):
         num_texts = corpus.num_clusters // corpus.max_example_size
     else:
-        num_texts = _num_bytes(corpus) // MOST_BYTES_PER_EXAMPLE
+        num_texts = _num_read(corpus, MOST_BYTES_PER_EXAMPLE)
     num_examples = max(1, min(num_texts * num_per_text, config.max_images or sys.maxsize))
     return -(-num_examples // shard_size(num_examples))
 
 
-def _num_bytes(corpus: TextFile) -> int:
-    try:
-        return corpus.path.stat().st_size
-    except OSError:
-        return 0  # what is wrong with it is said when it is read
+def _num_read(corpus: Texts | TextFile, bytes_per_example: int) -> int:
+    """How many texts come of sources if each takes so many bytes there."""
+    texts, num_texts = Texts.of(corpus), 0
+    for source in texts.sources:
+        match source.origin:
+            case Template():
+                num_texts += source.origin.num_texts
+            case DatasetColumn():
+                num_texts += IN_PROCESS_EXAMPLES + 1  # not known; people have large ones
+            case TextFile():
+                with suppress(OSError):  # what is wrong with it is said when it is read
+                    num_texts += source.origin.path.stat().st_size // bytes_per_example
+    if texts.sample is None:
+        return num_texts
+    return texts.sample if texts.replace else min(num_texts, texts.sample)

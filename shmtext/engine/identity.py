@@ -17,7 +17,7 @@ from unicodedata import unidata_version
 
 from PIL import features
 
-from shmtext.config import Output, RunConfig, Style, TextFile
+from shmtext.config import Output, RunConfig, Source, Style, TextFile, Texts
 from shmtext.config.building import build
 from shmtext.config.fields import settings_of
 from shmtext.config.kinds import part_of, plain
@@ -28,7 +28,7 @@ from shmtext.draw.encode import FILE_FORMATS, opencv_version
 from shmtext.draw.settings import RenderSettings
 from shmtext.errors import ConfigError, FolderError
 
-OUTPUT_FORMAT = 5
+OUTPUT_FORMAT = 6
 """Goes up when the same settings and versions of libraries come to other bytes, and when a default
 changes: it is part of every identity that does not spell it out."""
 
@@ -46,8 +46,8 @@ BESIDE_SETTINGS = {
 }
 """Keys of an identity that are no settings."""
 
-UNKNOWN_TEXTS = TextFile(Path("texts"))
-"""In place of a file of texts of which only the content is known."""
+UNKNOWN_TEXTS = (Source(TextFile(Path("texts"))),)
+"""In place of sources of texts of which only the content is known."""
 
 
 def corpus_digest(texts: RaggedTexts) -> str:
@@ -66,8 +66,8 @@ def _without_jpeg(config: RunConfig) -> bool:
 
 
 LEFT_OUT: dict[type, dict[str, Callable[[RunConfig], bool]]] = {
-    # In its place stands what a text file says: ``corpus_sha256``. Where it lies does not matter.
-    TextFile: {"path": _always, "column": _always},
+    # In their place stands what they say: ``corpus_sha256``. Where they lie does not matter.
+    Texts: {"sources": _always},
     # Likewise: the content of those fonts that are used.
     Style: {
         "fonts": _always,
@@ -136,7 +136,7 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
     """The config that an identity is of, with ``max_images`` as many as the run has examples.
 
     Paths are not known: it has the fonts that come with the package, files of own effects in the
-    current folder, and texts ``UNKNOWN_TEXTS`` where they are from a file. Raises ``FolderError``
+    current folder, and sources ``UNKNOWN_TEXTS`` of texts that were read. Raises ``FolderError``
     if another version of this program wrote it.
     """
     found = identity.get("format")
@@ -148,8 +148,8 @@ def config_of(identity: Mapping[str, Any]) -> RunConfig:
     values = {key: value for key, value in identity.items() if key not in BESIDE_SETTINGS}
     try:
         values["output"] = {**values.get("output", {}), "mode": identity["mode"]}
-        if values.get("corpus", {}).get("kind") == TextFile.__name__:
-            values["corpus"] = UNKNOWN_TEXTS
+        if values.get("corpus", {}).get("kind") == Texts.__name__:
+            values["corpus"] = {**values["corpus"], "sources": UNKNOWN_TEXTS}
         if shares := identity.get(FONT_SHARES):
             asked = [FontShare.of_name(name, share).plain() for name, share in shares.items()]
             values["style"] = {**values.get("style", {}), "font_share": asked}

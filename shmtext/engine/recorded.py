@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from shmtext.config import RunConfig
+from shmtext.config import RunConfig, Texts
 from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.merge import CSV, SUCCESS
 from shmtext.dataset.record import require_record
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
-from shmtext.engine.identity import PHOTOGRAPHS, UNKNOWN_TEXTS, config_of
+from shmtext.engine.identity import PHOTOGRAPHS, config_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
     if fonts != _bundled_digests():
         found = ", ".join(map(repr, sorted(fonts)))
         unknown["fonts"] = f"no paths are recorded; give those of {found}"
-    if config.corpus == UNKNOWN_TEXTS:
+    if isinstance(config.corpus, Texts):
         unknown["texts"] = (
-            "no path is recorded; give the file that the texts came from, of which the run took "
+            "no path is recorded; give what the texts came from, of which the run took "
             f"{record.plan.num_examples:,}"
         )
     if photos := identity.get(PHOTOGRAPHS):

@@ -14,6 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from shmtext.config import Resume, RunConfig
+from shmtext.dataset.characters import write_characters
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder
@@ -25,6 +26,7 @@ from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
 from shmtext.draw.examples import Examples
 from shmtext.draw.labels import labels_of
+from shmtext.engine.characters import CharacterSummary, rows_of
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import beside_settings, identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
@@ -59,6 +61,8 @@ class RunSummary:
     elapsed_s: float
     digest: str
     """Over every picture and label row; equal runs have equal digests."""
+    characters: CharacterSummary | None = None
+    """How often they occur, where texts were taken again for rare ones (and all were drawn)."""
 
     @property
     def images_per_s(self) -> float:
@@ -102,6 +106,9 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
         if record is None:
             write_record(folder, wanted)
+        characters = held.characters if wanted.plan.num_examples == len(examples) else None
+        if characters is not None:
+            write_characters(folder, rows_of(characters))
         success = read_success(folder)
         num_rendered, num_alone = 0, sum(each.num_alone for each in manifests.values())
         is_as_asked = success is not None and (CSV in success.files) == config.output.csv
@@ -126,6 +133,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             image_bytes=success.image_bytes,
             elapsed_s=time.monotonic() - begin_s,
             digest=success.digest,
+            characters=None if characters is None else CharacterSummary.of(characters),
         )
 
 

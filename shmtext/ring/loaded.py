@@ -18,10 +18,12 @@ from shmtext.corpus.shared import Segment, SegmentSpec, SharedCorpus, sweep_orph
 from shmtext.draw.drawable import find_drawable
 from shmtext.draw.examples import Examples
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, fill_segment
-from shmtext.engine.held import needed_texts, refuse_no_text, render_settings
+from shmtext.engine.characters import TakenAgain
+from shmtext.engine.held import render_settings
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
+from shmtext.engine.texts import needed_texts, refuse_no_text
 from shmtext.errors import InputError
 
 
@@ -61,13 +63,18 @@ def load_all(
     if config.backgrounds is not None:
         segment = resources.enter_context(Segment(spill_folder(), PHOTOS_CONTENT, spare_bytes))
         photos = fill_segment(segment, config, stop, observer)
-    chunks = needed_texts(settings, stop)
+    chunks = needed_texts(settings, stop, observer)
     corpus = resources.enter_context(
-        SharedCorpus.create(chunks, spill_folder(), spare_bytes=spare_bytes)
+        SharedCorpus.create(
+            chunks,
+            spill_folder(),
+            more=TakenAgain(settings).more,
+            spare_bytes=spare_bytes,
+        )
     )
     if corpus.note is not None:
         observer.note(corpus.note)
-    refuse_no_text(corpus.texts)
+    refuse_no_text(corpus.texts, config)
     examples = Examples.of(corpus.texts, settings)
     is_drawable, reasons = find_drawable(examples, settings)
     drawable = None

@@ -16,9 +16,10 @@ from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, find_font_
 from shmtext.draw.font_facts import Coverage, FontCoverage, FontFacts, facts_of
 from shmtext.draw.instances import split_choice
 from shmtext.draw.specimens import specimen_sheet
-from shmtext.engine.held import texts_in_chunks
 from shmtext.engine.probe import try_out
+from shmtext.engine.progress import Silent
 from shmtext.engine.stop import StopRequest
+from shmtext.engine.texts import texts_in_chunks
 from shmtext.errors import FontError, StorageError
 
 LABEL_FONT = "DejaVuSans.ttf"
@@ -60,7 +61,7 @@ def report_fonts(
     coverage = Coverage(fonts)
     if texts is not None:
         of_texts = RunConfig(corpus=TextFile.parse(texts))
-        for chunk in texts_in_chunks(of_texts, StopRequest()):
+        for chunk in texts_in_chunks(of_texts, StopRequest(), Silent()):
             coverage.add(gather_chunks([chunk]))
     if sheet is not None:
         _write_sheet(sheet, fonts, facts)
