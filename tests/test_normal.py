@@ -51,7 +51,8 @@ def test_a_mark_at_a_beginning_does_not_join_the_text_before(form: Any) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_bytes_taken_for_plain_are_those_of_texts_that_stay_as_they_are(form: Any) -> None:
-    plain = set(normal._PLAIN_BYTES[form])
+    bound, ranges = normal._PLAIN_BYTES[form]
+    plain = {*range(bound), *(byte for first, last in ranges for byte in range(first, last + 1))}
     characters = [chr(c) for c in range(sys.maxunicode + 1) if not 0xD800 <= c < 0xE000]
     kept = [c for c in characters if set(c.encode()) <= plain]
 
@@ -74,3 +75,11 @@ def test_what_is_in_its_form_is_not_copied(text: str) -> None:
 
 def test_a_chunk_of_no_text_stays_one() -> None:
     assert [] == texts_of(normalized(chunk_of([]), "NFKC"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_one_byte_that_is_not_plain_is_found_wherever_it_is(form: Any) -> None:
+    for place in (0, 1, 65_535, 65_536, 200_000):
+        text = "я" * (place // 2)
+        (made,) = texts_of(normalized(chunk_of([f"{text}e\u0301{text}"]), form))
+        assert f"{text}é{text}" == made
