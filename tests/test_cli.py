@@ -40,6 +40,7 @@ TINY = (
     *("--fonts", str(SANS), "--engine", "serial"),
 )
 """Some 22 examples."""
+PAIR = ["font_color", "background_color"]
 
 
 class Ended:
@@ -124,6 +125,7 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "font_sizes": (["24", "32"], (24, 32)),
     "font_colors": (["navy", "1,2,3", "#abcdef"], ("#000080", "#010203", "#abcdef")),
     "background_colors": (["white", "#eee"], ("#ffffff", "#eeeeee")),
+    "min_contrast": (["0"], 0),
     "image_format": (["png"], "png"),
     "jpeg_quality": (["80"], 80),
     "mode": (["rgb"], "rgb"),
@@ -324,7 +326,7 @@ def test_texts_in_toml_are_relative_to_its_folder(
     [
         (["--font-colors", "blu"], ["a colour must be '#rrggbb'", "got 'blu'"]),
         (["--background-colors", "1,2,256"], ["a colour must be", "got '1,2,256'"]),
-        (["--font-colors", "white"], ["no font colour differs from a background colour"]),
+        (["--font-colors", "white"], ["text cannot be read in colours of fewer than 28 levels"]),
         (["--font-sizes", "0"], ["font_sizes must be a whole number, 1 to 1,000, got 0"]),
         (["--font-sizes", "1001"], ["font_sizes must be a whole number, 1 to 1,000, got 1001"]),
         (["--jpeg-quality", "101"], ["jpeg_quality must be a whole number, 1 to 100, got 101"]),
@@ -593,6 +595,29 @@ def test_a_run_that_is_done_says_so(shmtext: Shell, tmp_path: Path) -> None:
     assert ExitCode.DONE == ended.code
     assert f"{tmp_path} is complete: " in ended.out
     assert "images were there already" in ended.out
+
+
+def test_pairs_of_colours_that_are_left_out_are_named_or_drawn_on_request(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    colors = *("--font-colors", "black", "--font-colors", "white"), "--background-colors", "white"
+    asked = *TINY, *colors, "--background-colors", "#808080"
+    (tmp_path / "out").mkdir()
+    shmtext("render", tmp_path / "out", *TINY, *colors).refuses("#ffffff on #ffffff (0); give")
+    near = shmtext("render", tmp_path / "out", *asked)
+    every = shmtext("render", tmp_path / "all", *asked, "--min-contrast", "0")
+    drawn = [
+        set(zip(*(table[name].to_pylist() for name in PAIR), strict=True))
+        for out in ("out", "all")
+        if (table := pq.read_table(tmp_path / out / "metadata.parquet", columns=PAIR))
+    ]
+
+    assert near.err == (
+        "1 of 4 pairs of colours are left out, of fewer than 28 levels: #ffffff on #ffffff (0)\n"
+    )
+    assert "" == every.err
+    assert {("#ffffff", "#ffffff")} == drawn[1] - drawn[0]
+    assert (3, 4) == (len(drawn[0]), len(drawn[1]))
 
 
 def test_skipped_texts_are_counted_and_are_no_failure(shmtext: Shell, tmp_path: Path) -> None:

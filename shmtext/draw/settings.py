@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from shmtext.config import Output, RunConfig, Style
+from shmtext.config.colors import PictureMode
 from shmtext.draw.faces import FontFile
-from shmtext.draw.ink import PictureMode
 from shmtext.errors import ConfigError
 from shmtext.looks.loading import OwnSource, find_own
 from shmtext.looks.photos import Photos

@@ -213,8 +213,9 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
         partial(try_out, sizes_px=style.font_sizes) if style.fonts else trust,
         skips_bad=style.skip_bad_fonts,
     )
-    if left_out:
-        observer.note(left_out)
+    for note in (left_out, config.near_pairs_note):
+        if note:
+            observer.note(note)
     settings = RenderSettings.of(config, fonts)
     if needs_boxes(settings):
         settings.refuse_moving()
