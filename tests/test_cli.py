@@ -30,6 +30,7 @@ from shmtext.config.looks import LooksKind, look_comment, look_names, mix_of, pr
 from shmtext.config.options import config_options, start_options
 from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
+from shmtext.engine.opened import open as open_run
 from shmtext.engine.renderer import Renderer
 from shmtext.engine.run import RunSummary
 from shmtext.errors import ExitCode
@@ -130,6 +131,7 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "jpeg_quality": (["80"], 80),
     "mode": (["rgb"], "rgb"),
     "container": (["files"], "files"),
+    "csv_columns": (["filename, words"], "filename,words"),
     "boxes": (["words"], "words"),
     "column": (["effects"], ("effects",)),
     "look": (["scan", "clean=0.5"], LooksKind().take("look", ["scan", "clean=0.5"])),
@@ -644,6 +646,27 @@ def test_a_run_that_comes_to_nothing_says_why_and_is_no_success(
         assert "1 of them: blank" in each.out
         assert "shmtext: nothing could be drawn" in each.err
         assert "load" not in each.out
+        assert "labels" not in each.out
+    status = shmtext("status", tmp_path / "out")
+    assert (ExitCode.DONE, True) == (status.code, "1 of them: blank" in status.out)
+    assert "is whole: 1 shards" in shmtext("verify", tmp_path / "out", "--checksums").out
+    with open_run(tmp_path / "out") as run:
+        assert [] == list(run)
+    for _ in range(2):
+        exported = shmtext("export", tmp_path / "out", "--to", "jsonl", tmp_path / "lines")
+        assert ExitCode.FAILED_EXAMPLES == exported.code
+        assert "shmtext: no picture was exported" in exported.err
+        assert "load" not in exported.out
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\n  \n\t\n"])
+def test_a_file_without_any_text_is_refused_before_anything_is_drawn(
+    shmtext: Shell, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "texts.txt").write_text(content)
+
+    shmtext("render", tmp_path / "out", "--texts", tmp_path / "texts.txt").refuses("holds no text")
+    shmtext("status", tmp_path / "out").refuses("holds no run")
 
 
 @pytest.mark.parametrize(("num_good", "is_told"), [(8, True), (9, False)])
@@ -926,6 +949,34 @@ def test_a_finished_run_asked_for_with_other_csv_gets_or_loses_it(
     assert ExitCode.DONE == ended.code
     assert "images were there already" in ended.out
     assert contents(tmp_path / other) == contents(tmp_path / first)
+
+
+def test_a_finished_run_asked_for_with_other_columns_of_csv_gets_these(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    asked = *TINY, "--csv-columns", "filename,words"
+    for out, options in (("one", TINY), ("other", asked)):
+        shmtext("render", tmp_path / out, *options)
+    by_default = (tmp_path / "one" / "labels.csv").read_bytes()
+    ended = shmtext("render", tmp_path / "one", *asked)
+
+    assert ExitCode.DONE == ended.code
+    assert "images were there already" in ended.out
+    assert contents(tmp_path / "other") == contents(tmp_path / "one")
+    as_asked = (tmp_path / "one" / "labels.csv").read_bytes()
+    assert as_asked == by_default.replace(b"filename,label\n", b"filename,words\n", 1)
+    assert 'csv_columns = "filename,words"' in shmtext("config", tmp_path / "one").out
+
+
+@pytest.mark.parametrize(
+    "names", ["filename", "a,b,c", "a,", ",b", "a,a", "", 'a,"b', "a,b\nc", "a,\x1b"]
+)
+def test_names_of_columns_that_csv_would_not_give_back_are_refused(
+    shmtext: Shell, tmp_path: Path, names: str
+) -> None:
+    shmtext("render", tmp_path, "--csv-columns", names).refuses(
+        "csv_columns: expected two different names without quotes"
+    )
 
 
 def contents(out: Path) -> dict[str, bytes]:

@@ -72,6 +72,7 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Output, "mode"): "rgb",
     (Output, "container"): "tar",
     (Output, "csv"): False,
+    (Output, "csv_columns"): "filename,words",
     (Output, "boxes"): "words",
     (Output, "column"): ("effects",),
 }
@@ -151,7 +152,8 @@ def test_what_is_left_out_of_every_run_is_this() -> None:
 
     assert {
         *("TextFile.path", "TextFile.column", "Style.fonts", "Style.skip_bad_fonts"),
-        *("Output.mode", "Output.csv", "RunConfig.max_images", "RunConfig.effect"),
+        *("Output.mode", "Output.csv", "Output.csv_columns"),
+        *("RunConfig.max_images", "RunConfig.effect"),
         "RunConfig.backgrounds",
     } == always
 
@@ -252,6 +254,7 @@ HELD_DEFAULTS = {
         "mode": "auto",
         "container": "files",
         "csv": True,
+        "csv_columns": "filename,label",
         "boxes": "none",
         "column": (),
     },

@@ -265,8 +265,14 @@ def test_what_is_no_config_is_refused() -> None:
         shmtext.stream({"look": "scan"})  # type: ignore[arg-type]
 
 
+COUNTED = (
+    "^none of the 4 texts can be drawn: 2 of them: blank; "
+    r"2 of them: no font covers U\+6F22 漢 \(or the like\)$"
+)
+
+
 @pytest.mark.parametrize(
-    ("texts", "message"), [([], "holds no text"), (["", "漢"], "none of the 2 texts can be drawn")]
+    ("texts", "message"), [([], "holds no text"), (["", "漢", "字", ""], COUNTED)]
 )
 def test_texts_of_which_nothing_can_be_drawn_are_refused(
     tmp_path: Path, texts: list[str], message: str

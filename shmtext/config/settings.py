@@ -22,7 +22,7 @@ from shmtext.config.colors import (
     parse_color,
 )
 from shmtext.config.fields import About, check, metadata, part, setting
-from shmtext.config.kinds import FilePath, ListOf, Text, refusal
+from shmtext.config.kinds import FilePath, ListOf, Text, refusal, shown
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
@@ -296,6 +296,22 @@ class Style:
         )
 
 
+def parse_csv_columns(names: object) -> str:
+    """Read two names with a comma between, which CSV writes as they are.
+
+    >>> parse_csv_columns("filename, words")
+    'filename,words'
+    """
+    columns = [name.strip() for name in names.split(",")] if isinstance(names, str) else []
+    is_plain = all(name.isprintable() and '"' not in name for name in columns)
+    if len(columns) != 2 or not all(columns) or columns[0] == columns[1] or not is_plain:
+        raise ConfigError(
+            "expected two different names without quotes, such as filename,words, got "
+            f"{shown(names)}"
+        )
+    return ",".join(columns)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """How pictures and labels are stored."""
@@ -315,6 +331,14 @@ class Output:
         ),
     )
     csv: bool = setting(True, About("Write labels.csv beside metadata.parquet.", OUTPUT))
+    csv_columns: str = setting(
+        "filename,label",
+        About(
+            "What its two columns are called; filename,words: as in EasyOCR's lists.",
+            *(OUTPUT, "NAME,NAME"),
+            parse=parse_csv_columns,
+        ),
+    )
     boxes: Boxes = setting(
         "none",
         About(
@@ -334,6 +358,11 @@ class Output:
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def csv_header(self) -> str | None:
+        """The first line of labels.csv; None where there is none."""
+        return self.csv_columns if self.csv else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
