@@ -291,10 +291,13 @@ def test_whichever_call_fails_once_the_run_ends_well_or_says_it_with_all_commits
     whole = output_bytes(tmp_path / "whole")
     fds = open_fds()
     num_failed = 0
+    with OutputFolder.open(tmp_path / "out", create=True) as folder:
+        for shard in SMALL_BUT_SEVERAL.plan.shards():
+            render_shard(folder, shard.index, SMALL_BUT_SEVERAL)
     for k in count(1):
-        with OutputFolder.open(tmp_path / "out", create=True) as folder:
-            for shard in SMALL_BUT_SEVERAL.plan.shards():
-                render_shard(folder, shard.index, SMALL_BUT_SEVERAL)
+        with OutputFolder.open(tmp_path / "out", create=False) as folder:
+            for name in ("_SUCCESS.json", "metadata.parquet", "labels.csv", "skipped.parquet"):
+                folder.remove_file(name)
             with (
                 failing(function, k, errno.ENOSPC) as calls,
                 suppress(StorageError),
