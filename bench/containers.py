@@ -229,7 +229,7 @@ class Bench:
             def render() -> None:
                 for shard in sink.record.plan.shards():
                     render_shard(self.maker, self.texts, Task(shard), sink)
-                merge_labels(folder, sink.record, self.config.output.csv)
+                merge_labels(folder, sink.record, self.config.output.csv_header)
 
             return self._stored(cost_of(render), folder)
 

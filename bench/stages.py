@@ -141,7 +141,7 @@ class Bench:
             stopwatch = block.enter_context(timed.timing(STAGES)) if is_timed else None
             for shard in sink.record.plan.shards():
                 render_shard(self.maker, self.texts, Task(shard), sink)
-            merged = merge.merge_labels(folder, sink.record, self.config.output.csv)
+            merged = merge.merge_labels(folder, sink.record, self.config.output.csv_header)
             block.close()
             cost = watching.cost()
         shutil.rmtree(out)

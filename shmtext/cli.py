@@ -57,7 +57,6 @@ IMAGEFOLDER_IMAGES = 100_000
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
 
-MOST_REASONS = 5
 MOST_TEXT = 40
 """Characters of a text that is named."""
 MANY_SKIPPED = 0.1
@@ -362,7 +361,7 @@ def export(out: Path, to: str, dest: Path, **options: Any) -> int:
 
     \b
     Exit codes: 0 done, 2 bad options or input, 3 stopped by storage, memory or damage (resumable),
-    130 interrupted (resumable).
+    4 finished without a picture, 130 interrupted (resumable).
     """
     _check_address_space()
     from shmtext.engine.export import export as export_run  # noqa: PLC0415 - see the top
@@ -370,7 +369,7 @@ def export(out: Path, to: str, dest: Path, **options: Any) -> int:
     with _Screen() as screen:
         summary = export_run(out, to, dest, **options, observer=screen)
     _print_export(summary)
-    return ExitCode.DONE
+    return ExitCode.DONE if any(summary.num_images.values()) else ExitCode.FAILED_EXAMPLES
 
 
 @cli.command(name="config")
@@ -594,6 +593,9 @@ def _print_export(summary: ExportSummary) -> None:
         _say(f"  example {each.example_index}: {each.text[:MOST_TEXT]!r}")
     if summary.num_escaped:
         _say(f"{summary.num_escaped:,} texts are written with backslashes (\\\\, \\t, \\n, \\r)")
+    if num_images == 0:
+        _complain("no picture was exported: give a run that has some, or a format that holds them")
+        return
     for note in summary.notes:
         _say(f"note: {note}")
     for line in summary.loading:
@@ -615,14 +617,10 @@ def _loading(summary: RunSummary) -> str:
 
 
 def _print_reasons(folder: Path) -> None:
-    from shmtext.engine.inspect import skip_reasons  # noqa: PLC0415 - see the top
+    from shmtext.engine.inspect import commonest_reasons  # noqa: PLC0415 - see the top
 
-    reasons = skip_reasons(folder)
-    for reason in reasons[:MOST_REASONS]:
-        _say(f"  {reason.num_examples:,} of them: {reason}")
-    if len(reasons) > MOST_REASONS:
-        num_others = sum(reason.num_examples for reason in reasons[MOST_REASONS:])
-        _say(f"  {num_others:,} of them: {len(reasons) - MOST_REASONS:,} other reasons")
+    for line in commonest_reasons(folder):
+        _say(f"  {line}")
 
 
 def _print_status(status: RunStatus) -> None:
@@ -638,6 +636,8 @@ def _print_status(status: RunStatus) -> None:
     _say(f"missing:   {status.num_missing:,} of {status.num_examples:,} examples")
     _say(f"skipped:   {status.num_skipped:,}")
     _say(f"failed:    {status.num_failed:,}")
+    if status.finished and status.num_images == 0:
+        _print_reasons(status.folder)
     _say(f"rate:      {status.images_per_s:,.0f} images/s")
     for damage in status.damages:
         _say(f"damaged:   {damage}")

@@ -20,7 +20,8 @@ class ExitCode(IntEnum):
     STOPPED = 3
     """Storage, memory or workers failed. What was committed is kept: run the same again."""
     FAILED_EXAMPLES = 4
-    """Finished, but some examples failed, or nothing could be drawn: see ``skipped.parquet``."""
+    """Finished, but some examples failed, or nothing could be drawn: see ``skipped.parquet``. Of an
+    export: finished without a picture."""
     INTERRUPTED = 130
     """Ctrl-C or a signal. What was committed is kept: run the same again."""
 

@@ -116,7 +116,7 @@ def render_shard(folder: OutputFolder, index: int, record: RunRecord = RECORD) -
 
 
 def merge(folder: OutputFolder, record: RunRecord = RECORD) -> MergeResult:
-    return merge_labels(folder, record, csv=True)
+    return merge_labels(folder, record, csv_header="filename,label")
 
 
 def render_run(folder: OutputFolder, record: RunRecord = RECORD) -> MergeResult:

@@ -120,7 +120,7 @@ def make_run(
         for shard in record.plan.shards():
             drawn = [each for each in examples if shard.start <= each.index < shard.stop]
             _commit(folder, record, shard, drawn, texts)
-        merge_labels(folder, record, csv=True)
+        merge_labels(folder, record, csv_header="filename,label")
     return Made(out, tuple(examples), extension)
 
 

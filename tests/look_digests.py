@@ -15,7 +15,7 @@ from shmtext.config.looks import CLEAN, look_names
 from shmtext.engine.libraries import adapt_libraries
 from shmtext.looks.registry import BY_NAME
 
-TEXTS = [f"Quick {number} brown fox" * (1 + number % 2) for number in range(12)]
+TEXTS = [f"Quick {number} brown fox" * (1 + number % 2) for number in range(8)]
 
 
 def digest(look: object, mode: str) -> str:

@@ -30,6 +30,7 @@ from shmtext.config.looks import LooksKind, look_comment, look_names, mix_of, pr
 from shmtext.config.options import config_options, start_options
 from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
+from shmtext.engine.opened import open as open_run
 from shmtext.engine.renderer import Renderer
 from shmtext.engine.run import RunSummary
 from shmtext.errors import ExitCode
@@ -40,6 +41,7 @@ TINY = (
     *("--fonts", str(SANS), "--engine", "serial"),
 )
 """Some 22 examples."""
+PAIR = ["font_color", "background_color"]
 
 
 class Ended:
@@ -126,10 +128,12 @@ EVERY_OPTION: dict[str, tuple[list[str], Any]] = {
     "font_sizes": (["24", "32"], (24, 32)),
     "font_colors": (["navy", "1,2,3", "#abcdef"], ("#000080", "#010203", "#abcdef")),
     "background_colors": (["white", "#eee"], ("#ffffff", "#eeeeee")),
+    "min_contrast": (["0"], 0),
     "image_format": (["png"], "png"),
     "jpeg_quality": (["80"], 80),
     "mode": (["rgb"], "rgb"),
     "container": (["files"], "files"),
+    "csv_columns": (["filename, words"], "filename,words"),
     "boxes": (["words"], "words"),
     "column": (["effects"], ("effects",)),
     "look": (["scan", "clean=0.5"], LooksKind().take("look", ["scan", "clean=0.5"])),
@@ -356,7 +360,7 @@ def test_texts_in_toml_are_relative_to_its_folder(
     [
         (["--font-colors", "blu"], ["a colour must be '#rrggbb'", "got 'blu'"]),
         (["--background-colors", "1,2,256"], ["a colour must be", "got '1,2,256'"]),
-        (["--font-colors", "white"], ["no font colour differs from a background colour"]),
+        (["--font-colors", "white"], ["text cannot be read in colours of fewer than 28 levels"]),
         (["--font-sizes", "0"], ["font_sizes must be a whole number, 1 to 1,000, got 0"]),
         (["--font-sizes", "1001"], ["font_sizes must be a whole number, 1 to 1,000, got 1001"]),
         (["--jpeg-quality", "101"], ["jpeg_quality must be a whole number, 1 to 100, got 101"]),
@@ -638,6 +642,29 @@ def test_a_run_that_is_done_says_so(shmtext: Shell, tmp_path: Path) -> None:
     assert "images were there already" in ended.out
 
 
+def test_pairs_of_colours_that_are_left_out_are_named_or_drawn_on_request(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    colors = *("--font-colors", "black", "--font-colors", "white"), "--background-colors", "white"
+    asked = *TINY, *colors, "--background-colors", "#808080"
+    (tmp_path / "out").mkdir()
+    shmtext("render", tmp_path / "out", *TINY, *colors).refuses("#ffffff on #ffffff (0); give")
+    near = shmtext("render", tmp_path / "out", *asked)
+    every = shmtext("render", tmp_path / "all", *asked, "--min-contrast", "0")
+    drawn = [
+        set(zip(*(table[name].to_pylist() for name in PAIR), strict=True))
+        for out in ("out", "all")
+        if (table := pq.read_table(tmp_path / out / "metadata.parquet", columns=PAIR))
+    ]
+
+    assert near.err == (
+        "1 of 4 pairs of colours are left out, of fewer than 28 levels: #ffffff on #ffffff (0)\n"
+    )
+    assert "" == every.err
+    assert {("#ffffff", "#ffffff")} == drawn[1] - drawn[0]
+    assert (3, 4) == (len(drawn[0]), len(drawn[1]))
+
+
 def test_skipped_texts_are_counted_and_are_no_failure(shmtext: Shell, tmp_path: Path) -> None:
     (tmp_path / "texts.txt").write_text("plain\n中文\n", encoding="utf-8")
     ended = shmtext(
@@ -662,6 +689,27 @@ def test_a_run_that_comes_to_nothing_says_why_and_is_no_success(
         assert "1 of them: blank" in each.out
         assert "shmtext: nothing could be drawn" in each.err
         assert "load" not in each.out
+        assert "labels" not in each.out
+    status = shmtext("status", tmp_path / "out")
+    assert (ExitCode.DONE, True) == (status.code, "1 of them: blank" in status.out)
+    assert "is whole: 1 shards" in shmtext("verify", tmp_path / "out", "--checksums").out
+    with open_run(tmp_path / "out") as run:
+        assert [] == list(run)
+    for _ in range(2):
+        exported = shmtext("export", tmp_path / "out", "--to", "jsonl", tmp_path / "lines")
+        assert ExitCode.FAILED_EXAMPLES == exported.code
+        assert "shmtext: no picture was exported" in exported.err
+        assert "load" not in exported.out
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\n  \n\t\n"])
+def test_a_file_without_any_text_is_refused_before_anything_is_drawn(
+    shmtext: Shell, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "texts.txt").write_text(content)
+
+    shmtext("render", tmp_path / "out", "--texts", tmp_path / "texts.txt").refuses("holds no text")
+    shmtext("status", tmp_path / "out").refuses("holds no run")
 
 
 @pytest.mark.parametrize(("num_good", "is_told"), [(8, True), (9, False)])
@@ -944,6 +992,34 @@ def test_a_finished_run_asked_for_with_other_csv_gets_or_loses_it(
     assert ExitCode.DONE == ended.code
     assert "images were there already" in ended.out
     assert contents(tmp_path / other) == contents(tmp_path / first)
+
+
+def test_a_finished_run_asked_for_with_other_columns_of_csv_gets_these(
+    shmtext: Shell, tmp_path: Path
+) -> None:
+    asked = *TINY, "--csv-columns", "filename,words"
+    for out, options in (("one", TINY), ("other", asked)):
+        shmtext("render", tmp_path / out, *options)
+    by_default = (tmp_path / "one" / "labels.csv").read_bytes()
+    ended = shmtext("render", tmp_path / "one", *asked)
+
+    assert ExitCode.DONE == ended.code
+    assert "images were there already" in ended.out
+    assert contents(tmp_path / "other") == contents(tmp_path / "one")
+    as_asked = (tmp_path / "one" / "labels.csv").read_bytes()
+    assert as_asked == by_default.replace(b"filename,label\n", b"filename,words\n", 1)
+    assert 'csv_columns = "filename,words"' in shmtext("config", tmp_path / "one").out
+
+
+@pytest.mark.parametrize(
+    "names", ["filename", "a,b,c", "a,", ",b", "a,a", "", 'a,"b', "a,b\nc", "a,\x1b"]
+)
+def test_names_of_columns_that_csv_would_not_give_back_are_refused(
+    shmtext: Shell, tmp_path: Path, names: str
+) -> None:
+    shmtext("render", tmp_path, "--csv-columns", names).refuses(
+        "csv_columns: expected two different names without quotes"
+    )
 
 
 def contents(out: Path) -> dict[str, bytes]:

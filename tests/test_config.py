@@ -6,6 +6,7 @@ import hashlib
 import json
 import tomllib
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from shmtext.config import (
     load_toml,
     parse_color,
 )
+from shmtext.config.colors import contrast
 from shmtext.config.looks import LooksKind
 from shmtext.config.writing import toml_of
 from shmtext.errors import ConfigError
@@ -121,18 +123,19 @@ def test_a_font_colour_is_paired_with_every_background_it_can_be_told_from() -> 
 
 def test_colours_that_are_one_gray_are_not_paired() -> None:
     # Both are 76 in Pillow's gray.
-    style = Style(font_colors=["#ff0000", "#000000"], background_colors=["#4c4c4c"])
+    style = Style(font_colors=["#ff0000", "#000000"], background_colors=["#4c4c4c", "white"])
 
-    assert (("#000000", "#4c4c4c"),) == RunConfig(
+    assert (("#ff0000", "#4c4c4c"),) == RunConfig(
         style=style, output=Output(mode="gray")
-    ).color_pairs
-    assert 2 == len(RunConfig(style=style).color_pairs)
+    ).near_pairs
+    assert () == RunConfig(style=style).near_pairs
     refuses(
         lambda: RunConfig(
             style=Style(font_colors=["#ff0000"], background_colors=["#4c4c4c"]),
             output=Output(mode="gray"),
         ),
-        "no font colour differs from a background colour by 16 of 255 levels (in gray pictures)",
+        "fewer than 28 levels (gray pictures): #ff0000 on #4c4c4c (0); give others, or lower "
+        "min_contrast (0 draws all pairs)",
     )
 
 
@@ -140,9 +143,10 @@ def test_colours_that_are_one_gray_are_not_paired() -> None:
     ("color", "background", "mode"),
     [
         ("#fefefe", "white", "auto"),
-        ("#f0f0f0", "white", "auto"),
-        ("#0f0f0f", "#000000", "rgb"),
-        ("#0f000f", "#000f00", "rgb"),
+        ("#e4e4e4", "white", "auto"),
+        ("#1b1b1b", "#000000", "rgb"),
+        ("#000052", "#000000", "auto"),  # blue is 0.114 of luminance: 82 of its levels are 27.7
+        ("#1b001b", "#001b00", "rgb"),
         ("#12345f", "#123450", "auto"),
     ],
 )
@@ -152,14 +156,98 @@ def test_colours_too_near_to_be_read_are_refused(color: str, background: str, mo
             style=Style(font_colors=[color], background_colors=[background]),
             output=Output(mode=mode),
         ),
-        "no font colour differs from a background colour by 16 of 255 levels",
+        f"pictures): {parse_color(color)} on {parse_color(background)} (",
+    )
+    style = Style(font_colors=[color], background_colors=[background], min_contrast=0)
+    assert 1 == len(RunConfig(style=style, output=Output(mode=mode)).color_pairs)
+
+
+@pytest.mark.parametrize(
+    ("color", "background"),
+    [("#e3e3e3", "#ffffff"), ("#1c1c1c", "#000000"), ("#000053", "#000000"), ("red", "#4c4c4c")],
+)
+def test_colours_just_far_enough_are_drawn(color: str, background: str) -> None:
+    style = Style(font_colors=[color], background_colors=[background])
+
+    assert 1 == len(RunConfig(style=style).color_pairs)
+    assert "" == RunConfig(style=style).near_pairs_note
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_between_grays_contrast_is_their_difference_in_pictures_of_either_mode(
+    one: int, other: int
+) -> None:
+    colors = f"#{one:02x}{one:02x}{one:02x}", f"#{other:02x}{other:02x}{other:02x}"
+
+    assert abs(one - other) == contrast(*colors, "gray") == contrast(*colors, "rgb")
+
+
+def test_a_colour_that_cannot_be_read_with_any_other_is_refused_among_others() -> None:
+    light, dark_too = ["white", "#fdfdfd"], ["black", "#fefefe"]
+
+    refuses(
+        lambda: RunConfig(style=Style(font_colors=dark_too, background_colors=light)),
+        "pictures): #fefefe on #ffffff (1), #fefefe on #fdfdfd (1); ",
+    )
+    refuses(
+        lambda: RunConfig(style=Style(font_colors=light, background_colors=dark_too)),
+        "pictures): #ffffff on #fefefe (1), #fdfdfd on #fefefe (1); ",
     )
 
 
-def test_of_several_colours_those_too_near_are_not_paired() -> None:
-    style = Style(font_colors=["black", "#fefefe", "#efefef"], background_colors=["white"])
+def test_pairs_that_are_too_near_are_left_out_and_named() -> None:
+    style = Style(font_colors=["black", "white"], background_colors=["white", "red", "#010101"])
+    config = RunConfig(style=style)
 
-    assert (("#000000", "#ffffff"), ("#efefef", "#ffffff")) == RunConfig(style=style).color_pairs
+    assert (("#000000", "#010101"), ("#ffffff", "#ffffff")) == config.near_pairs
+    assert (
+        "2 of 6 pairs of colours are left out, of fewer than 28 levels: "
+        + ("#000000 on #010101 (1), #ffffff on #ffffff (0)")
+        == config.near_pairs_note
+    )
+    assert {*config.color_pairs, *config.near_pairs} == set(
+        product(style.font_colors, style.background_colors)
+    )
+
+
+def test_of_many_pairs_a_few_are_named() -> None:
+    grays = [f"#{level:02x}{level:02x}{level:02x}" for level in range(30)]
+    style = Style(font_colors=grays[:28], background_colors=["black", "white"])
+
+    refuses(
+        lambda: RunConfig(style=style),
+        "#000000 on #000000 (0), #010101 on #000000 (1), ",
+        ", #040404 on #000000 (4) and 23 more; ",
+    )
+
+
+def test_more_contrast_can_be_asked_for() -> None:
+    style = Style(font_colors=["#555", "black"], background_colors=["#aaa"], min_contrast=86)
+
+    refuses(
+        lambda: RunConfig(style=style),
+        "fewer than 86 levels (gray pictures): #555555 on #aaaaaa (85); ",
+    )
+
+
+@pytest.mark.parametrize("asked", [{"look": "scan"}, {"effect": ["mine:rain"]}])
+def test_with_looks_no_pair_is_drawn_that_they_would_find_unreadable(asked: dict[str, Any]) -> None:
+    def made(font_color: str) -> RunConfig:
+        colors = {"font_colors": [font_color], "background_colors": ["#fefefe"]}
+        return RunConfig(style=Style(**colors, min_contrast=0), **asked)
+
+    refuses(
+        lambda: made("#e3e3e3"),
+        "#e3e3e3 on #fefefe (27); give others, as looks and effects need so many, whatever "
+        "min_contrast is",
+    )
+    assert 1 == len(made("#e2e2e2").color_pairs)
+
+
+def test_colours_that_looks_draw_need_no_contrast_with_those_of_the_settings() -> None:
+    config = RunConfig(look=["scan"], style=Style(font_colors=["#fefefe"], min_contrast=255))
+
+    assert (("#fefefe", "#ffffff"),) == config.color_pairs
 
 
 # -- lists ---------------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Style, "font_sizes"): (31,),
     (Style, "font_colors"): ("#010203",),
     (Style, "background_colors"): ("#fcfdfe",),
+    (Style, "min_contrast"): 20,
     (Style, "max_chars_per_line"): 9,
     (Style, "layout"): "basic",
     (Style, "direction"): "ttb",
@@ -82,6 +83,7 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Output, "mode"): "rgb",
     (Output, "container"): "tar",
     (Output, "csv"): False,
+    (Output, "csv_columns"): "filename,words",
     (Output, "boxes"): "words",
     (Output, "column"): ("effects",),
 }
@@ -160,9 +162,9 @@ def test_what_is_left_out_of_every_run_is_this() -> None:
     }
 
     assert {
-        *("Texts.sources", "Style.fonts", "Style.skip_bad_fonts"),
-        *("Output.mode", "Output.csv", "RunConfig.max_images", "RunConfig.effect"),
-        *("RunConfig.backgrounds", "Style.font_share"),
+        *("Texts.sources", "Style.fonts", "Style.skip_bad_fonts", "Style.font_share"),
+        *("Output.mode", "Output.csv", "Output.csv_columns"),
+        *("RunConfig.max_images", "RunConfig.effect", "RunConfig.backgrounds"),
     } == always
 
 
@@ -266,6 +268,7 @@ HELD_DEFAULTS = {
         "font_sizes": (32,),
         "font_colors": ("#000000",),
         "background_colors": ("#ffffff",),
+        "min_contrast": 28,
         "max_chars_per_line": None,
         "layout": "full",
         "direction": "auto",
@@ -278,6 +281,7 @@ HELD_DEFAULTS = {
         "mode": "auto",
         "container": "files",
         "csv": True,
+        "csv_columns": "filename,label",
         "boxes": "none",
         "column": (),
     },

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fault_runs import HANG_S
 from test_processors import available, is_wide, limited
 
 SCRIPT = Path(__file__).with_name("look_digests.py")
@@ -36,7 +37,8 @@ def test_effects_and_presets_come_out_alike_on_every_processor() -> None:
     }
     running = {name: digests(environment) for name, environment in processors.items()}
     found = {
-        name: json.loads(process.communicate(timeout=100)[0]) for name, process in running.items()
+        name: json.loads(process.communicate(timeout=HANG_S)[0])
+        for name, process in running.items()
     }
 
     for name in processors:

@@ -121,7 +121,7 @@ def test_without_csv_and_skipped_rows_none_are_left_from_before(tmp_path: Path) 
         for stale in ("labels.csv", "skipped.parquet"):
             folder.write_file(stale, b"stale", sync=False)
         render_shard(folder, 0, record)
-        result = merge_labels(folder, record, csv=False)
+        result = merge_labels(folder, record, csv_header=None)
 
     assert list(result.files) == ["metadata.parquet"]
     assert not (tmp_path / "labels.csv").exists()
@@ -243,7 +243,7 @@ def test_the_bytes_are_those_of_one_merge_whatever_the_order_of_commits_and_call
         patch.setattr(merge_module, "ROWS_PER_GROUP", 200)
         result = merge(folder, SIX)
         whole = output_bytes(many)
-        with LabelMerge(folder, SIX, csv=True) as under_way:
+        with LabelMerge(folder, SIX, csv_header="filename,label") as under_way:
             for shard, calls in zip(order, num_calls, strict=True):
                 under_way.committed(shard)
                 for _ in range(calls):
@@ -256,7 +256,7 @@ def test_the_bytes_are_those_of_one_merge_whatever_the_order_of_commits_and_call
 def test_shards_are_merged_one_a_call_and_in_order(many: Path) -> None:
     with (
         OutputFolder.open(many, create=False) as folder,
-        LabelMerge(folder, SIX, csv=True) as under_way,
+        LabelMerge(folder, SIX, csv_header="filename,label") as under_way,
     ):
         under_way.committed(1)
         assert not under_way.advance()
@@ -270,7 +270,7 @@ def test_shards_are_merged_one_a_call_and_in_order(many: Path) -> None:
 def test_nothing_remains_of_a_merge_that_was_not_finished(out: Path) -> None:
     before, fds = output_bytes(out), open_fds()
     with OutputFolder.open(out, create=False) as folder:
-        with LabelMerge(folder, RECORD, csv=True) as under_way:
+        with LabelMerge(folder, RECORD, csv_header="filename,label") as under_way:
             under_way.committed(0)
             assert under_way.advance()
             assert len(os.listdir(out / "_stage")) == 2  # metadata.parquet, labels.csv
@@ -291,14 +291,17 @@ def test_whichever_call_fails_once_the_run_ends_well_or_says_it_with_all_commits
     whole = output_bytes(tmp_path / "whole")
     fds = open_fds()
     num_failed = 0
+    with OutputFolder.open(tmp_path / "out", create=True) as folder:
+        for shard in SMALL_BUT_SEVERAL.plan.shards():
+            render_shard(folder, shard.index, SMALL_BUT_SEVERAL)
     for k in count(1):
-        with OutputFolder.open(tmp_path / "out", create=True) as folder:
-            for shard in SMALL_BUT_SEVERAL.plan.shards():
-                render_shard(folder, shard.index, SMALL_BUT_SEVERAL)
+        with OutputFolder.open(tmp_path / "out", create=False) as folder:
+            for name in ("_SUCCESS.json", "metadata.parquet", "labels.csv", "skipped.parquet"):
+                folder.remove_file(name)
             with (
                 failing(function, k, errno.ENOSPC) as calls,
                 suppress(StorageError),
-                LabelMerge(folder, SMALL_BUT_SEVERAL, csv=True) as under_way,
+                LabelMerge(folder, SMALL_BUT_SEVERAL, csv_header="filename,label") as under_way,
             ):
                 for shard in SMALL_BUT_SEVERAL.plan.shards():
                     under_way.committed(shard.index)
@@ -333,7 +336,7 @@ def test_a_disk_that_fills_up_and_stays_full_is_said_at_the_end_with_all_commits
     with OutputFolder.open(out, create=False) as folder:
         with (
             pytest.MonkeyPatch.context() as patch,
-            LabelMerge(folder, RECORD, csv=True) as under_way,
+            LabelMerge(folder, RECORD, csv_header="filename,label") as under_way,
         ):
             under_way.committed(0)
             assert under_way.advance()
@@ -362,7 +365,7 @@ def test_a_fragment_damaged_during_the_run_is_said_at_its_end(out: Path, name: s
     path.write_bytes(flip(path.read_bytes()))
     with (
         OutputFolder.open(out, create=False) as folder,
-        LabelMerge(folder, RECORD, csv=True) as under_way,
+        LabelMerge(folder, RECORD, csv_header="filename,label") as under_way,
     ):
         for shard in range(3):
             under_way.committed(shard)
@@ -375,7 +378,7 @@ def test_a_fragment_damaged_during_the_run_is_said_at_its_end(out: Path, name: s
 def test_a_shard_that_was_taken_back_is_waited_for(out: Path) -> None:
     with (
         OutputFolder.open(out, create=False) as folder,
-        LabelMerge(folder, RECORD, csv=True) as under_way,
+        LabelMerge(folder, RECORD, csv_header="filename,label") as under_way,
     ):
         before = output_bytes(out)
         under_way.committed(0)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from shmtext.config.colors import PictureMode
 from shmtext.draw import reference
-from shmtext.draw.ink import Ink, PictureMode, ramp
+from shmtext.draw.ink import Ink, ramp
 from shmtext.draw.reference import Canvas, cover, draw_masks, trace_lines
 from shmtext.draw.strip import Cells, Strip
 

@@ -15,7 +15,7 @@ import pytest
 import uharfbuzz as hb
 from fontTools.feaLib.builder import addOpenTypeFeaturesFromString
 from fontTools.ttLib import TTFont
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ImageFont, features
 from small_fonts import BOX, name, small_font
@@ -207,6 +207,7 @@ def test_lines_are_as_long_as_raqm_s(lines: list[tuple[int, str]]) -> None:
             assert face.getlength(text) == line[2] / 64
 
 
+@settings(max_examples=30)  # each reads a face's tables twice
 @given(st.lists(ANY_LINE, min_size=1, max_size=8), st.integers(0, len(FACES) - 1))
 def test_what_was_met_before_changes_nothing(texts: list[str], face_id: int) -> None:
     one_by_one = PairShaper(FACES)

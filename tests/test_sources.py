@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shmtext.config import BalancedText, TextFile
@@ -154,6 +154,7 @@ def test_table_without_a_column_named_is_refused(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("read_bytes", [1, 2**20])
+@settings(max_examples=40)  # each of hundreds of blocks
 @given(rows=st.lists(st.tuples(LINES.map("\n".join), st.text("ab,\"'", max_size=4))))
 def test_csv_cells_are_the_texts(
     tmp_path_factory: pytest.TempPathFactory, read_bytes: int, rows: list[tuple[str, str]]

@@ -6,14 +6,25 @@ line's that is about no run (``--help``, a completion) is answered without it.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterable
 from typing import Literal, assert_never, cast
 
 from shmtext.errors import ConfigError
 
 READABLE_LEVELS = 28
-"""Of luminance, between ink and paper, that remain whatever looks do: a few more than these ask of
-every picture in the end."""
+"""Between ink and paper. People can make out thin strokes then, in black and blue as well, where
+that is hardest, and JPEG, which moves a level by several, does not hide them. Of luminance, these
+are a few more than looks ask of every picture in the end."""
+
+MOST_NAMED = 5
+"""Pairs of colours that a message names; there may be thousands."""
+
+PictureMode = Literal["gray", "rgb"]
+
+_WEIGHTS = 299, 587, 114
+"""Thousandths of luminance that red, green and blue have: ITU-R BT.601, as in Pillow's gray."""
 
 
 def parse_color(color: str) -> str:
@@ -45,14 +56,34 @@ def parse_color(color: str) -> str:
     return "#{:02x}{:02x}{:02x}".format(*channels)
 
 
-def contrast(color: str, other: str, mode: Literal["gray", "rgb"]) -> int:
-    """Levels between two colours, in the channel in which they differ most.
+def contrast(color: str, other: str, mode: PictureMode) -> float:
+    """Levels between two colours, 0 to 255; between grays, their difference.
 
-    >>> contrast("#ff0000", "#ffff00", "rgb"), contrast("#fefefe", "#ffffff", "gray")
-    (255, 1)
+    In colour the root of the channels' squared differences, weighted by their share of luminance:
+    blue on black differs little to an eye, red on a green as light as it enough to be read.
+
+    >>> round(contrast("#0000ff", "#000000", "rgb")), contrast("#fefefe", "#ffffff", "gray")
+    (86, 1.0)
     """
-    pairs = zip(_levels(color, mode), _levels(other, mode), strict=True)
-    return max(abs(level - level_of_other) for level, level_of_other in pairs)
+    levels = zip(_levels(color, mode), _levels(other, mode), strict=True)
+    squares = [(level - level_of_other) ** 2 for level, level_of_other in levels]
+    if len(squares) == 1:
+        return math.sqrt(squares[0])
+    weighted = zip(_WEIGHTS, squares, strict=True)
+    return math.sqrt(sum(weight * square for weight, square in weighted) / 1000)
+
+
+def named_pairs(pairs: Iterable[tuple[str, str]], mode: PictureMode) -> str:
+    """Font and background colours with the levels between them, the first few of many.
+
+    >>> named_pairs([("#fefefe", "#ffffff")], "gray")
+    '#fefefe on #ffffff (1)'
+    """
+    pairs = list(pairs)
+    # Never rounded up to what is asked for.
+    names = [f"{ink} on {paper} ({int(contrast(ink, paper, mode))})" for ink, paper in pairs]
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def luminance(color: str) -> int:
@@ -64,7 +95,7 @@ def luminance(color: str) -> int:
     return _levels(color, "gray")[0]
 
 
-def _levels(color: str, mode: Literal["gray", "rgb"]) -> tuple[int, ...]:
+def _levels(color: str, mode: PictureMode) -> tuple[int, ...]:
     from PIL import ImageColor  # noqa: PLC0415 - see the top
 
     match mode:

@@ -6,15 +6,22 @@ and ``writing.py``'s. Nothing here opens a text or a font; ``engine/held.py`` do
 
 from __future__ import annotations
 
+import itertools
 import string
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shmtext.config.colors import READABLE_LEVELS, contrast, parse_color
+from shmtext.config.colors import (
+    READABLE_LEVELS,
+    PictureMode,
+    contrast,
+    named_pairs,
+    parse_color,
+)
 from shmtext.config.fields import About, check, part, setting
-from shmtext.config.kinds import ListOf
+from shmtext.config.kinds import ListOf, shown
 from shmtext.config.looks import Looks, LooksKind
 from shmtext.config.marks import is_invisible, is_mark, mark_groups
 from shmtext.config.own import OwnKind
@@ -36,10 +43,6 @@ FurtherColumn = Literal["effects"]
 
 STYLE, LOOK, OUTPUT, RUN = "Style", "Look", "Output", "Run"
 """Headings, beside ``CORPUS``, of ``--help``, the README's table and ``shmtext config``."""
-
-MIN_CONTRAST = 16
-"""Of 255 levels, in at least one channel, between a text and its background. JPEG alone moves a
-level by several, and a person hardly sees a text that differs less."""
 
 MAX_SEED = 2**64 - 1
 MAX_FONT_SIZE_PX = 1_000
@@ -208,6 +211,18 @@ class Style:
     background_colors: tuple[str, ...] = setting(
         ("#ffffff",), About("Likewise.", STYLE, "COLOR", parse=parse_color)
     )
+    min_contrast: int = setting(
+        READABLE_LEVELS,
+        About(
+            "Levels of 255 between a text's colour and its background's: nearer pairs of those "
+            "given are left out, and a colour that has no other pair is refused; 0: all are drawn. "
+            f"With looks, {READABLE_LEVELS} levels of luminance remain the least.",
+            *(STYLE, "LEVELS"),
+            at_least=0,
+            at_most=255,
+        ),
+    )
+    """As ``config/colors.py`` measures it. Colours that looks draw have a contrast of their own."""
     max_chars_per_line: int | None = setting(
         None,
         About("Wrap texts at this width.", CORPUS, "N", default_text="no wrapping", at_least=1),
@@ -261,6 +276,22 @@ class Style:
         )
 
 
+def parse_csv_columns(names: object) -> str:
+    """Read two names with a comma between, which CSV writes as they are.
+
+    >>> parse_csv_columns("filename, words")
+    'filename,words'
+    """
+    columns = [name.strip() for name in names.split(",")] if isinstance(names, str) else []
+    is_plain = all(name.isprintable() and '"' not in name for name in columns)
+    if len(columns) != 2 or not all(columns) or columns[0] == columns[1] or not is_plain:
+        raise ConfigError(
+            "expected two different names without quotes, such as filename,words, got "
+            f"{shown(names)}"
+        )
+    return ",".join(columns)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """How pictures and labels are stored."""
@@ -280,6 +311,14 @@ class Output:
         ),
     )
     csv: bool = setting(True, About("Write labels.csv beside metadata.parquet.", OUTPUT))
+    csv_columns: str = setting(
+        "filename,label",
+        About(
+            "What its two columns are called; filename,words: as in EasyOCR's lists.",
+            *(OUTPUT, "NAME,NAME"),
+            parse=parse_csv_columns,
+        ),
+    )
     boxes: Boxes = setting(
         "none",
         About(
@@ -299,6 +338,11 @@ class Output:
 
     def __post_init__(self) -> None:
         check(self)
+
+    @property
+    def csv_header(self) -> str | None:
+        """The first line of labels.csv; None where there is none."""
+        return self.csv_columns if self.csv else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,11 +415,20 @@ class RunConfig:
             )
         self.look.check_given(*self.style.given_colors)
         self._check_page()
-        if not self.color_pairs:
-            mode, levels = self._least_contrast
+        self._refuse_colors_without_a_pair()
+
+    def _refuse_colors_without_a_pair(self) -> None:
+        pairs = self.color_pairs
+        inks, papers = {ink for ink, _ in pairs}, {paper for _, paper in pairs}
+        alone = [each for each in self._all_pairs if each[0] not in inks or each[1] not in papers]
+        if alone:
+            remedy = "or lower min_contrast (0 draws all pairs)"
+            if self._are_guarded and self.style.min_contrast <= READABLE_LEVELS:
+                remedy = "as looks and effects need so many, whatever min_contrast is"
             raise ConfigError(
-                f"no font colour differs from a background colour by {levels} of 255 levels "
-                f"(in {mode} pictures): the text could not be read"
+                f"text cannot be read in colours of fewer than {self._least_contrast} levels "
+                f"({self._judged_mode} pictures): {named_pairs(alone, self._judged_mode)}; give "
+                f"others, {remedy}"
             )
 
     def _check_page(self) -> None:
@@ -401,7 +454,7 @@ class RunConfig:
         return self.page.height or self.style.font_sizes
 
     @property
-    def picture_mode(self) -> Literal["gray", "rgb"]:
+    def picture_mode(self) -> PictureMode:
         """What ``output.mode`` comes to with these colours."""
         if self.output.mode != "auto":
             return self.output.mode
@@ -417,21 +470,48 @@ class RunConfig:
         Others are never drawn; but where looks choose the colour of a side that is not given, all
         are kept: only the given one of a pair is drawn.
         """
-        is_half_free = self.look.chooses_colors and not all(self.style.given_colors)
-        mode, levels = self._least_contrast
-        return tuple(
-            (font_color, background_color)
-            for font_color in self.style.font_colors
-            for background_color in self.style.background_colors
-            if is_half_free or contrast(font_color, background_color, mode) >= levels
+        return tuple(pair for pair in self._all_pairs if not self._is_near(*pair))
+
+    @property
+    def near_pairs(self) -> tuple[tuple[str, str], ...]:
+        """The pairs that are left out, as their colours are too near each other to be read."""
+        return tuple(pair for pair in self._all_pairs if self._is_near(*pair))
+
+    @property
+    def near_pairs_note(self) -> str:
+        """What is said of the pairs that are left out; empty where none is."""
+        pairs = self.near_pairs
+        if not pairs:
+            return ""
+        return (
+            f"{len(pairs):,} of {len(self._all_pairs):,} pairs of colours are left out, of fewer "
+            f"than {self._least_contrast} levels: {named_pairs(pairs, self._judged_mode)}"
         )
 
     @property
-    def _least_contrast(self) -> tuple[Literal["gray", "rgb"], int]:
-        """How much colours of a pair differ, in which pictures; with looks in gray ones, too."""
-        if self.look.looks or self.effect:
-            return "gray", READABLE_LEVELS
-        return self.picture_mode, MIN_CONTRAST
+    def _all_pairs(self) -> tuple[tuple[str, str], ...]:
+        return tuple(itertools.product(self.style.font_colors, self.style.background_colors))
+
+    def _is_near(self, font_color: str, background_color: str) -> bool:
+        if self.look.chooses_colors and not all(self.style.given_colors):
+            return False
+        return contrast(font_color, background_color, self._judged_mode) < self._least_contrast
+
+    @property
+    def _are_guarded(self) -> bool:
+        """Whether pictures are asked in the end whether their text can be read, in gray."""
+        return bool(self.look.looks or self.effect)
+
+    @property
+    def _judged_mode(self) -> PictureMode:
+        """In which pictures colours of a pair have to differ."""
+        return "gray" if self._are_guarded else self.picture_mode
+
+    @property
+    def _least_contrast(self) -> int:
+        """By how many levels, at least."""
+        least = self.style.min_contrast
+        return max(least, READABLE_LEVELS) if self._are_guarded else least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

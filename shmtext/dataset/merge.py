@@ -10,6 +10,7 @@ was cut short is done again.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from shmtext.dataset.folder import STAGE, OutputFolder
+from shmtext.dataset.folder import STAGE, OutputFolder, opened_at
 from shmtext.dataset.fragment import REPEATING_SKIPPED, SKIPPED, write_options
 from shmtext.dataset.manifest import Manifest, committed_manifest, read_labels, read_skipped
 from shmtext.dataset.record import RunRecord
@@ -31,6 +32,7 @@ METADATA = "metadata.parquet"
 CSV = "labels.csv"
 SKIPPED_TABLE = "skipped.parquet"
 SUCCESS = "_SUCCESS.json"
+MOST_HEADER_BYTES = 1 << 16
 SUCCESS_VERSION = 1
 BYTES_PER_GROUP = 16 * 2**20
 """More than that is written before there are as many rows: texts may be long, and writing takes
@@ -75,10 +77,11 @@ class LabelMerge:
     Parquet notes of each row group.
     """
 
-    def __init__(self, folder: OutputFolder, record: RunRecord, csv: bool) -> None:
+    def __init__(self, folder: OutputFolder, record: RunRecord, csv_header: str | None) -> None:
         self._folder = folder
         self._record = record
-        self._csv = csv
+        self._csv_header = csv_header
+        """The first line of ``labels.csv``: two names that need no quotes. None: there is none."""
         self._is_committed = bytearray(record.plan.num_shards)
         self._waits_for_the_end = False
         """Something went wrong: no shard is merged before all are committed."""
@@ -185,8 +188,8 @@ class LabelMerge:
         self._label_files.append(
             _parquet_file(self._folder, METADATA, schema.arrow, schema.repeating)
         )
-        if self._csv:
-            self._label_files.append(_csv_file(self._folder))
+        if self._csv_header is not None:
+            self._label_files.append(_csv_file(self._folder, self._csv_header))
 
     def _write_labels(self, group: pa.Table) -> None:
         for file in self._label_files:
@@ -232,13 +235,24 @@ class LabelMerge:
         self._start()
 
 
-def merge_labels(folder: OutputFolder, record: RunRecord, csv: bool) -> MergeResult:
+def merge_labels(folder: OutputFolder, record: RunRecord, csv_header: str | None) -> MergeResult:
     """Write the label table of a run whose every shard is committed, and its ``_SUCCESS.json``.
 
     Raises what ``LabelMerge.finish`` does.
     """
-    with LabelMerge(folder, record, csv) as merge:
+    with LabelMerge(folder, record, csv_header) as merge:
         return merge.finish()
+
+
+def csv_header(folder: OutputFolder) -> str | None:
+    """The first line of ``labels.csv``; None where there is no such file, or none of a run's."""
+    with folder.errors_of("read", CSV), folder.opened() as fd:
+        try:
+            with opened_at(fd, CSV) as (file_fd, _):
+                start = os.pread(file_fd, MOST_HEADER_BYTES, 0)
+        except (FileNotFoundError, DamageError):
+            return None
+    return start.partition(b"\n")[0].decode("utf-8", "replace")
 
 
 def read_success(folder: OutputFolder) -> MergeResult | None:
@@ -371,25 +385,24 @@ def _parquet_file(
 
 
 class _CsvWriter:
-    """File names and texts of label rows, as ``filename,label``."""
+    """File names and texts of label rows."""
 
-    _SCHEMA = pa.schema([("filename", pa.string()), ("label", pa.string())])
+    _SCHEMA = pa.schema([("file_name", pa.string()), ("text", pa.string())])
 
-    def __init__(self, file: SummedFile) -> None:
+    def __init__(self, file: SummedFile, header: str) -> None:
         # The header by hand: pyarrow would put quotes around names that need none.
-        file.write(b"filename,label\n")
+        file.write(f"{header}\n".encode())
         options = pa_csv.WriteOptions(include_header=False)
         self._writer = pa_csv.CSVWriter(
             pa.PythonFile(file, "w"), self._SCHEMA, write_options=options
         )
 
     def write_table(self, table: pa.Table) -> None:
-        columns = table.select(["file_name", "text"])
-        self._writer.write_table(columns.rename_columns(self._SCHEMA.names))
+        self._writer.write_table(table.select(self._SCHEMA.names).cast(self._SCHEMA))
 
     def close(self) -> None:
         self._writer.close()
 
 
-def _csv_file(folder: OutputFolder) -> _TableFile:
-    return _TableFile(folder, CSV, _CsvWriter)
+def _csv_file(folder: OutputFolder, header: str) -> _TableFile:
+    return _TableFile(folder, CSV, lambda file: _CsvWriter(file, header))

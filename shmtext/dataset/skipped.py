@@ -1,4 +1,4 @@
-"""Why a run's examples have no picture: the reasons in ``skipped.parquet``, counted by kind.
+"""Why examples have no picture: reasons, those in a run's ``skipped.parquet`` too, counted by kind.
 
 What the reasons are is not known here, but that they name characters and numbers.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -20,6 +21,9 @@ from shmtext.errors import DamageError
 _CHARACTER = r"U\+[0-9A-F]{4,6}(?: \S(?![^,\s]))?"
 _CHARACTERS = rf"{_CHARACTER}(?:, {_CHARACTER})*(?: and [\d,]+ more)?"
 _NUMBER = r"\d[\d,.]*"
+
+MOST_REASONS = 5
+"""That are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,34 @@ def kind_of(reason: str) -> str:
     return re.sub(_NUMBER, "#", re.sub(_CHARACTERS, "U+", reason))
 
 
-def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
-    """Count what kept examples from having a picture, the commonest first; empty if nothing did."""
+def counted_reasons(reasons: Iterable[tuple[str, int]]) -> list[SkipReason]:
+    """The kinds of reasons, each given with how many examples it is of; the commonest first."""
     num_of_kind: Counter[str] = Counter()
     first_of_kind: dict[str, str] = {}
     differing: set[str] = set()
+    for reason, num_examples in reasons:
+        kind = kind_of(reason)
+        num_of_kind[kind] += num_examples
+        if first_of_kind.setdefault(kind, reason) != reason:
+            differing.add(kind)
+    return [
+        SkipReason(first_of_kind[kind], count, kind in differing)
+        for kind, count in num_of_kind.most_common()
+    ]
+
+
+def commonest(reasons: Sequence[SkipReason]) -> list[str]:
+    """The first reasons with their counts, and how many others there are, for people to read."""
+    lines = [f"{reason.num_examples:,} of them: {reason}" for reason in reasons[:MOST_REASONS]]
+    others = reasons[MOST_REASONS:]
+    if others:
+        num_examples = sum(reason.num_examples for reason in others)
+        lines.append(f"{num_examples:,} of them: {len(others):,} other reasons")
+    return lines
+
+
+def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
+    """Count what kept examples from having a picture, the commonest first; empty if nothing did."""
     if SKIPPED_TABLE not in folder.list_names():
         return []
     try:
@@ -76,18 +103,13 @@ def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
             pa.memory_map(str(folder.path / SKIPPED_TABLE)) as file,
             pq.ParquetFile(file) as table,
         ):
-            for batch in table.iter_batches(columns=["reason"], use_threads=False):
-                for each in pc.value_counts(batch.column(0)).to_pylist():
-                    kind = kind_of(each["values"])
-                    num_of_kind[kind] += each["counts"]
-                    if first_of_kind.setdefault(kind, each["values"]) != each["values"]:
-                        differing.add(kind)
+            return counted_reasons(
+                (each["values"], each["counts"])
+                for batch in table.iter_batches(columns=["reason"], use_threads=False)
+                for each in pc.value_counts(batch.column(0)).to_pylist()
+            )
     except pa.ArrowException as error:
         raise DamageError(f"{folder.path / SKIPPED_TABLE} is damaged: {error}") from error
-    return [
-        SkipReason(first_of_kind[kind], count, kind in differing)
-        for kind, count in num_of_kind.most_common()
-    ]
 
 
 def read_skipped_texts(folder: OutputFolder) -> SkippedTexts:

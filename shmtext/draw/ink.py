@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Literal
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from shmtext.config.colors import PictureMode
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import Pixels
 from shmtext.draw.strip import Patch, Strip
-
-PictureMode = Literal["gray", "rgb"]
 
 Coloring = Callable[[Pixels], Pixels]
 """Makes a picture of a mask, shape ``(height, width)``, which it may overwrite."""

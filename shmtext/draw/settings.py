@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.config import Output, RunConfig, Style
+from shmtext.config.colors import PictureMode
 from shmtext.draw.faces import FontFile
-from shmtext.draw.ink import PictureMode
 from shmtext.draw.shares import shares_of
 from shmtext.draw.sizes import sizes_of_heights
 from shmtext.errors import ConfigError

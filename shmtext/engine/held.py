@@ -222,8 +222,9 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
         partial(try_out, sizes_px=config.trial_sizes_px) if style.fonts else trust,
         skips_bad=style.skip_bad_fonts,
     )
-    if left_out:
-        observer.note(left_out)
+    for note in (left_out, config.near_pairs_note):
+        if note:
+            observer.note(note)
     settings = RenderSettings.of(config, fonts_with_share(fonts, style.font_share))
     if needs_boxes(settings):
         settings.refuse_moving()

@@ -81,6 +81,7 @@ LEFT_OUT: dict[type, dict[str, Callable[[RunConfig], bool]]] = {
         "jpeg_quality": _without_jpeg,
         # Beside the label table, and made anew from it whenever it is asked for.
         "csv": _always,
+        "csv_columns": _always,
     },
     RunConfig: {
         # ``num_examples`` is what it comes to.

@@ -12,7 +12,7 @@ from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.manifest import committed_shards
 from shmtext.dataset.merge import read_success
 from shmtext.dataset.record import require_record
-from shmtext.dataset.skipped import SkipReason, read_skip_reasons
+from shmtext.dataset.skipped import SkipReason, commonest, read_skip_reasons
 from shmtext.errors import DamageError
 
 
@@ -77,6 +77,11 @@ def skip_reasons(out: str | os.PathLike[str]) -> list[SkipReason]:
     """Why examples of the finished run in ``out`` have no picture, the commonest reason first."""
     with OutputFolder.open(folder_path(out), create=False) as folder:
         return read_skip_reasons(folder)
+
+
+def commonest_reasons(out: str | os.PathLike[str]) -> list[str]:
+    """The commonest of these in words, a line each."""
+    return commonest(skip_reasons(out))
 
 
 def verify(out: str | os.PathLike[str], *, checksums: bool = False) -> Report:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shmtext.config import RunConfig, Texts
 from shmtext.dataset.folder import OutputFolder, folder_path
-from shmtext.dataset.merge import CSV, SUCCESS
+from shmtext.dataset.merge import SUCCESS, csv_header
 from shmtext.dataset.record import require_record
 from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.engine.identity import PHOTOGRAPHS, config_of
@@ -28,10 +28,14 @@ def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
     with OutputFolder.open(folder_path(out), create=False) as folder:
         record = require_record(folder)
         names = folder.list_names()
+        header = csv_header(folder)
     identity = record.identity
     config = config_of(identity)
     if SUCCESS in names:  # no part of the identity, but the folder shows it
-        config = replace(config, output=replace(config.output, csv=CSV in names))
+        output = replace(config.output, csv=header is not None)
+        if header is not None:
+            output = replace(output, csv_columns=header)
+        config = replace(config, output=output)
     unknown: dict[str, str] = {}
     if SUCCESS not in names:
         unknown["csv"] = "whether there will be a labels.csv is known when the run has finished"

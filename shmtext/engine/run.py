@@ -19,7 +19,7 @@ from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.manifest import Manifest
-from shmtext.dataset.merge import CSV, SUCCESS, LabelMerge, read_success, remove_success
+from shmtext.dataset.merge import SUCCESS, LabelMerge, csv_header, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord, refuse_difference, write_record
 from shmtext.dataset.room import check_room
@@ -111,10 +111,10 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             write_characters(folder, rows_of(characters))
         success = read_success(folder)
         num_rendered, num_alone = 0, sum(each.num_alone for each in manifests.values())
-        is_as_asked = success is not None and (CSV in success.files) == config.output.csv
+        is_as_asked = csv_header(folder) == config.output.csv_header
         if success is None or not is_as_asked or len(manifests) < wanted.plan.num_shards:
             remove_success(folder)
-            with LabelMerge(folder, wanted, config.output.csv) as merge:
+            with LabelMerge(folder, wanted, config.output.csv_header) as merge:
                 rendered = _render_missing(_Rendering(run, held, stop, merge), manifests)
                 num_rendered = sum(done.num_images for done in rendered)
                 num_alone += sum(done.num_alone for done in rendered)

@@ -15,6 +15,7 @@ import numpy as np
 from shmtext.config import RunConfig
 from shmtext.corpus.ranges import Ints
 from shmtext.corpus.shared import Segment, SegmentSpec, SharedCorpus, sweep_orphans
+from shmtext.dataset.skipped import commonest, counted_reasons
 from shmtext.draw.drawable import find_drawable
 from shmtext.draw.examples import Examples
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, fill_segment
@@ -80,9 +81,8 @@ def load_all(
     drawable = None
     if reasons:
         if not is_drawable.any():
-            raise InputError(
-                f"none of the {len(corpus.texts):,} texts can be drawn; of the first: {reasons[0]}"
-            )
+            told = "; ".join(commonest(counted_reasons((each, 1) for each in reasons.values())))
+            raise InputError(f"none of the {len(is_drawable):,} texts can be drawn: {told}")
         drawable = _shared(np.flatnonzero(is_drawable), resources)
     return Loaded(Setup(settings, corpus.spec, photos), examples, drawable, reasons)
 
