@@ -82,10 +82,10 @@ HOMES: dict[str, set[str]] = {
         "config/colors.py",
         "engine/identity.py",
     },
-    "fontTools": {"draw/faces.py", "draw/cmaps.py"},
+    "fontTools": {"draw/reading.py", "draw/cmaps.py", "draw/stored.py"},
     "uharfbuzz": {
         *("draw/glyph_font.py", "draw/faces.py", "draw/equivalents.py", "draw/shape/proof.py"),
-        *("draw/postscript.py", "draw/tables.py", "draw/variations.py"),
+        *("draw/postscript.py", "draw/opened.py", "draw/variations.py"),
         *("draw/shape/scripts.py", "draw/shape/shaper.py", "draw/shape/simple.py"),
         "draw/shape/marks.py",
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
@@ -105,7 +105,7 @@ HOMES: dict[str, set[str]] = {
     "tempfile": {"ring/loaded.py"},
     "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
-    "logging": {"draw/faces.py", "ring/stream.py"},
+    "logging": {"draw/reading.py", "ring/stream.py"},
 }
 """What may be imported where only; the most specific name counts."""
 

@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import astuple
 
 from shmtext.draw.faces import FaceSource, FontFile, Trial, blank_characters, draw_probe
+from shmtext.draw.stored import StoredFont
 from shmtext.engine.spawn import python_command
 from shmtext.errors import FontError, WorkersError
 
@@ -40,7 +42,7 @@ def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
 def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     """Run one child; return what came of the fonts that it has dealt with, at least one."""
     task = {
-        "fonts": [(font.path, font.axes, font.doubtful.tolist()) for font in fonts],
+        "fonts": [(astuple(font.stored), font.axes, font.doubtful.tolist()) for font in fonts],
         "sizes_px": list(sizes_px),
         "timeout_s": TIMEOUT_S,
     }
@@ -99,12 +101,12 @@ def serve() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     task = json.loads(sys.stdin.read())
     _answer(READY)
-    for path, axes, doubtful in task["fonts"]:
+    for stored, axes, doubtful in task["fonts"]:
         signal.alarm(task["timeout_s"])
         fault: str = ""
         blank: list[int] = []
         try:
-            source = FaceSource(path, axes)
+            source = FaceSource(StoredFont(*stored), axes)
             draw_probe(source, task["sizes_px"])
             blank = blank_characters(source, doubtful)
         except (OSError, ValueError) as error:

@@ -134,10 +134,14 @@ def _chosen_fonts(
     )
     names = {digest: name for name, digest in recorded.items()}
     if set(names) - {font.digest for font in found}:
-        # A file may have been given at another place on its axes.
+        # Another font of a file may have been given, or one at another place on its axes.
         path_of = {font.sha256: font.path for font in found}
-        asked = [digest.partition("@") for digest in names]
-        again = [Path(path_of[sha] + at + axes) for sha, at, axes in asked if sha in path_of]
+        asked = {digest: digest.partition("@")[0].partition("#")[0] for digest in names}
+        again = [
+            Path(path_of[sha] + digest.removeprefix(sha))
+            for digest, sha in asked.items()
+            if sha in path_of
+        ]
         found, _ = choose_fonts(again, partial(try_out, sizes_px=sizes_px), skips_bad=True)
     chosen = [
         replace(font, name=file_name_of(names[font.digest], font.sha256))
