@@ -366,10 +366,10 @@ def test_a_font_that_ends_the_probe_is_named_with_the_reason(
 import os
 from shmtext.engine import probe
 real = probe.draw_probe
-def draw_probe(source, sizes_px):
+def draw_probe(source, *rest):
     if {ITALIC.name!r} in source.font.path:
         {deed}
-    real(source, sizes_px)
+    real(source, *rest)
 probe.draw_probe = draw_probe
 probe.serve()
 """,
@@ -378,6 +378,35 @@ probe.serve()
 
     assert ["", True, ""] == [trials[0].fault, ITALIC.name in trials[1].fault, trials[2].fault]
     assert reason in trials[1].fault
+
+
+@pytest.mark.parametrize("fonts_per_child", [1, 2, 100])
+def test_however_many_processes_probe_each_font_is_blamed_for_itself(
+    monkeypatch: pytest.MonkeyPatch, fonts_per_child: int
+) -> None:
+    monkeypatch.setattr(probe, "FONTS_PER_CHILD", fonts_per_child)
+    monkeypatch.setattr(probe, "default_num_workers", lambda: 3)
+    bad = BUNDLED[1], BUNDLED[4], BUNDLED[5]
+    monkeypatch.setattr(
+        probe,
+        "CHILD",
+        f"""
+import os
+from shmtext.engine import probe
+real = probe.draw_probe
+def draw_probe(source, *rest):
+    if source.font.path in {list(map(str, bad))!r}:
+        os.abort()
+    real(source, *rest)
+probe.draw_probe = draw_probe
+probe.serve()
+""",
+    )
+    trials = try_out(list(map(font_file, BUNDLED)), (8,))
+
+    for path, trial in zip(BUNDLED, trials, strict=True):
+        fault = f"{path} crashes the font library (SIGABRT)" if path in bad else ""
+        assert fault == trial.fault
 
 
 def test_a_probe_that_does_not_begin_blames_no_font(monkeypatch: pytest.MonkeyPatch) -> None:

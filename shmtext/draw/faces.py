@@ -24,6 +24,7 @@ from shmtext.draw.font_file import FontFile as FontFile
 from shmtext.draw.instances import split_asked
 from shmtext.draw.made_fonts import made_fonts
 from shmtext.draw.opened import open_tables
+from shmtext.draw.outline_areas import inked_by_area
 from shmtext.draw.reading import Reading, read_file, why_unfound
 from shmtext.draw.stored import StoredFont
 from shmtext.draw.variations import Axes, parts_of
@@ -33,6 +34,9 @@ FONT_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", ".woff", ".woff2")
 
 OPEN_FACES = 512
 """Faces kept open; each holds up to 0.4 MB and one of the 65,530 mappings a process may have."""
+
+PROBE_CHARACTERS, PROBE_DRAWN = 64, 8
+"""Of a font: how many the probe has FreeType hint, and how many of these it draws."""
 
 PROBE_PIXELS = 1 << 26
 """About the largest mask that a probe draws, like the largest picture."""
@@ -354,6 +358,7 @@ class FaceSource:
 
     def __init__(self, font: StoredFont, axes: Axes) -> None:
         self.font = font
+        self.is_varied = bool(axes)
         self._axes = axes
         self._store = made_fonts()
         self._made = self._store.get(font, axes, None) if axes or font.is_packed else None
@@ -364,17 +369,27 @@ class FaceSource:
         return open_face(path, self.font.number, size_px, self._axes)
 
 
-def draw_probe(source: FaceSource, sizes_px: Sequence[int]) -> None:
+def probe_characters(font: FontFile) -> list[int]:
+    """Some of a font's characters, from all over it, for ``draw_probe``."""
+    some = np.linspace(0, font.code_points.size - 1, PROBE_CHARACTERS).astype(np.int64)
+    return list(map(int, np.unique(font.code_points[some])))
+
+
+def draw_probe(source: FaceSource, code_points: Sequence[int], sizes_px: Sequence[int]) -> None:
     """Draw some characters at each size, to find out whether a font can be drawn at all.
 
     Meant for a process that may die of it. Raises ``OSError`` or ``ValueError`` as Pillow does.
     """
-    text = "".join(map(chr, (*range(0x21, 0x7F), *range(0xA1, 0x100))))
+    text = "".join(map(chr, code_points))
     for size_px in sizes_px:
         face = source.open(size_px)
+        # Measured, each outline is read and hinted, which is where FreeType meets what is damaged;
+        # drawing takes four times as long.
+        face.getlength(text)
+        drawn = text[:: PROBE_CHARACTERS // PROBE_DRAWN]
         length = max(PROBE_PIXELS // size_px**2, 1)
-        for first in range(0, len(text), length):
-            face.getmask2(text[first : first + length], mode="L")
+        for first in range(0, len(drawn), length):
+            face.getmask2(drawn[first : first + length], mode="L")
 
 
 def blank_characters(source: FaceSource, code_points: list[int]) -> list[int]:
@@ -382,7 +397,10 @@ def blank_characters(source: FaceSource, code_points: list[int]) -> list[int]:
 
     Raises ``OSError`` where the font can't be opened.
     """
-    blank = code_points
+    blank = list(code_points)
+    if blank and not source.is_varied:
+        inked = inked_by_area(open_tables(source.font), blank)
+        blank = [code for code in blank if code not in inked]
     for size_px in TRIAL_SIZES_PX:
         if blank:
             face = source.open(size_px)

@@ -14,6 +14,9 @@ COLLECTION = b"ttcf"
 WEB_FONTS = {b"wOFF": "WOFF", b"wOF2": "WOFF2"}
 """How files begin of which fonts have to be unpacked, and what they are called."""
 
+HEADS = b"\0\1\0\0", b"OTTO", b"true", COLLECTION, *WEB_FONTS
+"""How files begin that hold fonts with outlines."""
+
 _NUM_FONTS_AT, _STARTS_AT = 8, 12
 """In a collection's header: how many fonts it has, and where each begins."""
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
@@ -20,15 +19,14 @@ from shmtext.corpus.ragged import RaggedTexts, TextChunk, gather_chunks, take_te
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
 from shmtext.corpus.sources import corpus_chunks
 from shmtext.dataset.plan import shard_size
-from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
 from shmtext.engine.deaths import Limits
+from shmtext.engine.fonts import fonts_of
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.messages import Setup
-from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
@@ -208,11 +206,7 @@ def refuse_no_text(texts: RaggedTexts) -> None:
 def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     """Read a config's fonts and find its own effects; photographs are read elsewhere."""
     style = config.style
-    fonts, left_out = choose_fonts(
-        style.fonts or [bundled_fonts()],
-        partial(try_out, sizes_px=style.font_sizes) if style.fonts else trust,
-        skips_bad=style.skip_bad_fonts,
-    )
+    fonts, left_out = fonts_of(style.fonts, style.font_sizes, skips_bad=style.skip_bad_fonts)
     if left_out:
         observer.note(left_out)
     settings = RenderSettings.of(config, fonts)
