@@ -29,6 +29,9 @@ MNT_DETACH = 2
 
 _at_the_end = ExitStack()
 
+# No test finds what another has kept of its fonts, let alone in the user's own folder.
+os.environ["XDG_CACHE_HOME"] = "/dev/null"
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:

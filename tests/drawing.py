@@ -178,12 +178,12 @@ def plain_face(drawing: Drawing, position: int) -> ImageFont.FreeTypeFont:
     font, size_px = drawing.maker.faces.font_and_size(int(drawing.shard.face_id[position]))
     shaped = bool(drawing.shard.is_shaped[position])
     layout = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
-    return _open(font.path, size_px, layout)
+    return _open(font.path, font.number or 0, size_px, layout)
 
 
 @cache
-def _open(path: str, size_px: int, layout: ImageFont.Layout) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(path, size_px, layout_engine=layout)
+def _open(path: str, number: int, size_px: int, layout: ImageFont.Layout) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size_px, number, layout_engine=layout)
 
 
 def check_equality(drawing: Drawing, plain_every: int = 1, reference_every: int = 1) -> int:

@@ -81,11 +81,13 @@ HOMES: dict[str, set[str]] = {
         "looks/photos.py",
         "config/colors.py",
         "engine/identity.py",
+        "engine/known.py",
     },
-    "fontTools": {"draw/faces.py", "draw/cmaps.py", "draw/font_facts.py"},
+    "platformdirs": {"engine/known.py"},
+    "fontTools": {"draw/reading.py", "draw/cmaps.py", "draw/stored.py", "draw/font_facts.py"},
     "uharfbuzz": {
         *("draw/glyph_font.py", "draw/faces.py", "draw/equivalents.py", "draw/shape/proof.py"),
-        *("draw/postscript.py", "draw/tables.py", "draw/variations.py"),
+        *("draw/postscript.py", "draw/opened.py", "draw/variations.py", "draw/outline_areas.py"),
         *("draw/shape/scripts.py", "draw/shape/shaper.py", "draw/shape/simple.py"),
         *("draw/shape/marks.py", "draw/font_facts.py"),
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
@@ -106,11 +108,15 @@ HOMES: dict[str, set[str]] = {
     "tempfile": {"ring/loaded.py"},
     "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
-    "logging": {"draw/faces.py", "ring/stream.py"},
+    "logging": {"draw/reading.py", "ring/stream.py"},
 }
 """What may be imported where only; the most specific name counts."""
 
-NAMES_OF_PIL = {"config/colors.py": {"PIL.ImageColor"}, "engine/identity.py": {"PIL.features"}}
+NAMES_OF_PIL = {
+    "config/colors.py": {"PIL.ImageColor"},
+    "engine/identity.py": {"PIL.features"},
+    "engine/known.py": {"PIL.features"},
+}
 
 NUMPY_RANDOM = {"Generator", "Philox", "SFC64", "SeedSequence"}
 """What can be seeded; all else of ``numpy.random`` draws from one hidden stream."""

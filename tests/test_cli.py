@@ -746,7 +746,9 @@ def test_bad_fonts_refuse_a_run_or_are_named_and_left_out(shmtext: Shell, tmp_pa
     for name, content in (("a.ttf", ITALIC.read_bytes()), ("b.ttf", b"wOFF"), ("c.ttf", b"")):
         (tmp_path / "fonts" / name).write_bytes(content)
     arguments = "render", tmp_path / "out", "--fonts", tmp_path / "fonts", "--max-images", "5"
-    shmtext(*arguments).refuses("b.ttf is a web font", "c.ttf is an empty file", "--skip-bad-fonts")
+    shmtext(*arguments).refuses(
+        "b.ttf is a damaged web font", "c.ttf is an empty file", "--skip-bad-fonts"
+    )
     ended = shmtext(*arguments, "--skip-bad-fonts")
     fonts = pq.read_table(tmp_path / "out" / "metadata.parquet", columns=["font"])["font"]
 

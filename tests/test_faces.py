@@ -5,12 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import random
-import re
 import shutil
 import stat
 import struct
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,7 +87,9 @@ def test_a_font_named_twice_is_found_once() -> None:
 def test_a_missing_font_and_a_folder_without_fonts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FontError, match=r"cannot open the font .*/none\.ttf: No such file"):
         find_font_files([tmp_path / "none.ttf"])
-    with pytest.raises(FontError, match=r"holds no \.ttf, \.otf, \.ttc file"):
+    with pytest.raises(
+        FontError, match=r"holds no \.ttf, \.otf, \.ttc, \.otc, \.woff, \.woff2 file"
+    ):
         find_font_files([tmp_path])
 
 
@@ -255,26 +254,6 @@ def test_a_font_of_bitmaps_alone_is_called_one(tmp_path: Path) -> None:
         read_fonts([bitmap_only(tmp_path / "x.ttf")])
 
 
-def test_web_fonts_are_named_with_the_command_that_converts_them(tmp_path: Path) -> None:
-    small_font(tmp_path / "font.ttf", {"a": BOX})
-    with TTFont(tmp_path / "font.ttf") as font:
-        font.flavor = "woff"
-        font.save(tmp_path / "font.woff")
-    (tmp_path / "font.woff2").write_bytes(b"wOF2\0\1\0\0" + bytes(40))
-    with pytest.raises(FontError) as caught:
-        read_fonts([tmp_path / "font.woff", tmp_path / "font.woff2"])
-    commands = re.findall("`([^`]*)`", str(caught.value))
-
-    assert ["fonttools ttLib -o font.ttf font.woff", "fonttools ttLib.woff2 decompress"] == [
-        commands[0],
-        commands[1].removeprefix("pip install brotli && ").removesuffix(" font.woff2"),
-    ]
-    (tmp_path / "font.ttf").unlink()
-    arguments = commands[0].split()[1:]
-    subprocess.run([sys.executable, "-m", "fontTools", *arguments], cwd=tmp_path, check=True)
-    assert [ord("a")] == font_file(tmp_path / "font.ttf").code_points.tolist()
-
-
 def without_ink(tmp_path: Path, character: str) -> Path:
     """Make a font that maps a character to a glyph that draws nothing."""
     path = tmp_path / "edited.ttf"
@@ -387,10 +366,10 @@ def test_a_font_that_ends_the_probe_is_named_with_the_reason(
 import os
 from shmtext.engine import probe
 real = probe.draw_probe
-def draw_probe(source, sizes_px):
-    if {ITALIC.name!r} in source.path:
+def draw_probe(source, *rest):
+    if {ITALIC.name!r} in source.font.path:
         {deed}
-    real(source, sizes_px)
+    real(source, *rest)
 probe.draw_probe = draw_probe
 probe.serve()
 """,
@@ -399,6 +378,35 @@ probe.serve()
 
     assert ["", True, ""] == [trials[0].fault, ITALIC.name in trials[1].fault, trials[2].fault]
     assert reason in trials[1].fault
+
+
+@pytest.mark.parametrize("fonts_per_child", [1, 2, 100])
+def test_however_many_processes_probe_each_font_is_blamed_for_itself(
+    monkeypatch: pytest.MonkeyPatch, fonts_per_child: int
+) -> None:
+    monkeypatch.setattr(probe, "FONTS_PER_CHILD", fonts_per_child)
+    monkeypatch.setattr(probe, "default_num_workers", lambda: 3)
+    bad = BUNDLED[1], BUNDLED[4], BUNDLED[5]
+    monkeypatch.setattr(
+        probe,
+        "CHILD",
+        f"""
+import os
+from shmtext.engine import probe
+real = probe.draw_probe
+def draw_probe(source, *rest):
+    if source.font.path in {list(map(str, bad))!r}:
+        os.abort()
+    real(source, *rest)
+probe.draw_probe = draw_probe
+probe.serve()
+""",
+    )
+    trials = try_out(list(map(font_file, BUNDLED)), (8,))
+
+    for path, trial in zip(BUNDLED, trials, strict=True):
+        fault = f"{path} crashes the font library (SIGABRT)" if path in bad else ""
+        assert fault == trial.fault
 
 
 def test_a_probe_that_does_not_begin_blames_no_font(monkeypatch: pytest.MonkeyPatch) -> None:

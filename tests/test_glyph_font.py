@@ -90,7 +90,7 @@ def test_glyphs_by_number_are_those_of_characters_in_fonts_of_this_machine() -> 
 
 
 def made(path: Path, shift_em: int = 0) -> TTFont:
-    return TTFont(io.BytesIO(glyph_font(path.read_bytes(), shift_em)))
+    return TTFont(io.BytesIO(glyph_font(path.read_bytes(), shift_em=shift_em)))
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
@@ -126,12 +126,18 @@ def test_outlines_are_moved_by_so_many_ems() -> None:
         }
 
 
-def test_a_collection_comes_to_its_first_font(tmp_path: Path) -> None:
+def test_glyphs_by_number_are_those_of_characters_in_every_font_of_a_collection(
+    tmp_path: Path,
+) -> None:
     path, collection = tmp_path / "both.ttc", TTCollection()
     collection.fonts = [TTFont(SANS), TTFont(ITALIC)]
     collection.save(path)
 
-    assert check_numbers(path, (32,), 60) == 60
+    for number, alone in enumerate((SANS, ITALIC)):
+        faces = Faces((font_file(Path(f"{path}#{number}")),), (32,))
+        for character, glyph in numbers_of(alone, 60).items():
+            numbered = ink_of(faces.by_number(0), chr(FIRST_CODE_POINT + glyph))
+            assert ink_of(faces.get(0), character) == numbered
 
 
 def test_outlines_of_cff_are_found_by_number(tmp_path: Path) -> None:

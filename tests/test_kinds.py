@@ -35,8 +35,7 @@ EOT_HEAD = bytes(8) + b"\1\0\2\0" + bytes(22) + b"LP" + bytes(100)
 KINDS = {
     b"": "an empty file",
     bytes(4_000): "not a font: it begins with zeros",
-    b"wOFF\0\1\0\0": "a web font (WOFF): convert it with",
-    b"wOF2\0\1\0\0": "a web font (WOFF2): convert it with",
+    b"wOFF\0\1\0\0": "a damaged web font",
     b"\x10\x20" + EOT_HEAD[2:]: "a web font (.eot)",
     b"\x80\x01\x10\0\0\0%!PS-AdobeFont-1.0": "a Type 1 font (.pfb)",
     b"%!PS-AdobeFont-1.0: Utopia": "a Type 1 font (.pfa)",
@@ -74,7 +73,7 @@ def test_a_file_that_is_no_font_is_called_what_it_is(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("head", [b"\0\1\0\0", b"OTTO", b"true", b"ttcf"])
+@pytest.mark.parametrize("head", [b"\0\1\0\0", b"OTTO", b"true", b"ttcf", b"wOFF", b"wOF2"])
 def test_what_may_be_a_font_is_left_to_its_parser(head: bytes) -> None:
     assert "" == foreign_kind(head + b"\0\x10" * 500)
 

@@ -182,7 +182,7 @@ def place_column(
 @pytest.mark.parametrize("size_px", [16, 31, 48])
 def test_columns_are_raqm_s(size_px: int) -> None:
     texts = ["日本語", "縦書き、です。", "日本\n「漢字」\nかな", "ー…（一）", "東京2020年"]
-    maker = picture_maker([CJK], font_sizes=[size_px], layout="full", direction="ttb")
+    maker = picture_maker([Path(f"{CJK}#0")], font_sizes=[size_px], layout="full", direction="ttb")
     drawing = draw(maker, texts)
 
     assert {} == drawing.reasons
@@ -193,7 +193,7 @@ def test_columns_are_raqm_s(size_px: int) -> None:
 @pytest.mark.skipif(not CJK.exists(), reason=f"{CJK} is not installed")
 def test_boxes_of_columns_go_downwards_and_columns_leftwards() -> None:
     style = {"font_sizes": [30], "layout": "full", "direction": "ttb", "with_boxes": True}
-    drawing = draw(picture_maker([CJK], **style), ["日本語\n漢字"])
+    drawing = draw(picture_maker([Path(f"{CJK}#0")], **style), ["日本語\n漢字"])
     boxes = drawing.boxes[0]
 
     assert [0, 1, 2, 4, 5] == list(boxes)

@@ -11,6 +11,7 @@ from small_fonts import small_font
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyph_font import FIRST_CODE_POINT
 from shmtext.draw.postscript import PostScriptOutlines, is_postscript
+from shmtext.draw.stored import StoredFont
 
 SIZES_PX = (7, 13, 32, 33, 100, 256)
 
@@ -55,5 +56,5 @@ def test_texts_drawn_alone_in_a_postscript_font_are_pillow_s(cff: Path) -> None:
 def test_fonts_with_truetype_outlines_are_no_postscript_fonts(cff: Path, tmp_path: Path) -> None:
     truetype = small_font(tmp_path / "small.ttf", {"a": [[(0, 0), (0, 700), (500, 0)]]})
 
-    assert is_postscript(str(cff))
-    assert not is_postscript(str(truetype))
+    assert is_postscript(StoredFont(str(cff), ""))
+    assert not is_postscript(StoredFont(str(truetype), ""))

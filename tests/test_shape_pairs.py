@@ -190,7 +190,7 @@ def test_korean_lines_are_harfbuzz_s(texts: list[str]) -> None:
 
 
 if OTHERS and "CJK" in OTHERS[-1]:
-    CJK_FACES = Faces(read_fonts([Path(OTHERS[-1])], trust), SIZES_PX)
+    CJK_FACES = Faces(read_fonts([Path(f"{OTHERS[-1]}#0")], trust), SIZES_PX)
     CJK = PairShaper(CJK_FACES)
 
 

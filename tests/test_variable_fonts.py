@@ -25,7 +25,7 @@ from variable_font import CHARACTERS, variable_font, with_axes_times
 import shmtext
 from shmtext import Output, RunConfig, Style, TextFile
 from shmtext.draw.faces import FontFile, find_font_files, read_fonts
-from shmtext.draw.instances import split_choice
+from shmtext.draw.instances import Asked, split_asked
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.shape.shaper import ShapedFont, scaled_advances_26_6
@@ -156,11 +156,12 @@ def test_a_file_with_an_at_sign_in_its_path_is_found_by_it(
     (folder := tmp_path / "me@work").mkdir()
     for name in ("Varied.ttf", "Varied.ttf@wght=300"):
         (folder / name).write_bytes(path.read_bytes())
-    assert (folder / "Varied.ttf@wght=300", "") == split_choice(folder / "Varied.ttf@wght=300")
+    named = folder / "Varied.ttf@wght=300"
+    assert Asked(named, None, None) == split_asked(named)
     assert weights(400) == places(folder / "Varied.ttf", "wght=300")
     assert weights(500) == places(folder / "Varied.ttf", "wght=500")
     assert weights(500) == places(folder / "Varied.ttf@wght=300", "wght=500")
-    assert (Path("a@b/c.ttf"), "Bold") == split_choice(Path("a@b/c.ttf@Bold"))
+    assert Asked(Path("a@b/c.ttf"), None, "Bold") == split_asked(Path("a@b/c.ttf@Bold"))
 
 
 @given(

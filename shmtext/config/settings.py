@@ -162,8 +162,9 @@ class Style:
     fonts: tuple[Path, ...] = setting(
         (),
         About(
-            "Font file or folder of them; of a variable font what stands behind its file: @Bold, "
-            "@wght=300, @wght=300..700 or @*, all its instances.",
+            "Font file or folder of them; behind a file may stand which font of a collection, #2, "
+            "and where a variable one is: @Bold, @wght=300, @wght=300..700 or @*, all its "
+            "instances.",
             *(STYLE, "PATH"),
             default_text="ten fonts that come along",
         ),

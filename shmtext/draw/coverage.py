@@ -18,8 +18,14 @@ from numpy.typing import NDArray
 BRAILLE_BLANK = 0x2800
 """A pattern without dots: blank by nature, though Unicode counts it among the symbols."""
 
-NEVER_COVERED = {"Cc", "Cs", "Zl", "Zp"}
-"""Categories of characters that lay text out, or are none: whatever a font maps them to."""
+SPACES = np.array(
+    [0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, BRAILLE_BLANK, 0x3000], np.int64
+)
+"""Characters for which ``is_space`` is true, as long as a test says so."""
+
+NEVER_COVERED = (0, 0x1F), (0x7F, 0x9F), (0x2028, 0x2029), (0xD800, 0xDFFF)
+"""First and last of the characters that lay text out, or are none (categories Cc, Cs, Zl, Zp):
+whatever a font maps them to."""
 
 FEW_POINTS = 16
 """A TrueType glyph of no more points is doubtful: many a placeholder has one point or two, and
@@ -51,21 +57,19 @@ def mapped_characters(
     font: Any, cmap: dict[int, str]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Characters that a font (a fontTools ``TTFont``) covers, and those of them in doubt."""
-    kinds = _glyph_kinds(font).tolist()
-    order = font.getReverseGlyphMap()
-    covered, doubtful = [], []
-    for code_point, glyph in cmap.items():
-        index = order[glyph]
-        category = unicodedata.category(chr(code_point))
-        if index == 0 or category in NEVER_COVERED:
-            continue
-        if category == "Zs" or code_point == BRAILLE_BLANK:
-            covered.append(code_point)
-        elif kinds[index] != EMPTY:
-            covered.append(code_point)
-            if kinds[index] == DOUBTFUL:
-                doubtful.append(code_point)
-    return np.array(sorted(covered), np.uint32), np.array(sorted(doubtful), np.uint32)
+    kinds = _glyph_kinds(font)
+    number_of = font.getReverseGlyphMap()
+    code_points = np.fromiter(cmap, np.int64, len(cmap))
+    glyphs = np.fromiter((number_of[name] for name in cmap.values()), np.int64, len(cmap))
+    is_ruled_out = glyphs == 0
+    for first, last in NEVER_COVERED:
+        is_ruled_out |= (code_points >= first) & (code_points <= last)
+    code_points, glyphs = code_points[~is_ruled_out], glyphs[~is_ruled_out]
+    are_spaces = np.isin(code_points, SPACES)
+    kind = np.full(glyphs.size, INKED, np.int8)
+    kind[~are_spaces] = kinds[glyphs[~are_spaces]]
+    covered, doubtful = code_points[kind != EMPTY], code_points[kind == DOUBTFUL]
+    return np.sort(covered).astype(np.uint32), np.sort(doubtful).astype(np.uint32)
 
 
 def _glyph_kinds(font: Any) -> Kinds:

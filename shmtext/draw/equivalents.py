@@ -17,8 +17,8 @@ import uharfbuzz
 from numpy.typing import NDArray
 
 from shmtext.draw.faces import FontFile
+from shmtext.draw.opened import open_tables
 from shmtext.draw.rules import Rule, is_composable, rule_of
-from shmtext.draw.tables import open_tables
 
 MAX_CLUSTERS = 1 << 16
 """Remembered, then all are forgotten: marks can be piled up without end."""
@@ -77,5 +77,5 @@ class Equivalents:
 
     def _font(self, font_id: int) -> uharfbuzz.Font:
         if font_id not in self._open:
-            self._open[font_id] = uharfbuzz.Font(open_tables(self._fonts[font_id].path))
+            self._open[font_id] = uharfbuzz.Font(open_tables(self._fonts[font_id].stored))
         return self._open[font_id]

@@ -21,8 +21,8 @@ from shmtext.config import Style
 from shmtext.corpus.ragged import RaggedTexts
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import FontFile
+from shmtext.draw.opened import open_tables
 from shmtext.draw.rules import needs_shaping
-from shmtext.draw.tables import open_tables
 from shmtext.draw.texts import check_texts, decode_texts
 
 NO_SCRIPTS = {"Zyyy", "Zinh", "Zzzz"}
@@ -154,7 +154,7 @@ class Coverage:
 
 def facts_of(fonts: Sequence[FontFile]) -> list[FontFacts]:
     """What is known of each. Raises ``OSError`` where a file can't be opened any more."""
-    faces = [open_tables(font.path) for font in fonts]
+    faces = [open_tables(font.stored) for font in fonts]
     names_by_glyphs: dict[str, list[str]] = defaultdict(list)
     glyphs = [_glyphs_digest(font, face) for font, face in zip(fonts, faces, strict=True)]
     for font, digest in zip(fonts, glyphs, strict=True):

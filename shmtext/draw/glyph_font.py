@@ -20,6 +20,7 @@ import uharfbuzz
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
+from shmtext.draw.stored import start_of
 from shmtext.draw.strikes import without_advances
 from shmtext.draw.tables import DAMAGED
 from shmtext.draw.variations import with_finer_axes, without_deltas
@@ -35,14 +36,14 @@ _VARIED_ADVANCES = b"HVAR"
 table FreeType would find in the outlines' own deltas how they vary."""
 
 
-def glyph_font(data: bytes, shift_em: int = 0) -> bytearray:
-    """Make the font from a font's file; of a collection, its first font.
+def glyph_font(data: bytes, number: int = 0, shift_em: int = 0) -> bytearray:
+    """Make the font from a font's file; of a collection, from its font ``number``, which it stays.
 
     In TrueType fonts, and no others, outlines are moved to the right by ``shift_em``: by as many
     pixels as the font's size, which leaves them as they are on the grid. Raises ``ValueError``,
     ``KeyError`` or ``struct.error`` for what is no such file.
     """
-    entry_at, place = _tables(data)
+    entry_at, place = _tables(data, number)
     (units_per_em,) = struct.unpack_from(">H", data, place[b"head"].start + 18)
     metrics = data[place[b"hhea"]], data[place[b"hmtx"]]
     hhea, hmtx = _without_advances(*metrics, shift_em * units_per_em)
@@ -50,7 +51,7 @@ def glyph_font(data: bytes, shift_em: int = 0) -> bytearray:
     # What is damaged there is no bitmap to FreeType, either.
     with suppress(*DAMAGED):
         without_advances(made, place)
-    tables = [(b"cmap", _character_map(data)), (b"hhea", hhea), (b"hmtx", hmtx)]
+    tables = [(b"cmap", _character_map(data, number)), (b"hhea", hhea), (b"hmtx", hmtx)]
     if _VARIED_ADVANCES in entry_at and b"fvar" in place:
         (num_axes,) = struct.unpack_from(">H", data, place[b"fvar"].start + 8)
         tables.append((_VARIED_ADVANCES, without_deltas(num_axes)))
@@ -62,31 +63,31 @@ def glyph_font(data: bytes, shift_em: int = 0) -> bytearray:
     return made
 
 
-def finer_font(data: bytes | bytearray) -> bytearray:
+def finer_font(data: bytes, number: int = 0) -> bytearray:
     """Return a variable font with axes that can be set to parts of a unit: see ``parts_of``.
 
     Raises as ``glyph_font`` does.
     """
     made = bytearray(data)
-    with_finer_axes(made, _tables(data)[1][b"fvar"])
+    with_finer_axes(made, _tables(data, number)[1][b"fvar"])
     return made
 
 
-def _tables(data: bytes | bytearray) -> tuple[dict[bytes, int], dict[bytes, slice]]:
+def _tables(data: bytes, number: int) -> tuple[dict[bytes, int], dict[bytes, slice]]:
     """Where each table's entry is in the directory of a font's file, and where the table is."""
-    start = struct.unpack_from(">I", data, 12)[0] if data[:4] == b"ttcf" else 0
+    start = start_of(data, number)
     (num_tables,) = struct.unpack_from(">H", data, start + 4)
     entry_at, place = {}, {}
-    for number in range(num_tables):
-        at = start + _HEADER_BYTES + _ENTRY_BYTES * number
+    for entry in range(num_tables):
+        at = start + _HEADER_BYTES + _ENTRY_BYTES * entry
         tag, _, *place_of_table = struct.unpack_from(">4sIII", data, at)
         entry_at[tag], place[tag] = at, slice(place_of_table[0], sum(place_of_table))
     return entry_at, place
 
 
-def _character_map(data: bytes) -> bytes:
+def _character_map(data: bytes, number: int) -> bytes:
     """A ``cmap`` of one table, format 12: what was mapped before, and glyphs by number."""
-    face = uharfbuzz.Face(data)
+    face = uharfbuzz.Face(data, number)
     font = uharfbuzz.Font(face)
     mapped = np.fromiter(face.unicodes, np.int64)
     mapped = mapped[mapped < FIRST_CODE_POINT]

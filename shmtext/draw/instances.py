@@ -1,4 +1,7 @@
-"""Which faces a variable font is asked for: the words behind ``@``, and what they come to.
+"""Which fonts of a file are asked for: words behind ``#`` and ``@``, and what they come to.
+
+    Noto.ttc#2                       the font of that number in a collection, from 0; without it
+                                     all of them
 
     Inter.ttf@wght=300,slnt=-5       a value for each axis named; others as they are by default
     Inter.ttf@Bold Italic            an instance that the font names, in letters of either case
@@ -77,22 +80,47 @@ class Design:
         return cls(tuple(axes), tuple(instances))
 
 
-def split_choice(path: Path) -> tuple[Path, str]:
-    """Part a font's path from the words behind ``@``, if it has some.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a path asks for: a file, and which of its fonts, where on their axes."""
 
-    A file whose own name has an ``@`` in it is found by that, if it is there; else the longest
-    beginning that is there counts.
+    path: Path
+    number: int | None
+    """None: all fonts of the file."""
+    choice: str | None
+    """What stands behind ``@``; None where there is none."""
+
+
+def split_asked(path: Path) -> Asked:
+    """Part a font's path from what stands behind it, if something does.
+
+    A file whose own name has an ``@`` or ``#`` in it is found by that, if it is there; else the
+    longest beginning that is there counts.
     """
     whole = os.fspath(path)
     if os.path.lexists(whole):
-        return path, ""
-    places = [place for place, letter in enumerate(whole) if letter == "@" and place]
-    there = next((place for place in reversed(places) if os.path.exists(whole[:place])), None)
-    if there is None:
-        # Nothing is there: most likely what was meant ends at the last one behind a folder's name.
-        name = whole.rfind("/") + 1
-        there = next((place for place in places if place > name), len(whole))
-    return Path(whole[:there]), whole[there + 1 :]
+        return Asked(path, None, None)
+    ends = [place for place, letter in enumerate(whole) if letter == "@" and place]
+    for end in reversed([*ends, len(whole)]):
+        choice = whole[end + 1 :] if end < len(whole) else None
+        file, number = _split_number(whole[:end])
+        if os.path.exists(whole[:end]):
+            return Asked(Path(whole[:end]), None, choice)
+        if number is not None and os.path.exists(file):
+            return Asked(Path(file), number, choice)
+    # Nothing is there: most likely what was meant ends at the first one behind a folder's name.
+    name = whole.rfind("/") + 1
+    end = next((place for place in ends if place > name), len(whole))
+    file, number = _split_number(whole[:end])
+    return Asked(Path(file), number, whole[end + 1 :] if end < len(whole) else None)
+
+
+def _split_number(path: str) -> tuple[str, int | None]:
+    """Part ``a.ttc#2`` into ``a.ttc`` and 2."""
+    file, _, number = path.rpartition("#")
+    if not (file and number.isascii() and number.isdecimal()):
+        return path, None
+    return file, int(number)
 
 
 def chosen_axes(design: Design, choice: str, path: Path) -> list[Axes]:
@@ -219,6 +247,11 @@ def _axes(design: Design) -> str:
     return ", ".join(map(str, design.axes))
 
 
-def as_path(path: str, axes: Sequence[tuple[str, float]]) -> Path:
-    """How a font is asked for at a place on its axes."""
-    return Path(f"{path}@{spelled(axes)}" if axes else path)
+def asked_path(path: str, number: int | None, axes: Sequence[tuple[str, float]]) -> str:
+    """How a font is asked for: ``split_asked`` turned round.
+
+    >>> asked_path("a.ttc", 1, [("wght", 300.0)])
+    'a.ttc#1@wght=300'
+    """
+    numbered = path if number is None else f"{path}#{number}"
+    return f"{numbered}@{spelled(axes)}" if axes else numbered

@@ -8,18 +8,10 @@ from __future__ import annotations
 HEAD_BYTES = 1_024
 """As much of a file as ``foreign_kind`` looks at."""
 
-WEB_FONT = "a web font ({}): convert it with `{}`"
 NO_OUTLINES = "a bitmap font without outlines ({})"
 PACKED = "an archive or compressed file ({}): unpack it"
 
 BEGINNINGS = (
-    (b"wOFF", WEB_FONT.format("WOFF", "fonttools ttLib -o font.ttf font.woff")),
-    (
-        b"wOF2",
-        WEB_FONT.format(
-            "WOFF2", "pip install brotli && fonttools ttLib.woff2 decompress font.woff2"
-        ),
-    ),
     (b"\x80\x01", "a Type 1 font (.pfb): convert it to .otf"),
     (b"%!PS-AdobeFont", "a Type 1 font (.pfa): convert it to .otf"),
     (b"%!FontType", "a Type 1 font (.pfa): convert it to .otf"),
@@ -58,8 +50,8 @@ MARKUP = (
 def foreign_kind(head: bytes) -> str:
     """Say what a file that begins with ``head`` is; empty if it may be a font.
 
-    >>> foreign_kind(b"wOFF")[:17], foreign_kind(b"OTTO")
-    ('a web font (WOFF)', '')
+    >>> foreign_kind(b"%PDF-1.7"), foreign_kind(b"OTTO")
+    ('a PDF document', '')
     """
     if not head:
         return "an empty file"

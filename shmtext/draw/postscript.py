@@ -9,7 +9,8 @@ from __future__ import annotations
 import uharfbuzz as hb
 
 from shmtext.draw.faces import FontFile
-from shmtext.draw.tables import open_tables
+from shmtext.draw.opened import open_tables
+from shmtext.draw.stored import StoredFont
 from shmtext.draw.variations import VariedTables, normalized_16_16, stand_at
 
 
@@ -17,7 +18,7 @@ class PostScriptOutlines:
     """A font's outlines, in units of its em. Raises ``OSError`` where the file is gone."""
 
     def __init__(self, font: FontFile) -> None:
-        face = open_tables(font.path)
+        face = open_tables(font.stored)
         self._font = hb.Font(face)
         if font.axes:
             stand_at(self._font, normalized_16_16(VariedTables.of(face), font.axes))
@@ -43,6 +44,6 @@ class PostScriptOutlines:
         return left >> 16, -(-(right >> 10) >> 6)
 
 
-def is_postscript(path: str) -> bool:
+def is_postscript(font: StoredFont) -> bool:
     """Whether a font's outlines are CFF's. Raises ``OSError`` where the file is gone."""
-    return not open_tables(path).reference_table("glyf").data
+    return not open_tables(font).reference_table("glyf").data

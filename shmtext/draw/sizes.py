@@ -21,7 +21,7 @@ def sizes_of_heights(font: FontFile, heights_px: Sequence[int]) -> tuple[int, ..
     Raises ``FontError`` where even those of 1 px are, and ``OSError`` where the font can't be
     opened.
     """
-    source = FaceSource(font.path, font.axes)
+    source = FaceSource(font.stored, font.axes)
 
     @cache
     def line_px(size_px: int) -> int:

@@ -144,7 +144,7 @@ class NumberedGlyphs:
         """
         font, size_px = self._faces.font_and_size(face_id)
         if font.digest not in self._postscript:
-            outlines = PostScriptOutlines(font) if is_postscript(font.path) else None
+            outlines = PostScriptOutlines(font) if is_postscript(font.stored) else None
             self._postscript[font.digest] = outlines
         outlines = self._postscript[font.digest]
         if outlines is not None:

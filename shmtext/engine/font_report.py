@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from shmtext.corpus.ragged import gather_chunks
 from shmtext.draw.encode import encoder
 from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, find_font_files, trust
 from shmtext.draw.font_facts import Coverage, FontCoverage, FontFacts, facts_of
-from shmtext.draw.instances import split_choice
+from shmtext.draw.instances import split_asked
 from shmtext.draw.specimens import specimen_sheet
-from shmtext.engine.probe import try_out
+from shmtext.engine.fonts import fonts_of
 from shmtext.engine.progress import Silent
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.texts import texts_in_chunks
@@ -49,11 +48,7 @@ def report_fonts(
     font is left, ``InputError`` and ``ConfigError`` for texts, ``StorageError`` for the sheet.
     """
     config = RunConfig(style=Style(fonts=tuple(paths)))
-    fonts, left_out = choose_fonts(
-        paths or [bundled_fonts()],
-        partial(try_out, sizes_px=config.style.font_sizes) if paths else trust,
-        skips_bad=True,
-    )
+    fonts, left_out = fonts_of(paths, config.style.font_sizes, skips_bad=True)
     try:
         facts = facts_of(fonts)
     except OSError as error:
@@ -90,7 +85,7 @@ def _copies(paths: Sequence[Path], fonts: Sequence[FontFile]) -> tuple[tuple[str
         of_size.setdefault(os.stat(path).st_size, set()).add(path)
     copies: dict[str, list[str]] = {}
     for asked in find_font_files(paths, lambda _fault: None):
-        path = os.path.realpath(split_choice(asked)[0])
+        path = os.path.realpath(split_asked(asked).path)
         alike = of_size.get(os.stat(path).st_size, set()) if os.path.isfile(path) else set()
         if alike and path not in alike:
             copies.setdefault(sha256(Path(path).read_bytes()).hexdigest(), []).append(path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
@@ -20,17 +19,16 @@ from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
 from shmtext.dataset.plan import shard_size
 from shmtext.draw.examples import Examples, examples_per_text
-from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
 from shmtext.draw.labels import needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.shares import fonts_with_share
 from shmtext.engine.backgrounds import PHOTOS_CONTENT, attach_photos, fill_segment, photos_of
 from shmtext.engine.characters import TakenAgain
 from shmtext.engine.deaths import Limits
+from shmtext.engine.fonts import fonts_of
 from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.messages import Setup
-from shmtext.engine.probe import try_out
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
@@ -217,11 +215,8 @@ def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:
     Raises ``FontError``, and ``ConfigError`` for shares of fonts that there are not.
     """
     style = config.style
-    fonts, left_out = choose_fonts(
-        style.fonts or [bundled_fonts()],
-        partial(try_out, sizes_px=config.trial_sizes_px) if style.fonts else trust,
-        skips_bad=style.skip_bad_fonts,
-    )
+    sizes_px = config.trial_sizes_px
+    fonts, left_out = fonts_of(style.fonts, sizes_px, skips_bad=style.skip_bad_fonts)
     for note in (left_out, config.near_pairs_note):
         if note:
             observer.note(note)

@@ -1,20 +1,37 @@
-"""Drawing with unknown fonts in a throw-away process first: FreeType may crash on a damaged one.
+"""Unknown fonts are drawn in throw-away processes first: FreeType may crash on a damaged one.
 
-The child draws font after font and says which one it turns to; if it dies, that font is named and
-a new child goes on with those after it. It also finds out which of the doubtful characters leave
-ink. Fonts that come with the package are not probed.
+A child does font after font and answers each; if it dies, the font that it was at is named and a
+new child goes on with those after it. Drawing also finds out which of the doubtful characters leave
+ink. Many fonts are shared out among as many children as the machine lends, which read them, too.
+Fonts that come with the package are not probed; what came of others is remembered by ``known.py``.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from shmtext.draw.faces import FaceSource, FontFile, Trial, blank_characters, draw_probe
+from shmtext.draw.faces import (
+    FaceSource,
+    FontFile,
+    Trial,
+    blank_characters,
+    draw_probe,
+    probe_characters,
+)
+from shmtext.draw.reading import Reading, read_file
+from shmtext.draw.reading_bytes import reading_of, to_bytes
+from shmtext.draw.stored import StoredFont
+from shmtext.engine.machine import default_num_workers
 from shmtext.engine.spawn import python_command
 from shmtext.errors import FontError, WorkersError
 
@@ -25,60 +42,156 @@ TOO_SLOW = f"takes more than {TIMEOUT_S} s to draw"
 READY = "ready"
 CHILD = "from shmtext.engine.probe import serve; serve()"
 
+FONTS_PER_CHILD = 32
+"""Fewer take less time than another child's start, some 0.25 s of CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What children are to do. Travels as JSON."""
+
+    kind: Literal["read", "draw"]
+    items: Sequence[Any]
+    """Paths to read, or what drawing takes of a font."""
+    sizes_px: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What stands in an answer's place: how the child ended that was at it."""
+
+    reason: str
+
 
 def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     """Draw with each font in another process; return what came of it.
 
     Raises ``FontError`` if that process does not even begin.
     """
-    trials: list[Trial] = []
-    while len(trials) < len(fonts):
-        trials += _probe(fonts[len(trials) :], sizes_px)
-    return trials
-
-
-def _probe(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
-    """Run one child; return what came of the fonts that it has dealt with, at least one."""
-    task = {
-        "fonts": [(font.path, font.axes, font.doubtful.tolist()) for font in fonts],
-        "sizes_px": list(sizes_px),
-        "timeout_s": TIMEOUT_S,
-    }
-    try:
-        child = subprocess.Popen(
-            python_command(CHILD),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for this process, which ends the child in time
-        )
-    except OSError as error:
-        what = "a process to try the fonts in"
-        raise WorkersError.cannot_start(what, error.strerror) from error
-    try:
-        # Its own alarm ends it first, unless it was stopped or its storage does not answer.
-        output, complaints = child.communicate(
-            json.dumps(task).encode(), timeout=TIMEOUT_S * (len(fonts) + 1)
-        )
-        ending = _describe(child.returncode, complaints)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        output, _ = child.communicate()
-        ending = TOO_SLOW
-    except BaseException:
-        child.kill()
-        child.wait()
-        raise
-    lines = [json.loads(line) for line in output.splitlines()]
-    if lines[:1] != [READY]:
-        raise FontError(f"fonts can't be tried out: the process that is to draw them {ending}")
-    trials = [
-        Trial(f"{font.asked_as} cannot be drawn ({fault})" if fault else "", blank)
-        for font, (fault, blank) in zip(fonts, lines[1:], strict=False)
+    items = [
+        (astuple(font.stored), font.axes, probe_characters(font), font.doubtful.tolist())
+        for font in fonts
     ]
-    if len(trials) < len(fonts):
-        trials.append(Trial(f"{fonts[len(trials)].asked_as} {ending}"))
-    return trials
+    return [
+        _trial(font, answer)
+        for font, answer in zip(fonts, _answers(_Work("draw", items, sizes_px)), strict=True)
+    ]
+
+
+def read_apart(files: Sequence[Path]) -> list[Reading | FontError]:
+    """Read files in other processes; return what came of each, as ``read_file`` has it.
+
+    Raises ``FontError`` if these processes do not even begin.
+    """
+    answers = _answers(_Work("read", [os.fspath(path) for path in files]))
+    return [_reading(path, answer) for path, answer in zip(files, answers, strict=True)]
+
+
+def _trial(font: FontFile, answer: Any) -> Trial:
+    if isinstance(answer, _Ending):
+        return Trial(f"{font.asked_as} {answer.reason}")
+    fault, blank = answer
+    return Trial(f"{font.asked_as} cannot be drawn ({fault})" if fault else "", blank)
+
+
+def _reading(path: Path, answer: Any) -> Reading | FontError:
+    if isinstance(answer, _Ending):
+        return FontError(f"{path} {answer.reason}")
+    fault, data = answer
+    return FontError(fault) if fault else reading_of(base64.b64decode(data)).at(path)
+
+
+def _answers(work: _Work) -> list[Any]:
+    """Have children do all items; return each one's answer, or a child's ending."""
+    answers: list[Any] = [None] * len(work.items)
+    waiting = list(range(len(answers)))
+    most = default_num_workers()
+    while waiting:
+        num_children = min(most, -(-len(waiting) // FONTS_PER_CHILD))
+        parts = [waiting[first::num_children] for first in range(num_children)]
+        waiting = []
+        children: list[_Child] = []
+        try:
+            for part in parts:
+                children.append(_Child.start(work, part))
+            for child, part in zip(children, parts, strict=True):
+                found, ending = child.finish(len(part))
+                for item, answer in zip(part, found, strict=False):
+                    answers[item] = answer
+                if len(found) < len(part):
+                    answers[part[len(found)]] = _Ending(ending)
+                    waiting += part[len(found) + 1 :]
+        finally:
+            for child in children:
+                child.close()
+    return answers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Child:
+    """A process at work, and the file in memory that its answers go to.
+
+    A pipe would have to be read all the time: the child waits where one is full.
+    """
+
+    popen: subprocess.Popen[bytes]
+    output: int
+
+    @classmethod
+    def start(cls, work: _Work, part: Sequence[int]) -> Self:
+        """Start a process for some of the items."""
+        task = {
+            "kind": work.kind,
+            "items": [work.items[item] for item in part],
+            "sizes_px": list(work.sizes_px),
+            "timeout_s": TIMEOUT_S,
+        }
+        output = -1
+        try:
+            output = os.memfd_create("shmtext-probe")
+            with os.fdopen(os.memfd_create("shmtext-probe"), "w+b") as given:
+                given.write(json.dumps(task).encode())
+                given.seek(0)
+                popen = subprocess.Popen(
+                    python_command(CHILD),
+                    stdin=given,
+                    stdout=output,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,  # Ctrl-C is for this process, which ends it in time
+                )
+        except OSError as error:
+            if output >= 0:
+                os.close(output)
+            what = "a process to try the fonts in"
+            raise WorkersError.cannot_start(what, error.strerror) from error
+        return cls(popen, output)
+
+    def finish(self, num_items: int) -> tuple[list[Any], str]:
+        """Wait for its end; return its answers, and how it ended."""
+        try:
+            # Its own alarm ends it first, unless it was stopped or its storage does not answer.
+            _, complaints = self.popen.communicate(timeout=TIMEOUT_S * (num_items + 1))
+            ending = _describe(self.popen.returncode, complaints)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.communicate()
+            ending = TOO_SLOW
+        with os.fdopen(self.output, "rb", closefd=False) as output:
+            output.seek(0)
+            # The last line is not whole where it died in the middle of it.
+            lines = output.read().split(b"\n")[:-1]
+        answers = list(map(json.loads, lines))
+        if answers[:1] != [READY]:
+            raise FontError(f"fonts can't be tried out: the process that is to draw them {ending}")
+        return answers[1:], ending
+
+    def close(self) -> None:
+        """End it, if it is still there."""
+        self.popen.kill()
+        if self.popen.stderr is not None:
+            self.popen.stderr.close()
+        self.popen.wait()
+        os.close(self.output)
 
 
 def _describe(return_code: int, complaints: bytes) -> str:
@@ -93,24 +206,33 @@ def _describe(return_code: int, complaints: bytes) -> str:
 
 
 def serve() -> None:
-    """Be the child: say that it begins, then draw each font and write a line for each."""
+    """Be the child: say that it begins, then do each item and write a line for each."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The default ends this process in the middle of FreeType; a handler would wait for its return.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     task = json.loads(sys.stdin.read())
     _answer(READY)
-    for path, axes, doubtful in task["fonts"]:
+    for item in task["items"]:
         signal.alarm(task["timeout_s"])
-        fault: str = ""
-        blank: list[int] = []
-        try:
-            source = FaceSource(path, axes)
-            draw_probe(source, task["sizes_px"])
-            blank = blank_characters(source, doubtful)
-        except (OSError, ValueError) as error:
-            fault = str(error)
-        # Anything else ends this process, and what Python says of it is the reason given.
-        _answer([fault, blank])
+        _answer(_read(item) if task["kind"] == "read" else _drawn(item, task["sizes_px"]))
+
+
+def _read(path: str) -> tuple[str, str]:
+    try:
+        return "", base64.b64encode(to_bytes(read_file(Path(path)))).decode()
+    except FontError as error:
+        return str(error), ""
+
+
+def _drawn(item: Any, sizes_px: Sequence[int]) -> tuple[str, list[int]]:
+    stored, axes, some, doubtful = item
+    try:
+        source = FaceSource(StoredFont(*stored), axes)
+        draw_probe(source, some, sizes_px)
+        return "", blank_characters(source, doubtful)
+    except (OSError, ValueError) as error:
+        return str(error), []
+    # Anything else ends this process, and what Python says of it is the reason given.
 
 
 def _answer(line: object) -> None:

@@ -10,7 +10,7 @@ from shmtext.config import RunConfig, Texts
 from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.merge import SUCCESS, csv_header
 from shmtext.dataset.record import require_record
-from shmtext.draw.faces import bundled_fonts, choose_fonts, trust
+from shmtext.engine.fonts import fonts_of
 from shmtext.engine.identity import PHOTOGRAPHS, config_of
 
 
@@ -56,5 +56,5 @@ def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
 
 
 def _bundled_digests() -> dict[str, str]:
-    fonts, _ = choose_fonts([bundled_fonts()], trust, skips_bad=False)
+    fonts, _ = fonts_of((), (), skips_bad=False)
     return {font.name: font.sha256 for font in fonts}

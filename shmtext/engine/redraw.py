@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,22 +21,15 @@ from shmtext.corpus.ragged import pack_texts
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset.reading import LabelRow, StoredRun
 from shmtext.draw.examples import asked_fonts
-from shmtext.draw.faces import (
-    FontFile,
-    bundled_fonts,
-    choose_fonts,
-    file_name_of,
-    tell_apart,
-    trust,
-)
+from shmtext.draw.faces import FontFile, file_name_of, tell_apart
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import first_lines
 from shmtext.engine.backgrounds import photos_again
 from shmtext.engine.example import render_example
+from shmtext.engine.fonts import fonts_of
 from shmtext.engine.identity import OWN_EFFECTS, PHOTOGRAPHS, config_of, versions_of
 from shmtext.engine.libraries import without_ipp
-from shmtext.engine.probe import try_out
 from shmtext.errors import ConfigError, DamageError, FolderError, FontError
 from shmtext.looks.photos import Photos
 
@@ -131,18 +123,19 @@ def _chosen_fonts(
     recorded: Mapping[str, str], paths: Sequence[Path], sizes_px: Sequence[int]
 ) -> tuple[FontFile, ...]:
     """The fonts with the recorded digests, under their recorded names and in the run's order."""
-    found, _ = choose_fonts(
-        paths or [bundled_fonts()],
-        partial(try_out, sizes_px=sizes_px) if paths else trust,
-        skips_bad=True,
-    )
+    found, _ = fonts_of(paths, sizes_px, skips_bad=True)
     names = {digest: name for name, digest in recorded.items()}
     if set(names) - {font.digest for font in found}:
-        # A file may have been given at another place on its axes.
+        # Another font of a file may have been given, or one at another place on its axes.
         path_of = {font.sha256: font.path for font in found}
-        asked = [digest.partition("@") for digest in names]
-        again = [Path(path_of[sha] + at + axes) for sha, at, axes in asked if sha in path_of]
-        found, _ = choose_fonts(again, partial(try_out, sizes_px=sizes_px), skips_bad=True)
+        asked = {digest: digest.partition("@")[0].partition("#")[0] for digest in names}
+        again = [
+            Path(path_of[sha] + digest.removeprefix(sha))
+            for digest, sha in asked.items()
+            if sha in path_of
+        ]
+        if again:
+            found, _ = fonts_of(again, sizes_px, skips_bad=True)
     chosen = [
         replace(font, name=file_name_of(names[font.digest], font.sha256))
         for font in found

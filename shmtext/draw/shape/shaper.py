@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from shmtext.config.marks import is_mark
 from shmtext.draw.faces import Faces, FontFile
+from shmtext.draw.opened import open_tables
 from shmtext.draw.shape.marks import BoxedFont, scripts_left
 from shmtext.draw.shape.spaces import AtSpaces
 from shmtext.draw.shape.vertical import VerticalMetrics
-from shmtext.draw.tables import DAMAGED, open_tables
+from shmtext.draw.tables import DAMAGED
 from shmtext.draw.variations import (
     Axes,
     VariedTables,
@@ -58,7 +59,7 @@ class ShapedFont:
     """
 
     def __init__(self, font: FontFile) -> None:
-        self.face = open_tables(font.path)
+        self.face = open_tables(font.stored)
         self.advances_units = advances_units(self.face)
         self.place: list[int] = []
         """Where it stands on its axes, in 65,536ths; nothing if as it does by default."""

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from shmtext.corpus.properties import NUM_CODE_POINTS
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.faces import FontFile
+from shmtext.draw.opened import open_tables
 from shmtext.draw.shape.batch_scripts import COMMON, NUMBER_OF, SCRIPTS, is_simple, script_number
 from shmtext.draw.shape.opentype import Lookup, Lookups, PairRecords, Table, pairs_of_kern
 from shmtext.draw.shape.proof import agree
 from shmtext.draw.shape.rules import FontTables, Rules, apply_ligatures, find_rules
 from shmtext.draw.shape.shaper import advances_units
-from shmtext.draw.tables import DAMAGED, open_tables
+from shmtext.draw.tables import DAMAGED
 
 Entries = NDArray[np.uint64]
 
@@ -79,7 +80,7 @@ class SimpleFont:
     """A font's tables, and its characters under the rules of each script."""
 
     def __init__(self, font: FontFile) -> None:
-        face = open_tables(font.path)
+        face = open_tables(font.stored)
         self.units_per_em: int = face.upem
         self.code_points = font.code_points
         self.font = hb.Font(face)

@@ -1,0 +1,39 @@
+"""A run's fonts: those given, or those that come along, read and tried out unless known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from shmtext.draw.faces import FontFile, Trial, bundled_fonts, choose_fonts, read_here, trust
+from shmtext.draw.reading import Reading
+from shmtext.engine.known import known_fonts
+from shmtext.engine.probe import read_apart, try_out
+from shmtext.errors import FontError
+
+READ_APART = 128
+"""So many files are read faster by other processes, though these take 0.25 s of CPU to start."""
+
+
+def fonts_of(
+    paths: Sequence[Path], sizes_px: Sequence[int], *, skips_bad: bool
+) -> tuple[tuple[FontFile, ...], str]:
+    """Find, read and try out fonts at some sizes; none given: those that come with the package.
+
+    Return them, and a line that names those left out, or nothing. Raises as ``choose_fonts`` does.
+    """
+    known = known_fonts()
+
+    def read(files: Sequence[Path]) -> Iterable[Reading | FontError]:
+        return known.read(files, _read_unknown)
+
+    def tried(fonts: Sequence[FontFile]) -> Sequence[Trial]:
+        return known.try_out(fonts, lambda unknown: try_out(unknown, sizes_px), sizes_px)
+
+    if not paths:
+        return choose_fonts([bundled_fonts()], trust, skips_bad=False, read=read)
+    return choose_fonts(paths, tried, skips_bad=skips_bad, read=read)
+
+
+def _read_unknown(files: Sequence[Path]) -> Iterable[Reading | FontError]:
+    return read_apart(files) if len(files) >= READ_APART else read_here(files)
