@@ -65,6 +65,14 @@ RUNS: dict[str, dict[str, Any]] = {
     },
     "wrapped": {"max_chars_per_line": 7},
     "looks": {"look": ["mixed"], "max_chars_per_line": 20},
+    "wrapped by width": {"max_width_px": 90, "align": "justify", "font_sizes": [12, 20]},
+    "on a page": {
+        "height": 24,
+        "font_sizes": [32],
+        "margin": ["2", "10% 3"],
+        "min_width": 99,
+        "letter_spacing": "1",
+    },
     "basic": {"layout": "basic", "mode": "rgb"},
     "boxes": {"boxes": "characters", "look": ["scan"]},
 }
@@ -129,14 +137,17 @@ def test_every_epoch_has_each_example_once_and_new_pictures(tmp_path: Path) -> N
     assert len(set(digests)) > 0.99 * len(digests)
 
 
-def test_texts_are_labels_that_name_what_is_drawn(tmp_path: Path) -> None:
-    config = config_of(tmp_path, max_chars_per_line=6)
-    with shmtext.stream(config, 9, workers=0) as stream:
-        labels = {(index, text) for _, index, text, _ in take(stream, 8)}
+@pytest.mark.parametrize("wrapped", [{"max_chars_per_line": 6}, {"max_width_px": 50}])
+def test_texts_are_labels_that_name_what_is_drawn(tmp_path: Path, wrapped: dict[str, int]) -> None:
+    config = config_of(tmp_path, **wrapped)
+    with shmtext.stream(config, 9, workers=0, shuffle=False) as stream:
+        texts = [(position, index, text) for position, index, text, _ in take(stream, 8)]
         left_out = {each.index for each in stream.left_out}
     shmtext.render(config, tmp_path / "out", engine="serial")
     rows = pq.read_table(tmp_path / "out/metadata.parquet").to_pylist()
 
+    # In later epochs a text may have another font, and so other lines.
+    labels = {(index, text) for position, index, text in texts if position < len(rows)}
     assert labels == {(row["example_index"], row["text"]) for row in rows}
     assert any("\n" in text for _, text in labels)
     assert not left_out & {index for index, _ in labels}

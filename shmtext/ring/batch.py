@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,25 +12,39 @@ from numpy.typing import NDArray
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
 from shmtext.draw.examples import Examples
+from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import labels_of_texts
 from shmtext.errors import InputError
-from shmtext.ring.layout import FIRST_POSITION, NUM_NOTE_BYTES, NUM_ROWS, WIDTH_PX, Slot
-
-Missing = tuple[int, int, str]
-"""A picture that turned out not to be drawable: its position, its example, why."""
+from shmtext.ring.layout import FIRST_POSITION, NUM_NOTE_BYTES, NUM_ROWS, WIDTH_PX, Missing, Slot
+from shmtext.ring.sink import StreamSpec
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class TextsOf:
-    """Labels of examples by their numbers, exactly as they are drawn."""
+    """Labels of examples, exactly as they are drawn.
 
-    examples: Examples
-    max_chars_per_line: int | None
+    Where lines are broken by their width, what is drawn depends on the font, which a position has:
+    then labels are found as pictures are, by what draws these, made when the first are asked for.
+    """
 
-    def __call__(self, examples: Ints) -> list[str]:
-        """As strings, lines joined with newlines."""
-        texts = self.examples.take(examples)
-        return labels_of_texts(texts, self.max_chars_per_line).strings()
+    def __init__(self, examples: Examples, settings: RenderSettings, spec: StreamSpec) -> None:
+        self._examples, self._settings = examples, settings
+        self._order = None
+        if settings.config.page.max_width_px is not None:
+            self._order = spec.attach_order()
+
+    def __call__(self, examples: Ints, positions: Ints) -> list[str]:
+        """As strings, lines joined with newlines, by their numbers and positions."""
+        if self._order is None:
+            texts = self._examples.take(examples)
+            return labels_of_texts(texts, self._settings.style.max_chars_per_line).strings()
+        _, numbers = self._order.look_up(self._examples, positions)
+        shard = self._maker.wrapped(self._maker.prepare_examples(self._examples, examples, numbers))
+        return shard.labels(np.arange(examples.size)).strings()
+
+    @cached_property
+    def _maker(self) -> PictureMaker:
+        return PictureMaker(self._settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,7 @@ class StreamBatch:
     def texts(self) -> list[str]:
         """What is drawn in each, with newlines between lines."""
         if not self._texts:
-            self._texts.append(self._texts_of(self.indices))
+            self._texts.append(self._texts_of(self.indices, self.positions))
         return self._texts[0]
 
     def __len__(self) -> int:

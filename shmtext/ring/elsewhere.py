@@ -47,7 +47,7 @@ class StreamElsewhere:
         steps = StepsHere(replace(self.setup.settings, photos=photos), corpus, spec, self.layout)
         steps.begin(position + (who.worker * world_size + self.rank) * batch_size)
         examples = Examples.of(corpus, self.setup.settings)
-        texts_of = TextsOf(examples, self.config.style.max_chars_per_line)
+        texts_of = TextsOf(examples, self.setup.settings, spec)
         empties = Empties(self.num_drawable)
         while True:
             batch = batch_of(steps.next(), texts_of, has_boxes=self.layout.num_boxes > 0)

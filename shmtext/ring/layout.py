@@ -23,6 +23,9 @@ NOTE_BYTES = 4_096
 FIRST_POSITION, NUM_ROWS, WIDTH_PX, NUM_NOTE_BYTES = range(4)
 """Places in ``Slot.says``."""
 
+Missing = tuple[int, int, str]
+"""A picture that turned out not to be drawable: its position, its example, why."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlotLayout:

@@ -29,8 +29,7 @@ from shmtext.draw.texts import ShardTexts
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import Watch
 from shmtext.engine.task import Task
-from shmtext.ring.batch import Missing
-from shmtext.ring.layout import FIRST_POSITION, NUM_NOTE_BYTES, NUM_ROWS, WIDTH_PX, Slot
+from shmtext.ring.layout import FIRST_POSITION, NUM_NOTE_BYTES, NUM_ROWS, WIDTH_PX, Missing, Slot
 from shmtext.ring.order import OrderSpec, StreamOrder
 from shmtext.ring.slots import RingSpec
 

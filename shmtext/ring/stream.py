@@ -140,8 +140,13 @@ class Stream:
             on_failure.callback(self._resources.close)
             self._loaded = load_all(self._config, self._ring_bytes(), observer, self._resources)
             on_failure.pop_all()
-        self._texts_of = TextsOf(self._loaded.examples, config.style.max_chars_per_line)
         self._layout = replace(_layout(options, self._fit), num_boxes=self._num_boxes())
+        self._texts_of = TextsOf(
+            self._loaded.examples,
+            self._loaded.setup.settings,
+            # Whose turn it is decides no text.
+            self._spec(Turns(options.batch_size)),
+        )
         self._position = 0
         """Of the next step of all ranks."""
         self._rank_of: Ranks | None = None
@@ -252,7 +257,7 @@ class Stream:
         elsewhere = StreamElsewhere(
             config=self._config,
             setup=self._loaded.setup,
-            stream=self._spec(),
+            stream=self._spec(self._own_turns()),
             layout=self._layout,
             rank=self._ranks().rank,
             num_drawable=self._loaded.num_drawable,
@@ -287,17 +292,16 @@ class Stream:
             )
         if self._steps is None:
             setup, corpus = self._loaded.setup, self._loaded.examples.texts
+            spec = self._spec(self._own_turns())
             if self._num_workers:
-                order = Order(
-                    setup, self._spec(), self._layout, self._num_workers, self._options.ahead
-                )
+                order = Order(setup, spec, self._layout, self._num_workers, self._options.ahead)
                 with interrupts_held():
                     self._steps = steps = StepsByWorkers(order, spill_folder(), self._observer)
                     self._resources.callback(steps.close)
             else:
                 photos = None if setup.photos is None else attach_photos(setup.photos)
                 settings = replace(setup.settings, photos=photos)
-                self._steps = StepsHere(settings, corpus, self._spec(), self._layout)
+                self._steps = StepsHere(settings, corpus, spec, self._layout)
         return self._steps
 
     def _look_for_next(self, steps: StepsByWorkers | StepsHere, empties: Empties) -> None:
@@ -326,13 +330,16 @@ class Stream:
             self._rank_of = Ranks.of(self._options)
         return self._rank_of
 
-    def _spec(self) -> StreamSpec:
+    def _own_turns(self) -> Turns:
+        return Turns(self._options.batch_size, self._ranks().world_size)
+
+    def _spec(self, turns: Turns) -> StreamSpec:
         order = OrderSpec(
             seed=self._config.seed,
             num_examples=len(self._loaded.examples),
             is_shuffled=self._options.shuffle,
             bucket=self._options.bucket,
-            turns=Turns(self._options.batch_size, self._ranks().world_size),
+            turns=turns,
         )
         return StreamSpec(order, self._loaded.drawable, self._fit, self._pictures_at_once)
 
