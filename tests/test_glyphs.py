@@ -13,7 +13,7 @@ from shmtext.draw import glyphs
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyphs import STRIDE_STEP, FaceMetrics, GlyphAtlas
-from shmtext.draw.sources import CharacterGlyphs
+from shmtext.draw.sources import SHEET_PX, CharacterGlyphs
 
 
 class Drawn:
@@ -176,3 +176,18 @@ def test_characters_met_later_leave_slots_as_they_were() -> None:
     drawn.slots("".join(map(chr, font_file(SANS).code_points[:500].tolist())))
 
     assert first == [drawn.slots("abc", face_id).tolist() for face_id in range(2)]
+
+
+def test_a_glyph_larger_than_any_before_it_is_read_whole() -> None:
+    size_px = 3 * SHEET_PX // 2
+    drawn = Drawn(SANS, sizes_px=(16, size_px))
+    for face_id in (0, 1, 0):
+        source = CharacterGlyphs(drawn.faces, drawn.table)
+        key = int(drawn.table.ids(np.array([ord("W")], np.uint32))[0])
+        small, large = source.draw(0, key).mask, source.draw(1, key).mask
+        core, _ = drawn.faces.get(face_id).getmask2("W", mode="L", anchor="ls")
+        pixels = np.array(list(core), np.uint8).reshape(core.size[::-1])
+        left, top, right, bottom = core.getbbox()
+
+        assert max(large.shape) > SHEET_PX
+        assert np.array_equal((small, large)[face_id], pixels[top:bottom, left:right])

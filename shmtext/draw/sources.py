@@ -23,6 +23,9 @@ Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels from the pen on the baseline; it ends before the last two."""
 
 
+SHEET_PX = 512
+"""Width and height of what masks are read from; it grows for larger ones."""
+
 GLYPH_MISSING = "a rule of the font names a glyph that it lacks"
 """Said of damaged fonts: shaping believes them."""
 
@@ -67,6 +70,7 @@ class CharacterGlyphs:
     def __init__(self, faces: Faces, table: CharacterTable) -> None:
         self._faces = faces
         self._table = table
+        self._sheet = _Sheet()
 
     @property
     def num_keys(self) -> Ints:
@@ -82,7 +86,7 @@ class CharacterGlyphs:
         # Size and offset of the mask are those of Pillow's bounding box.
         core, (left, top) = face.getmask2(character, mode="L", anchor="ls")
         right, bottom = left + core.size[0], top + core.size[1]
-        mask, ink = _cut(core, left, top)
+        mask, ink = self._sheet.cut(core, left, top)
         # The control box may end within the advance, which the box's right side then is.
         is_hidden = right == (advance_26_6 + 32) >> 6
         least = left, ink[2] if is_hidden else right
@@ -102,6 +106,7 @@ class NumberedGlyphs:
         self._num_keys = np.array(num_glyphs, np.int64)
         self._postscript: dict[str, PostScriptOutlines | None] = {}
         """By digest of those fonts in which a glyph's sides had to be found."""
+        self._sheet = _Sheet()
 
     @property
     def num_keys(self) -> Ints:
@@ -115,7 +120,7 @@ class NumberedGlyphs:
         character = chr(FIRST_CODE_POINT + key)
         face = self._faces.by_number(face_id)
         core, (left, top) = face.getmask2(character, mode="L", anchor="ls")
-        mask, ink = _cut(core, left, top)
+        mask, ink = self._sheet.cut(core, left, top)
         # Pillow's box holds the pen. A side at the pen may as well lie beyond it.
         right, bottom = left + core.size[0], top + core.size[1]
         if ink[2] < right == 0:
@@ -151,17 +156,35 @@ class NumberedGlyphs:
             return outlines.sides_px(key, size_px)
         face = self._faces.by_number(face_id, shift_em)
         core, (left, top) = face.getmask2(chr(FIRST_CODE_POINT + key), mode="L", anchor="ls")
-        _, moved = _cut(core, left, top)
+        _, moved = self._sheet.cut(core, left, top)
         # The ink tells how far: FreeType's own hinting may add a pixel to the em.
         moved_px = moved[0] - ink[0]
         return left - moved_px, left + core.size[0] - moved_px
 
 
-def _cut(core: Any, left: int, top: int) -> tuple[NDArray[np.uint8], Box]:
-    """Cut a mask, whose upper left corner is given from the pen, to its ink."""
-    ink = core.getbbox()
-    if ink is None:
-        return np.zeros((0, 0), np.uint8), (0, 0, 0, 0)
-    # Wrapped as an image it is copied at once; ``bytes`` would ask for pixel after pixel.
-    mask = np.asarray(Image.Image()._new(core))[ink[1] : ink[3], ink[0] : ink[2]]
-    return mask, (left + ink[0], top + ink[1], left + ink[2], top + ink[3])
+class _Sheet:
+    """Memory that Pillow's masks are copied to, to be read as an array.
+
+    Asking the mask itself for its bytes takes Pillow ten times as long, most of what a glyph costs.
+    """
+
+    def __init__(self) -> None:
+        self._make(SHEET_PX, SHEET_PX)
+
+    def _make(self, width: int, height: int) -> None:
+        self._pixels = np.zeros((height, width), np.uint8)
+        image = Image.frombuffer("L", (width, height), self._pixels, "raw", "L", 0, 1)
+        # The array's own memory, as an image that can be pasted to.
+        self._core = image.im
+
+    def cut(self, core: Any, left: int, top: int) -> tuple[NDArray[np.uint8], Box]:
+        """Cut a mask, whose upper left corner is given from the pen, to its ink."""
+        ink = core.getbbox()
+        if ink is None:
+            return np.zeros((0, 0), np.uint8), (0, 0, 0, 0)
+        width, height = core.size
+        if height > self._pixels.shape[0] or width > self._pixels.shape[1]:
+            self._make(max(width, SHEET_PX), max(height, SHEET_PX))
+        self._core.paste(core, (0, 0, width, height))
+        mask = self._pixels[ink[1] : ink[3], ink[0] : ink[2]].copy()
+        return mask, (left + ink[0], top + ink[1], left + ink[2], top + ink[3])
