@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         BalancedText,
         DatasetColumn,
         Output,
+        Page,
         RunConfig,
         Source,
         Style,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(("BalancedText", "Output", "RunConfig", "Style"), "config"),
+    **dict.fromkeys(("BalancedText", "Output", "Page", "RunConfig", "Style"), "config"),
     **dict.fromkeys(("DatasetColumn", "Source", "Template", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
     "RunSummary": "engine.run",
@@ -59,6 +60,7 @@ __all__ = [
     "LeftOut",
     "OpenedRun",
     "Output",
+    "Page",
     "Renderer",
     "RunConfig",
     "RunStatus",

@@ -12,7 +12,7 @@ from held_effects import HELD_EFFECTS
 from looks import only
 from nested_settings import Blur, Look, Noise
 
-from shmtext import BalancedText, Output, RunConfig, Source, Style, TextFile, Texts
+from shmtext import BalancedText, Output, Page, RunConfig, Source, Style, TextFile, Texts
 from shmtext.canonical import canonical_json, differences
 from shmtext.config import Engine, ImageFormat, Mode, Resume
 from shmtext.config.fields import About, part, settings_of
@@ -43,6 +43,7 @@ def look_of(value: Any) -> Looks:
 OTHERS: dict[tuple[type, str], Any] = {
     (RunConfig, "corpus"): BalancedText(letters="xyz"),
     (RunConfig, "style"): Style(font_sizes=(8,)),
+    (RunConfig, "page"): Page(width=99),
     (RunConfig, "output"): Output(image_format="png"),
     (RunConfig, "effect"): ("mine:rain",),
     (RunConfig, "backgrounds"): Path("photos"),
@@ -78,6 +79,16 @@ OTHERS: dict[tuple[type, str], Any] = {
     (Style, "layout"): "basic",
     (Style, "direction"): "ttb",
     (Style, "fallback"): "text",
+    (Page, "align"): ("right",),
+    (Page, "line_spacing"): ("4",),
+    (Page, "line_pitch"): "pillow",
+    (Page, "letter_spacing"): ("5%",),
+    (Page, "word_spacing"): ("-1",),
+    (Page, "margin"): ("2 10%",),
+    (Page, "height"): (40,),
+    (Page, "width"): 300,
+    (Page, "min_width"): 100,
+    (Page, "max_width_px"): 250,
     (Output, "image_format"): "png",
     (Output, "jpeg_quality"): 94,
     (Output, "mode"): "rgb",
@@ -105,7 +116,7 @@ class LaterConfig(RunConfig):
 FIELDS = [
     pytest.param(type(part), field.name, base, id=f"{type(part).__name__}.{field.name}")
     for base in (RunConfig(), TEXTS)
-    for part in (base, base.corpus, base.style, base.output)
+    for part in (base, base.corpus, base.style, base.page, base.output)
     for field in fields(part)
 ]
 """Every field of every settings class, and a config that has such a part."""
@@ -273,6 +284,19 @@ HELD_DEFAULTS = {
         "layout": "full",
         "direction": "auto",
         "fallback": "none",
+    },
+    "page": {
+        "kind": "Page",
+        "align": ("start",),
+        "line_spacing": ("0",),
+        "line_pitch": "font",
+        "letter_spacing": ("0",),
+        "word_spacing": ("0",),
+        "margin": ("0",),
+        "height": (),
+        "width": None,
+        "min_width": None,
+        "max_width_px": None,
     },
     "output": {
         "kind": "Output",

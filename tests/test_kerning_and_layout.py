@@ -45,6 +45,7 @@ class Line:
 class Text:
     lines: list[Line]
     line_px: int
+    pitch_px: int
     is_flush_right: bool
 
 
@@ -65,7 +66,13 @@ GLYPHS = st.builds(
 LINES = st.builds(
     Line, st.lists(GLYPHS, max_size=5), st.integers(0, 5_000), st.integers(-100, 5_000)
 )
-TEXTS = st.builds(Text, st.lists(LINES, min_size=1, max_size=4), st.integers(10, 40), st.booleans())
+TEXTS = st.builds(
+    Text,
+    st.lists(LINES, min_size=1, max_size=4),
+    st.integers(10, 40),
+    st.integers(1, 60),
+    st.booleans(),
+)
 """Lines, and all of a text's lines, may be without a glyph."""
 
 
@@ -90,6 +97,7 @@ def arrays(texts: list[Text]) -> tuple[GlyphRun, ControlBoxes, Paragraphs]:
     paragraphs = Paragraphs(
         text_lines=np.cumsum([0, *(len(text.lines) for text in texts)]),
         line_px=np.array([text.line_px for text in texts]),
+        pitch_px=np.array([text.pitch_px for text in texts]),
         is_flush_right=np.array([text.is_flush_right for text in texts]),
     )
     return run, boxes, paragraphs
@@ -108,13 +116,13 @@ def place_slowly(text: Text) -> tuple[list[int], list[int], bool]:
             rights.append(pens[-1] + glyph.least_right)
             most_left.append(pens[-1] + glyph.left)
             most_right.append(pens[-1] + glyph.right)
-    glyphs = [glyph for line in text.lines for glyph in line.glyphs]
-    top = min([0, *(glyph.top for glyph in glyphs)])
-    below = max([0, *(glyph.bottom - text.line_px for glyph in glyphs)])
-    canvas = [min(lefts), max(rights), top, len(text.lines) * text.line_px + below]
-    leaves_line = top < 0 or below > 0
-    is_known = max(most_right) <= max(rights) and min(most_left) >= min(lefts)
-    return pens, canvas, is_known and not (leaves_line and len(text.lines) > 1)
+    tops, bottoms = [0], [0]
+    for number, line in enumerate(text.lines):
+        tops += [number * text.pitch_px + glyph.top for glyph in line.glyphs]
+        bottoms += [number * text.pitch_px + glyph.bottom for glyph in line.glyphs]
+        bottoms.append(number * text.pitch_px + text.line_px)
+    canvas = [min(lefts), max(rights), min(tops), max(bottoms)]
+    return pens, canvas, max(most_right) <= max(rights) and min(most_left) >= min(lefts)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=5))
@@ -136,7 +144,7 @@ def test_two_glyphs_by_hand() -> None:
     """The first is 10.5 px wide and begins a pixel to the left; the second's ink ends at 24."""
     j = Glyph(0, left=-1, least_left=-1, right=11, least_right=9, top=2, bottom=16)
     f = Glyph(10 * 64 + 32, left=-2, least_left=-2, right=13, least_right=13, top=0, bottom=19)
-    found = place(*arrays([Text([Line([j, f], 18 * 64 + 32, 18 * 64 + 32)], 16, False)]))
+    found = place(*arrays([Text([Line([j, f], 18 * 64 + 32, 18 * 64 + 32)], 16, 16, False)]))
 
     assert [0, 11] == found.pen_px.tolist()
     assert [[-1, 24, 0, 19]] == _canvases(found)
@@ -147,7 +155,7 @@ def test_lines_of_a_paragraph_from_right_to_left_end_where_the_longest_does() ->
     """Lines of 10.5 and 4 px, the second of which begins 7 px to the right."""
     a = Glyph(0, left=-2, least_left=-2, right=4, least_right=4, top=0, bottom=10)
     lines = [Line([a], 10 * 64 + 32, 10 * 64 + 32), Line([a], 4 * 64, 4 * 64), Line([], 0, 0)]
-    found = place(*arrays([Text(lines, 16, True), Text(lines, 16, False)]))
+    found = place(*arrays([Text(lines, 16, 16, True), Text(lines, 16, 16, False)]))
 
     assert [0, 7, 0, 0] == found.pen_px.tolist()
     assert [[-2, 11, 0, 48]] * 2 == _canvases(found)

@@ -24,6 +24,7 @@ NAMES = {
     "stream",
     "OpenedRun",
     "Output",
+    "Page",
     "Renderer",
     "RunConfig",
     "RunStatus",

@@ -1,6 +1,6 @@
 """The names that settings have among all others: those of the command line, and of TOML.
 
-The settings of a flat part (corpus, style, output) and those of a start may stand in TOML by
+The settings of a flat part (corpus, style, page, output) and those of a start may stand in TOML by
 themselves or in a table (``[style]``), and are options of the command line. Of deeper parts, with
 dozens of settings perhaps, the part alone is named here: its settings stand in tables of TOML
 (``[look.scan.blur]``), which ``reading.py`` knows how to read.
