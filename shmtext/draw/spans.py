@@ -29,6 +29,8 @@ def stops(labels: RaggedTexts, boxes: GlyphBoxes) -> Ints:
 
     Characters without ink that stand before the next box are no box's: white space, and joiners.
     """
+    if not boxes.cluster.size:
+        return boxes.cluster
     codes, text_seams = code_points(labels)
     starts = text_seams[boxes.text_of_box]
     begins = starts + boxes.cluster
