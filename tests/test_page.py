@@ -147,6 +147,14 @@ def test_texts_drawn_together_are_those_drawn_alone_on_any_page(
 
 
 @both_layouts
+def test_justified_lines_of_many_texts_keep_each_its_own_spacing(layout: str) -> None:
+    page = Page(align="justify", letter_spacing=["0", "2", "7"], word_spacing=["0", "9"])
+    drawing = draw(picture_maker([SANS, ITALIC], page=page, layout=layout), words_and_lines(40))
+
+    check_plain(drawing)
+
+
+@both_layouts
 def test_margins_are_paper_around_the_same_picture(layout: str) -> None:
     texts = random_texts(60)
     plain = draw(picture_maker(BUNDLED, layout=layout), texts)
@@ -261,6 +269,21 @@ def test_letters_that_join_are_not_moved_apart() -> None:
     )
 
     assert np.array_equal(plain, spaced)
+
+
+@pytest.mark.parametrize("align", ["left", "justify"])
+def test_letters_that_stand_apart_make_no_ligature(align: str) -> None:
+    font = BUNDLED[0].with_name("OpenSans-ExtraBold.ttf")
+    together, apart = (
+        draw(
+            picture_maker([font], page=page, with_boxes=True), ["fi office fi\nand more than that"]
+        )
+        for page in (Page(), Page(letter_spacing="1", align=align))  # type: ignore[arg-type]
+    )
+
+    assert 1 not in together.boxes[0]
+    assert apart.boxes[0].keys() >= {0, 1, 3, 4, 5, 6, 7, 8, 10, 11}
+    check_plain(apart)
 
 
 def test_a_letter_keeps_its_marks() -> None:

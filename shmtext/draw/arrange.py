@@ -72,7 +72,7 @@ def arrange(
         return Arranged(run, None, lines)
     words, places = _words_of(group, lines, codes)
     shaped = shape_words(words, places)
-    shaped = _spaced(words, shaped, pages.take(text_of_line[words.text_of_line]), table)
+    shaped = _spaced(words, shaped, pages.take(text_of_line[lines[words.text_of_line]]), table)
     return _with_words(run, lines, words, shaped, longest[lines])
 
 
@@ -196,6 +196,7 @@ def _words_of(group: Group, lines: Ints, codes: NDArray[np.uint32]) -> tuple[Gro
         characters=group.characters[kept],
         line_starts=seams(length),
         text_lines=seams(num_words),
+        is_apart=None if group.is_apart is None else group.is_apart[text],
     )
     return words, kept
 

@@ -34,12 +34,6 @@ class GlyphBoxes:
     """Whole pixels of the final picture, ``(num_boxes, 4, 2)``: x and y of the upper left corner,
     as text is read, then clockwise. A box ends behind its last pixel."""
 
-    def of_texts(self, texts: Ints) -> Self:
-        """Those of some texts, given in ascending order; texts left out between them have none."""
-        first, last = int(self.seams[texts[0]]), int(self.seams[texts[-1] + 1])
-        between = np.append(self.seams[texts], last) - first
-        return type(self)(between, self.cluster[first:last], self.corners[first:last])
-
     def take(self, texts: Ints) -> Self:
         """Those of some texts, in any order."""
         count = np.diff(self.seams)[texts]

@@ -75,6 +75,7 @@ class Composer:
         ``about_to_draw`` is told the position of a text before a glyph is drawn for it. Raises
         ``OSError`` where FreeType refuses one.
         """
+        group = group.on_pages(pages)
         laid = self._layout.lay(group, about_to_draw)
         if pages is not None:
             laid = self._arranged(group, laid, pages, about_to_draw)
@@ -100,6 +101,7 @@ class Composer:
         self, group: Group, pages: Pages | None, about_to_draw: Callable[[int], None]
     ) -> Ints:
         """How far each of a group's texts goes, of one line each, in 64ths of a pixel."""
+        group = group.on_pages(pages)
         run = self._layout.run(group, about_to_draw)
         if pages is not None:
             # A line alone is the last of its text: its words are not asked for.
@@ -183,7 +185,7 @@ class Composer:
                     positions,
                     masks,
                     cells,
-                    boxes=boxes and boxes.of_texts(texts),
+                    boxes=boxes and boxes.take(texts),
                     top_px=composed.frame.top[texts] if composed.has_pages else None,
                 )
 

@@ -68,6 +68,13 @@ class FullLayout:
     def _text_lines(self, group: Group) -> TextLines:
         text_of_line = group.text_of_line
         codes = self._table.code_points.take(group.characters)
+        is_apart = np.zeros(text_of_line.size, np.bool_)
+        if group.is_apart is not None:
+            is_apart = group.is_apart[text_of_line]
         return TextLines(
-            group.face_id[text_of_line], group.is_rtl[text_of_line], codes, group.line_starts
+            group.face_id[text_of_line],
+            group.is_rtl[text_of_line],
+            codes,
+            group.line_starts,
+            is_apart,
         )

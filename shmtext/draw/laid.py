@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, seams, spell_out
 from shmtext.draw.glyphs import AboutToDraw, GlyphAtlas
+from shmtext.draw.page import Pages
 from shmtext.draw.shape.runs import GlyphRun
 from shmtext.draw.texts import ShardTexts
 
@@ -32,6 +33,8 @@ class Group:
     """Seams of lines among the characters, ``(num_lines + 1,)``."""
     text_lines: Ints
     """Seams of texts among the lines, ``(num_texts + 1,)``."""
+    is_apart: NDArray[np.bool_] | None = None
+    """Texts whose letters are to stand apart, ``(num_texts,)``; None: none are."""
 
     @classmethod
     def gather(cls, shard: ShardTexts, positions: Ints) -> Group:
@@ -57,7 +60,14 @@ class Group:
             characters=self.characters[starts[0] : starts[-1]],
             line_starts=starts - starts[0],
             text_lines=np.array([0, last - first]),
+            is_apart=None if self.is_apart is None else self.is_apart[number : number + 1],
         )
+
+    def on_pages(self, pages: Pages | None) -> Group:
+        """The same texts, knowing which are to stand apart."""
+        if pages is None or not pages.letter_26_6.any():
+            return self
+        return replace(self, is_apart=pages.letter_26_6 != 0)
 
     @property
     def text_starts(self) -> Ints:

@@ -72,12 +72,12 @@ class PlainDrawer:
 
         Raises ``OSError`` where FreeType refuses a glyph.
         """
-        group = Group.gather(shard, np.array([position]))
+        pages = shard.pages_of(np.array([position]))
+        group = Group.gather(shard, np.array([position])).on_pages(pages)
         face_of_character = self._faces_of(shard, position)
         shaped = layout.shape_alone(group, face_of_character)
         if shaped.is_circled.any():
             return Skip(position, "a mark in it has no letter to stand on")
-        pages = shard.pages_of(group.positions)
         run = shaped.run
         if pages is not None and not layout.is_vertical:
 
@@ -133,8 +133,9 @@ class PlainDrawer:
         In 64ths of a pixel. Raises ``OSError`` where a font's file is gone.
         """
         faces = fonts * self._faces.num_sizes + int(shard.styles.size_id[group.positions[0]])
-        run = layout.shape_alone(group, faces).run
         pages = shard.pages_of(group.positions)
+        group = group.on_pages(pages)
+        run = layout.shape_alone(group, faces).run
         if pages is not None:
             # A line alone is the last of its text: its words are not asked for.
             run = arrange(group, run, pages, self._table, lambda *_: run).run

@@ -17,6 +17,7 @@ from shmtext.corpus.ranges import Ints, seams, spell_out
 from shmtext.draw.faces import Faces
 from shmtext.draw.shape.pairs import PairShaper
 from shmtext.draw.shape.runs import GlyphRun
+from shmtext.draw.shape.shaper import WITHOUT_LIGATURES
 from shmtext.draw.shape.words import Shaped, Shaper
 
 
@@ -32,12 +33,16 @@ class TextLines:
     """Code points."""
     line_starts: Ints
     """Seams of lines among the characters, ``(num_lines + 1,)``."""
+    is_apart: NDArray[np.bool_]
+    """Lines whose letters are to stand apart, and so without ligatures, ``(num_lines,)``."""
 
     def take(self, lines: Ints) -> TextLines:
         """Some of the lines."""
         count = np.diff(self.line_starts)[lines]
         codes = self.codes[spell_out(self.line_starts[lines], count)]
-        return TextLines(self.face_id[lines], self.is_rtl[lines], codes, seams(count))
+        return TextLines(
+            self.face_id[lines], self.is_rtl[lines], codes, seams(count), self.is_apart[lines]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,31 +60,37 @@ class LineShaper:
     def __init__(self, faces: Faces) -> None:
         self._pairs = PairShaper(faces)
         self._shaper = Shaper(faces)
+        self._shaper_apart = Shaper(faces, WITHOUT_LIGATURES)
 
     def lines(self, lines: TextLines) -> ShapedLines:
         """Shape lines. Raises ``OSError`` where a font's file is gone."""
         num_lines = lines.face_id.size
-        if lines.is_rtl.any():
-            left_to_right = np.flatnonzero(~lines.is_rtl)
-            tried = lines.take(left_to_right)
-        else:
-            left_to_right, tried = np.arange(num_lines), lines
+        is_tried = ~(lines.is_rtl | lines.is_apart)
+        tried = lines if is_tried.all() else lines.take(np.flatnonzero(is_tried))
         is_known, known = self._pairs.lines(tried.face_id, tried.codes, tried.line_starts)
         if tried is lines and is_known.all():
             return ShapedLines(known, np.zeros(num_lines, np.bool_))
-        known_lines = left_to_right[is_known]
+        known_lines = np.flatnonzero(is_tried)[is_known]
         others = np.setdiff1d(np.arange(num_lines), known_lines, assume_unique=True)
-        rest = lines.take(others)
-        shaped = self._shaper.lines(rest.face_id, rest.codes, rest.line_starts, rest.is_rtl)
-        is_circled = np.zeros(num_lines, np.bool_)
-        is_circled[others] = shaped.circled
-        return ShapedLines(GlyphRun.join([(known_lines, known), (others, shaped.run)]), is_circled)
+        is_apart = lines.is_apart[others]
+        parts, is_circled = [(known_lines, known)], np.zeros(num_lines, np.bool_)
+        for shaper, which in (
+            (self._shaper, others[~is_apart]),
+            (self._shaper_apart, others[is_apart]),
+        ):
+            if which.size:
+                rest = lines.take(which)
+                shaped = shaper.lines(rest.face_id, rest.codes, rest.line_starts, rest.is_rtl)
+                parts.append((which, shaped.run))
+                is_circled[which] = shaped.circled
+        return ShapedLines(GlyphRun.join(parts), is_circled)
 
     def mixed(self, lines: TextLines, face_of_character: Ints) -> ShapedLines:
-        """Shape lines whose characters are each of a face of their own."""
+        """Shape lines of one text, whose characters are each of a face of their own."""
         text = lines.codes.astype("<u4").tobytes().decode("utf-32-le")
+        shaper = self._shaper_apart if lines.is_apart.any() else self._shaper
         shaped = [
-            self._shaper.mixed_line(face_of_character[start:stop], text[start:stop], is_rtl=is_rtl)
+            shaper.mixed_line(face_of_character[start:stop], text[start:stop], is_rtl=is_rtl)
             for is_rtl, (start, stop) in zip(
                 lines.is_rtl.tolist(), pairwise(lines.line_starts.tolist()), strict=True
             )

@@ -97,6 +97,13 @@ class ShapedFont:
         self.advances_units = np.maximum(self.advances_units + deltas, 0)
 
 
+Features = dict[str, bool]
+"""OpenType features that are turned on or off; others are as HarfBuzz has them."""
+
+WITHOUT_LIGATURES: Features = {"liga": False, "clig": False}
+"""For letters that stand apart: those that scripts need are made all the same (CSS Text 3, 8.2)."""
+
+
 class ShapedFace:
     """A font at one size.
 
@@ -104,9 +111,10 @@ class ShapedFace:
     rounded another way.
     """
 
-    def __init__(self, font: ShapedFont, size_px: int) -> None:
+    def __init__(self, font: ShapedFont, size_px: int, features: Features) -> None:
         self.font = font
         self.size_px = size_px
+        self._features = features
         outlines = font.new_font()
         advances = scaled_advances_26_6(font.advances_units, size_px, font.face.upem)
         # A memoryview yields Python's integers, an array would yield its own.
@@ -162,7 +170,7 @@ class ShapedFace:
         buffer.language = LANGUAGE
         buffer.direction = direction
         buffer.flags = _FLAGS
-        hb.shape(font, buffer)
+        hb.shape(font, buffer, self._features)
         infos = buffer.glyph_infos
         into.glyph.extend([info.codepoint for info in infos])
         into.cluster.extend([info.cluster for info in infos])
@@ -186,8 +194,9 @@ class GlyphLists:
 class ShapedFaces:
     """Faces open for shaping; those used longest ago are closed first."""
 
-    def __init__(self, faces: Faces) -> None:
+    def __init__(self, faces: Faces, features: Features) -> None:
         self._faces = faces
+        self._features = features
         self._open: OrderedDict[int, ShapedFace] = OrderedDict()
         self._fonts: OrderedDict[str, ShapedFont] = OrderedDict()
 
@@ -200,7 +209,7 @@ class ShapedFaces:
             self._fonts[font_file.digest] = font
             if len(self._fonts) > OPEN_FONTS:
                 self._fonts.popitem(last=False)
-            face = ShapedFace(font, size_px)
+            face = ShapedFace(font, size_px, self._features)
         self._open[face_id] = face
         if len(self._open) > OPEN_FACES:
             self._open.popitem(last=False)

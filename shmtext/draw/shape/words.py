@@ -33,7 +33,14 @@ from shmtext.draw.shape.cutting import (
 from shmtext.draw.shape.order import may_turn, visual_runs
 from shmtext.draw.shape.runs import GlyphRun
 from shmtext.draw.shape.scripts import PAIRS, SHARED, resolved_scripts, script_of
-from shmtext.draw.shape.shaper import MAX_CONTEXT, GlyphLists, Item, ShapedFace, ShapedFaces
+from shmtext.draw.shape.shaper import (
+    MAX_CONTEXT,
+    Features,
+    GlyphLists,
+    Item,
+    ShapedFace,
+    ShapedFaces,
+)
 from shmtext.draw.shape.spaces import AtSpaces
 
 POOL_GLYPHS = 2_000_000
@@ -61,8 +68,8 @@ class Shaped:
 class Shaper:
     """Shapes lines; keeps faces, and pieces of text as they were shaped."""
 
-    def __init__(self, faces: Faces) -> None:
-        self._faces = ShapedFaces(faces)
+    def __init__(self, faces: Faces, features: Features | None = None) -> None:
+        self._faces = ShapedFaces(faces, features or {})
         self._pool = _Pool()
         self._properties = Properties()
         self._items: dict[tuple[str, bool], list[Item]] = {}
