@@ -20,7 +20,9 @@ SHELLS: dict[str, type[ShellComplete]] = {
     "fish": FishComplete,
 }
 
-COMMANDS = [f"plain,{name}" for name in ("config", "export", "looks", "render", "status", "verify")]
+COMMANDS = [
+    f"plain,{name}" for name in ("config", "export", "fonts", "looks", "render", "status", "verify")
+]
 
 
 def completed(line: str, shell: str = "bash") -> list[str]:
@@ -46,7 +48,8 @@ def test_each_shell_gets_click_s_script_for_the_installed_command(shell: str) ->
 
 def test_commands_and_options_are_completed() -> None:
     assert COMMANDS == completed("shmtext ")
-    assert ["plain,--font-sizes", "plain,--font-colors"] == completed("shmtext render out --font-")
+    fonts = [f"plain,--font-{name}" for name in ("share", "sizes", "colors")]
+    assert fonts == completed("shmtext render out --font-")
     assert ["plain,--checksums"] == completed("shmtext verify out --ch")
 
 

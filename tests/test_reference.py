@@ -14,7 +14,16 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from shmtext.config.colors import PictureMode
 from shmtext.draw import reference
 from shmtext.draw.ink import Ink, ramp
-from shmtext.draw.reference import Canvas, cover, draw_masks, trace_lines
+from shmtext.draw.reference import (
+    Canvas,
+    PlainLine,
+    Setting,
+    Trace,
+    arrange_plainly,
+    cover,
+    draw_masks,
+    trace_lines,
+)
 from shmtext.draw.strip import Cells, Strip
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda value: f"#{value:06x}")
@@ -25,15 +34,23 @@ def face_of(path: object, size_px: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size_px, layout_engine=ImageFont.Layout.BASIC)
 
 
+def traced(lines: list[PlainLine], face: ImageFont.FreeTypeFont) -> Trace:
+    return trace_lines(lines, face, sum(face.getmetrics()))
+
+
 def measure(lines: list[str], face: ImageFont.FreeTypeFont) -> Canvas:
-    return trace_lines(lines, face).canvas
+    return traced(arrange_plainly(lines, face, None), face).canvas
 
 
 def draw(
     lines: list[str], face: ImageFont.FreeTypeFont, colors: tuple[str, str], mode: PictureMode
 ) -> np.ndarray:
-    trace = trace_lines(lines, face)
-    mask, patches = cover(trace, draw_masks(trace, lines, face))
+    placed = arrange_plainly(lines, face, None)
+    trace = traced(placed, face)
+    canvas = trace.canvas
+    size = canvas.right - canvas.left, canvas.bottom - canvas.top
+    setting = Setting(trace, -canvas.left, -canvas.top, *size)
+    mask, patches = cover(setting, draw_masks(trace, placed, face))
     strip = Strip(np.zeros(1, np.int64), mask, Cells.of_one(mask), patches)
     (picture,) = Ink([colors], mode).pictures(strip, np.zeros(1, np.int64))
     return picture
@@ -104,8 +121,7 @@ def test_a_text_too_large_to_be_drawn_is_only_measured(monkeypatch: pytest.Monke
     monkeypatch.delattr(ImageFont.FreeTypeFont, "getmask2")
     face = face_of(SANS, 1_000)
 
-    assert trace_lines(["W" * 5_000], face).canvas.width_px > 4_000_000
-    assert trace_lines([], face).canvas.height_px == 0
+    assert measure(["W" * 5_000], face).right > 4_000_000
 
 
 def test_a_canvas_is_a_line_s_advance_by_ascent_and_descent() -> None:
@@ -129,11 +145,7 @@ def test_ink_beyond_the_advance_or_left_of_the_start_widens_the_canvas() -> None
 def test_spaces_at_the_end_of_a_line_are_part_of_its_picture() -> None:
     face = face_of(SANS, 32)
 
-    assert measure(["a   "], face).width_px == math.ceil(face.getlength("a   "))
-
-
-def test_a_canvas_knows_its_size() -> None:
-    assert (10, 20) == (Canvas(-3, -2, 7, 18).width_px, Canvas(-3, -2, 7, 18).height_px)
+    assert measure(["a   "], face).right == math.ceil(face.getlength("a   "))
 
 
 @given(COLORS, COLORS, MODES)

@@ -54,7 +54,8 @@ class Examples:
 
     def first(self, num: int) -> Examples:
         """The first so many, or all, and no more texts than they have."""
-        num = min(num, len(self))
+        if num >= len(self):
+            return self
         texts = self.texts.slice(0, num_texts_of(num, self.num_per_text))
         return Examples(texts, self.num_per_text, num)
 
