@@ -38,7 +38,7 @@ from small_fonts import BOX, bitmap_only, small_font
 
 from shmtext.config import Output
 from shmtext.corpus.ragged import pack_texts
-from shmtext.draw import basic, compose, glyphs, kerning, pictures
+from shmtext.draw import basic, compose, glyphs, kerning, laid, pictures
 from shmtext.draw.characters import describe
 from shmtext.draw.coverage import is_space
 from shmtext.draw.faces import FontFile
@@ -731,7 +731,7 @@ def test_texts_of_many_heights_are_drawn_alike_in_groups_of_any_size(
     sizes_px = (9, 16, 31, 32, 70)
     texts = random_texts(120)
     expected = draw(picture_maker(BUNDLED, font_sizes=sizes_px), texts).pictures
-    monkeypatch.setattr(pictures, "GROUP_CHARACTERS", num_characters)
+    monkeypatch.setattr(laid, "GROUP_CHARACTERS", num_characters)
 
     found = draw(picture_maker(BUNDLED, font_sizes=sizes_px), texts).pictures
 

@@ -57,6 +57,8 @@ def arrange(
     align = pages.align[text_of_line]
     shift = np.where(align == RIGHT, short, np.where(align == CENTER, (short + 1) >> 1, 0))
     run = _moved(run, shift)
+    if not (align == JUSTIFY).any():
+        return Arranged(run, None, np.zeros(0, np.int64))
     codes = table.code_points.take(group.characters)
     num_spaces = _in_lines(codes == SPACE, group.line_starts)
     is_last = np.zeros(text_of_line.size, np.bool_)
@@ -74,6 +76,14 @@ def arrange(
     shaped = shape_words(words, places)
     shaped = _spaced(words, shaped, pages.take(text_of_line[lines[words.text_of_line]]), table)
     return _with_words(run, lines, words, shaped, longest[lines])
+
+
+def ends_26_6(group: Group, run: GlyphRun, pages: Pages | None, table: CharacterTable) -> Ints:
+    """How far a group's texts go, of one line each, in 64ths of a pixel.
+
+    A line alone stands where its paragraph begins, and is not justified.
+    """
+    return run.end_26_6 if pages is None else _spaced(group, run, pages, table).end_26_6
 
 
 def _spaced(group: Group, run: GlyphRun, pages: Pages, table: CharacterTable) -> GlyphRun:
@@ -128,7 +138,7 @@ def _moved(run: GlyphRun, shift_26_6: Ints) -> GlyphRun:
         return run
     return replace(
         run,
-        x_26_6=run.x_26_6 + np.repeat(shift_26_6, np.diff(run.line_starts)),
+        x_26_6=run.x_26_6 + shift_26_6[run.line_of_glyph],
         end_26_6=run.end_26_6 + shift_26_6,
         furthest_26_6=run.furthest_26_6 + shift_26_6,
     )
@@ -148,7 +158,7 @@ class _Boundaries:
 
     @classmethod
     def of(cls, group: Group, run: GlyphRun) -> _Boundaries:
-        line = np.repeat(np.arange(run.line_starts.size - 1), np.diff(run.line_starts))
+        line = run.line_of_glyph
         character = group.line_starts[line] + run.cluster
         before, line_before = (np.append(each[:1], each[:-1]) for each in (character, line))
         is_one = (character != before) & (line == line_before)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, all_in_ranges
-from shmtext.draw.arrange import arrange
+from shmtext.draw.arrange import arrange, ends_26_6
 from shmtext.draw.batch import GlyphBoxes, Pixels
 from shmtext.draw.boxes import boxes_of_clusters
 from shmtext.draw.characters import CharacterTable
@@ -102,11 +102,7 @@ class Composer:
     ) -> Ints:
         """How far each of a group's texts goes, of one line each, in 64ths of a pixel."""
         group = group.on_pages(pages)
-        run = self._layout.run(group, about_to_draw)
-        if pages is not None:
-            # A line alone is the last of its text: its words are not asked for.
-            run = arrange(group, run, pages, self._table, lambda *_: run).run
-        return run.end_26_6
+        return ends_26_6(group, self._layout.run(group, about_to_draw), pages, self._table)
 
     def _arranged(
         self, group: Group, laid: LaidLines, pages: Pages, about_to_draw: Callable[[int], None]
@@ -122,9 +118,7 @@ class Composer:
         if arranged.source is None:
             return replace(laid, run=arranged.run)
         (words,) = of_words
-        line_of_glyph = np.repeat(
-            np.arange(group.line_starts.size - 1), np.diff(arranged.run.line_starts)
-        )
+        line_of_glyph = arranged.run.line_of_glyph
         is_known = laid.is_known.copy()
         is_known[group.text_of_line[arranged.justified]] &= words.is_known
         return LaidLines(

@@ -48,8 +48,7 @@ class FullLayout:
         text_of_line = group.text_of_line
         shaped = self._shaper.lines(self._text_lines(group))
         run = shaped.run
-        num_glyphs = np.diff(run.line_starts)
-        line_of_glyph = np.repeat(np.arange(num_glyphs.size), num_glyphs)
+        line_of_glyph = run.line_of_glyph
         text_of_glyph = text_of_line[line_of_glyph]
         face_of_glyph = group.face_id[text_of_glyph]
         if (run.glyph >= self.source.num_keys[face_of_glyph]).any():

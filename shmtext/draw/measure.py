@@ -16,15 +16,11 @@ from numpy.typing import NDArray
 from shmtext.corpus.ranges import Ints, seams, spell_out
 from shmtext.draw.compose import Composer, Composition
 from shmtext.draw.full import FullLayout
-from shmtext.draw.laid import Group
+from shmtext.draw.laid import Group, in_groups
 from shmtext.draw.pixel_wrap import UNLIMITED, wrap_by_width
 from shmtext.draw.plain import PlainDrawer
 from shmtext.draw.texts import ShardTexts
 from shmtext.looks.own import Mark
-
-GROUP_CHARACTERS = 24_576
-"""About, of texts that are laid out at once: arrays of more leave a core's cache, and layout takes
-a third longer."""
 
 HALF_PX = 32
 """In 64ths: by so much rounding may move a glyph to the right."""
@@ -60,7 +56,7 @@ class Measure:
         length = np.diff(shard.lines.line_starts[shard.lines.text_lines])
         positions = np.arange(num_texts)
         for composer, which in self._composers(shard, positions):
-            for some in _in_groups(np.flatnonzero(which & shard.is_drawable), length):
+            for some in in_groups(np.flatnonzero(which & shard.is_drawable), length):
                 for composed in self._laid_out(composer, Group.gather(shard, some), shard):
                     beyond.note(composed, max_width_px)
         alone = [position for position in shard.fonts if shard.is_drawable[position]]
@@ -85,7 +81,7 @@ class Measure:
         """
         ends = np.zeros(positions.size, np.int64)
         for composer, which in self._composers(shard, positions):
-            for some in _in_groups(np.flatnonzero(which), stops - starts):
+            for some in in_groups(np.flatnonzero(which), stops - starts):
                 group = _pieces(shard, positions[some], starts[some], stops[some])
                 ends[some] = composer.ends_26_6(group, shard.pages_of(group.positions), self.mark)
         first = shard.lines.line_starts[shard.lines.text_lines]
@@ -151,11 +147,3 @@ def _pieces(shard: ShardTexts, positions: Ints, starts: Ints, stops: Ints) -> Gr
         line_starts=seams(length),
         text_lines=np.arange(positions.size + 1),
     )
-
-
-def _in_groups(which: Ints, length: Ints) -> Iterator[Ints]:
-    """Divide pieces into groups of about ``GROUP_CHARACTERS``."""
-    number = np.cumsum(length[which]) // GROUP_CHARACTERS
-    for group in np.split(which, np.flatnonzero(np.diff(number)) + 1):
-        if group.size:
-            yield group

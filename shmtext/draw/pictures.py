@@ -25,8 +25,8 @@ from shmtext.draw.faces import Faces
 from shmtext.draw.full import FullLayout
 from shmtext.draw.glyphs import FaceMetrics
 from shmtext.draw.ink import Ink
-from shmtext.draw.laid import Group
-from shmtext.draw.measure import GROUP_CHARACTERS, Measure
+from shmtext.draw.laid import Group, in_groups
+from shmtext.draw.measure import Measure
 from shmtext.draw.page import PageDrawer
 from shmtext.draw.plain import PlainDrawer
 from shmtext.draw.settings import RenderSettings
@@ -249,11 +249,8 @@ class PictureMaker:
         strides = self._metrics.stride[shard.face_id[positions]]
         num_lines = np.diff(shard.lines.text_lines)[positions]
         ordered = positions[np.lexsort((num_lines, strides))]
-        num_characters = np.diff(shard.lines.line_starts[shard.lines.text_lines])[ordered]
-        number = np.cumsum(num_characters) // GROUP_CHARACTERS
-        for group in np.split(ordered, np.flatnonzero(np.diff(number)) + 1):
-            if group.size:
-                yield Group.gather(shard, group)
+        num_characters = np.diff(shard.lines.line_starts[shard.lines.text_lines])
+        return (Group.gather(shard, group) for group in in_groups(ordered, num_characters))
 
     def _draw_alone(self, shard: ShardTexts, position: int) -> Strip | Skip:
         try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints, seams
 from shmtext.draw import boxes, reference
-from shmtext.draw.arrange import arrange
+from shmtext.draw.arrange import arrange, ends_26_6
 from shmtext.draw.basic import BasicLayout
 from shmtext.draw.batch import GlyphBoxes, Pixels
 from shmtext.draw.characters import CharacterTable
@@ -85,8 +85,7 @@ class PlainDrawer:
                 return layout.shape_alone(words, face_of_character[characters]).run
 
             run = arrange(group, run, pages, self._table, shape_words).run
-        line_of_glyph = np.repeat(np.arange(run.line_starts.size - 1), np.diff(run.line_starts))
-        character_of_glyph = group.line_starts[:-1][line_of_glyph] + run.cluster
+        character_of_glyph = group.line_starts[:-1][run.line_of_glyph] + run.cluster
         faces = np.unique(face_of_character)
         ascent_px = int(self._metrics.ascent_px[faces].max())
         descent_px = (self._metrics.line_px - self._metrics.ascent_px)[faces].max()
@@ -136,10 +135,7 @@ class PlainDrawer:
         pages = shard.pages_of(group.positions)
         group = group.on_pages(pages)
         run = layout.shape_alone(group, faces).run
-        if pages is not None:
-            # A line alone is the last of its text: its words are not asked for.
-            run = arrange(group, run, pages, self._table, lambda *_: run).run
-        return int(run.end_26_6[0])
+        return int(ends_26_6(group, run, pages, self._table)[0])
 
     def _setting(
         self, trace: Trace, pages: Pages | None, line_px: int, *, is_rtl: bool

@@ -42,6 +42,11 @@ class GlyphRun:
     end_26_6: Ints
     """The pen's position behind the last glyph of a line, ``(num_lines,)``."""
 
+    @property
+    def line_of_glyph(self) -> Ints:
+        """Number of each glyph's line, ``(num_glyphs,)``."""
+        return np.repeat(np.arange(self.line_starts.size - 1), np.diff(self.line_starts))
+
     @classmethod
     def join(cls, parts: Sequence[tuple[Ints, Self]]) -> Self:
         """Bring the lines of several runs, each with its lines' numbers, into ascending order."""
