@@ -14,7 +14,7 @@ from shmtext.engine.libraries import adapt_libraries
 
 QUESTIONS = (
     *("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings", "shaping"),
-    *("containers", "looks", "stream", "learn"),
+    *("first-use", "containers", "looks", "stream", "learn"),
 )
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""
 

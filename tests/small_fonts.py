@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -83,5 +84,36 @@ def bitmap_only(path: Path) -> Path:
         for tag in ("EBDT", "EBLC"):
             font[tag] = DefaultTable(tag)
             font[tag].data = b"\0\2\0\0\0\0\0\0"
+        font.save(path)
+    return path
+
+
+SMALL = struct.pack(">BBbbB", 8, 8, 1, 8, 14)
+BIG = SMALL + struct.pack(">bbB", 0, 0, 8)
+ROWS = bytes([0xFF, 0x81, 0x81, 0x99, 0x99, 0x81, 0x81, 0xFF])
+BITMAPS = {
+    # By IndexSubTable and image format: the subtable behind its header, the bitmaps' bytes.
+    (1, 1): (struct.pack(">3I", 0, 13, 26), [SMALL + ROWS] * 2),
+    (2, 5): (struct.pack(">I", 8) + BIG, [ROWS] * 2),
+    (3, 2): (struct.pack(">4H", 0, 13, 26, 0), [SMALL + ROWS] * 2),
+    (4, 6): (struct.pack(">I6H", 2, 1, 0, 2, 16, 0, 32), [BIG + ROWS] * 2),
+    (5, 5): (struct.pack(">I", 8) + BIG + struct.pack(">I2H", 2, 1, 2), [ROWS] * 2),
+}
+
+
+def with_bitmaps(path: Path, forms: tuple[int, int]) -> Path:
+    """A font of two letters with bitmaps for 16 px, 8 pixels wide and 14 with their advance."""
+    subtable, bitmaps = BITMAPS[forms]
+    tables = struct.pack(">HHI", 1, 2, 8) + struct.pack(">HHI", *forms, 4) + subtable
+    size = struct.pack(">4I", 56, len(tables), 1, 0) + bytes(24)
+    size += struct.pack(">HHBBBb", 1, 2, 16, 16, 1, 1)
+    small_font(path, {"a": BOX, "b": BOX})
+    with TTFont(path) as font:
+        for tag, data in (
+            ("EBLC", struct.pack(">II", 0x20000, 1) + size + tables),
+            ("EBDT", struct.pack(">I", 0x20000) + b"".join(bitmaps)),
+        ):
+            font[tag] = DefaultTable(tag)
+            font[tag].data = data
         font.save(path)
     return path

@@ -74,6 +74,7 @@ HOMES: dict[str, set[str]] = {
     "PIL": {
         "draw/boxes.py",
         "draw/faces.py",
+        "draw/freetype.py",
         "draw/ink.py",
         "draw/placed.py",
         "draw/reference.py",
@@ -84,7 +85,11 @@ HOMES: dict[str, set[str]] = {
         "engine/known.py",
     },
     "platformdirs": {"engine/known.py"},
-    "fontTools": {"draw/reading.py", "draw/cmaps.py", "draw/stored.py", "draw/font_facts.py"},
+    "ctypes": {"corpus/shared.py", "draw/freetype.py", "engine/libraries.py"},
+    "fontTools": {
+        *("draw/reading.py", "draw/cmaps.py", "draw/coverage.py", "draw/stored.py"),
+        "draw/font_facts.py",
+    },
     "uharfbuzz": {
         *("draw/glyph_font.py", "draw/faces.py", "draw/equivalents.py", "draw/shape/proof.py"),
         *("draw/postscript.py", "draw/opened.py", "draw/variations.py", "draw/outline_areas.py"),

@@ -20,10 +20,10 @@ from drawing import (
     picture_maker,
 )
 from fontTools.ttLib import TTCollection, TTFont
-from fontTools.ttLib.tables.DefaultTable import DefaultTable
 from PIL import ImageFont
-from small_fonts import BOX, small_font
+from small_fonts import BITMAPS, BOX, small_font, with_bitmaps
 
+from shmtext.draw import freetype
 from shmtext.draw.faces import Faces
 from shmtext.draw.glyph_font import FIRST_CODE_POINT, glyph_font
 from shmtext.draw.sources import NumberedGlyphs
@@ -184,6 +184,14 @@ def test_a_font_that_has_become_another_file_is_an_error_of_the_system(tmp_path:
 # -- boxes -----------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=["FreeType", "Pillow"])
+def drawn_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Glyphs are drawn by FreeType, or where that is out of reach."""
+    if request.param == "Pillow":
+        monkeypatch.setattr(freetype, "_freetype", lambda: None)
+
+
+@pytest.mark.usefixtures("drawn_by")
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_a_box_is_pillow_s_less_the_way_of_the_pen(path: Path) -> None:
     faces = Faces((font_file(path),), (32,))
@@ -201,6 +209,7 @@ def test_a_box_is_pillow_s_less_the_way_of_the_pen(path: Path) -> None:
             assert top <= glyph.ink[1] < glyph.ink[3] <= bottom
 
 
+@pytest.mark.usefixtures("drawn_by")
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_sides_that_are_not_known_are_at_least_and_at_most_so_far(path: Path) -> None:
     font = font_file(path)
@@ -220,6 +229,7 @@ def test_sides_that_are_not_known_are_at_least_and_at_most_so_far(path: Path) ->
         assert exact.box[0] == source.exact_left(face_id, number) or found.box[0] == found.least[0]
 
 
+@pytest.mark.usefixtures("drawn_by")
 def test_a_box_that_cff_does_not_tell_is_that_of_the_ink(tmp_path: Path) -> None:
     """Their outlines can't be moved by a bearing."""
     beside = [[(x - 900, y) for x, y in BOX[0]]]
@@ -233,37 +243,7 @@ def test_a_box_that_cff_does_not_tell_is_that_of_the_ink(tmp_path: Path) -> None
         assert glyph.ink == glyph.box
 
 
-SMALL = struct.pack(">BBbbB", 8, 8, 1, 8, 14)
-BIG = SMALL + struct.pack(">bbB", 0, 0, 8)
-ROWS = bytes([0xFF, 0x81, 0x81, 0x99, 0x99, 0x81, 0x81, 0xFF])
-BITMAPS = {
-    # By IndexSubTable and image format: the subtable behind its header, the bitmaps' bytes.
-    (1, 1): (struct.pack(">3I", 0, 13, 26), [SMALL + ROWS] * 2),
-    (2, 5): (struct.pack(">I", 8) + BIG, [ROWS] * 2),
-    (3, 2): (struct.pack(">4H", 0, 13, 26, 0), [SMALL + ROWS] * 2),
-    (4, 6): (struct.pack(">I6H", 2, 1, 0, 2, 16, 0, 32), [BIG + ROWS] * 2),
-    (5, 5): (struct.pack(">I", 8) + BIG + struct.pack(">I2H", 2, 1, 2), [ROWS] * 2),
-}
-
-
-def with_bitmaps(path: Path, forms: tuple[int, int]) -> Path:
-    """A font of two letters with bitmaps for 16 px, 8 pixels wide and 14 with their advance."""
-    subtable, bitmaps = BITMAPS[forms]
-    tables = struct.pack(">HHI", 1, 2, 8) + struct.pack(">HHI", *forms, 4) + subtable
-    size = struct.pack(">4I", 56, len(tables), 1, 0) + bytes(24)
-    size += struct.pack(">HHBBBb", 1, 2, 16, 16, 1, 1)
-    small_font(path, {"a": BOX, "b": BOX})
-    with TTFont(path) as font:
-        for tag, data in (
-            ("EBLC", struct.pack(">II", 0x20000, 1) + size + tables),
-            ("EBDT", struct.pack(">I", 0x20000) + b"".join(bitmaps)),
-        ):
-            font[tag] = DefaultTable(tag)
-            font[tag].data = data
-        font.save(path)
-    return path
-
-
+@pytest.mark.usefixtures("drawn_by")
 @pytest.mark.skipif(not HAS_RAQM, reason="Pillow finds no Raqm")
 @pytest.mark.parametrize("forms", BITMAPS)
 def test_bitmaps_are_drawn_as_raqm_draws_them(forms: tuple[int, int], tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+Glyph = TypeVar("Glyph", int, str)
+"""By number, or by name."""
 
 UNICODE_MAPS = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
 """Platform and encoding of Unicode's character maps, best first. Both libraries prefer those of all
@@ -35,28 +38,54 @@ LEGACY_MAPS = {
 }
 
 
-def name_by_number(font: Any) -> None:
-    """Spare a font (a fontTools ``TTFont``) the reading of its glyphs' names where none are needed.
+def read_little(font: Any) -> None:
+    """Spare a font (a fontTools ``TTFont``) the reading of what is not needed of its characters.
 
-    They take 6 ms of the 8 that its character maps do. CFF outlines are found by name, and so are
-    characters of fonts without one of Unicode's maps.
+    Names of its glyphs take 6 ms of the 8 that its character maps do. They are numbers after this,
+    but where the font has none of Unicode's maps: then characters are found by name. Of several
+    names of one of these maps, as most fonts have them, the best stays: fontTools reads a map for
+    another's sake even if nobody asks for it.
     """
-    # fontTools names glyphs as soon as it reads the table.
-    table = font.reader["cmap"] if "cmap" in font else bytes(4)
-    records = struct.iter_unpack(">2HL", table[4 : 4 + 8 * struct.unpack_from(">H", table, 2)[0]])
-    if "glyf" in font and any(record[:2] in UNICODE_MAPS for record in records):
-        font.setGlyphOrder([str(number) for number in range(font["maxp"].numGlyphs)])
+    from fontTools.ttLib import newTable  # noqa: PLC0415 - as in ``reading.py``
+
+    # Both before fontTools names glyphs, which it does as soon as it reads the table.
+    data = font.reader["cmap"] if "cmap" in font else bytes(4)
+    head, records = data[:2], data[4 : 4 + 8 * struct.unpack_from(">H", data, 2)[0]]
+    kept: dict[int, tuple[int, int, int]] = {}
+    others = []
+    for record in struct.iter_unpack(">2HL", records):
+        if record[:2] not in UNICODE_MAPS:
+            others.append(record)
+        elif record[2] not in kept or _rank(record) < _rank(kept[record[2]]):
+            kept[record[2]] = record
+    if not kept:
+        return
+    font.setGlyphOrder(range(font["maxp"].numGlyphs))
+    few = [*kept.values(), *others]
+    directory = b"".join(struct.pack(">2HL", *record) for record in few)
+    table = newTable("cmap")
+    table.decompile(
+        head + struct.pack(">H", len(few)) + directory + data[4 + len(directory) :], font
+    )
+    font["cmap"] = table
 
 
-def agreed_map(font: Any) -> dict[int, str]:
-    """Names of the glyphs that FreeType and HarfBuzz both draw for characters of a font.
+def _rank(record: tuple[int, ...]) -> int:
+    return UNICODE_MAPS.index((record[0], record[1]))
 
-    ``font`` is a fontTools ``TTFont``. Empty where they agree on nothing: see ``maps_of``.
+
+def agreed_map(font: Any) -> dict[int, int]:
+    """Numbers of the glyphs that FreeType and HarfBuzz both draw for characters of a font.
+
+    ``font`` is a fontTools ``TTFont`` that ``read_little`` has been told of. Empty where they agree
+    on nothing: see ``maps_of``.
     """
     by_unicode = font.getBestCmap(cmapPreferences=UNICODE_MAPS)
     symbols = font["cmap"].getcmap(*SYMBOL_MAP)
     if not by_unicode:
-        return {} if symbols else _mac_map(font)
+        number_of = font.getReverseGlyphMap()
+        found = {} if symbols else _mac_map(font)
+        return {code: number_of[glyph] for code, glyph in found.items()}
     if not symbols:
         return dict(by_unicode)
     # HarfBuzz prefers the map of symbols, and finds U+0041 there as U+F041, too; FreeType has no
@@ -93,7 +122,7 @@ def _mac_map(font: Any) -> dict[int, str]:
     return found
 
 
-def _without_notdef(font: Any, cmap: dict[int, str]) -> dict[int, str]:
+def _without_notdef(font: Any, cmap: dict[int, Glyph]) -> dict[int, Glyph]:
     notdef = font.getGlyphOrder()[0]
     return {code: glyph for code, glyph in cmap.items() if glyph != notdef}
 

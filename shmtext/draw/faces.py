@@ -13,6 +13,7 @@ import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from PIL import Image, ImageFont
 
 from shmtext.draw.coverage import is_space
 from shmtext.draw.font_file import FontFile as FontFile
+from shmtext.draw.freetype import FAINT, FreeTypeFaces, OpenFont, open_font
 from shmtext.draw.instances import split_asked
 from shmtext.draw.made_fonts import made_fonts
 from shmtext.draw.opened import open_tables
@@ -46,10 +48,6 @@ TRIAL_SIZES_PX = 32, 100, 500
 100th of an em at sizes below 150. Nothing makes ink of an outline without area; the first is quick.
 """
 
-FAINT = 10
-"""Coverage, of 255, that is no ink yet: rounding leaves up to 4 along an outline without area. A
-line of a 1,000th of an em, thinner than any font's, has 24 at 100 px."""
-
 MAX_NAMED = 20
 """Faults that a message names; the rest are counted."""
 
@@ -67,6 +65,8 @@ class Faces:
         """Of each face, ``(num_fonts, num_sizes)``."""
         self._open: OrderedDict[tuple[int, int | None], ImageFont.FreeTypeFont] = OrderedDict()
         self._made = made_fonts()
+        self.freetype = FreeTypeFaces(fonts, self.sizes_px)
+        """The same faces, for glyphs alone."""
 
     def __len__(self) -> int:
         return self.sizes_px.size
@@ -92,17 +92,18 @@ class Faces:
         """Likewise, of the font that ``glyph_font`` makes."""
         return self._opened(face_id, shift_em)
 
+    def ascent_and_descent(self, face_id: int) -> tuple[int, int]:
+        """Return both of a face's lines, in pixels. Raises ``OSError`` as ``get`` does."""
+        font = self.freetype.at_size(face_id)
+        return self.get(face_id).getmetrics() if font is None else font.ascent_and_descent()
+
     def _opened(self, face_id: int, shift_em: int | None) -> ImageFont.FreeTypeFont:
         key = face_id, shift_em
         face = self._open.pop(key, None)
         if face is None:
             font, size_px = self.font_and_size(face_id)
-            stored = font.stored
-            if shift_em is None and not font.axes and not font.is_packed:
-                face = open_face(stored.path, stored.number, size_px)
-            else:
-                made = self._made.get(stored, font.axes, shift_em)
-                face = open_face(made.path, stored.number, size_px, font.axes)
+            file = self._made.file_of(font.stored, font.axes, shift_em)
+            face = open_face(file.path, font.stored.number, size_px, font.axes)
         self._open[key] = face
         if len(self._open) > OPEN_FACES:
             self._open.popitem(last=False)
@@ -371,12 +372,22 @@ class FaceSource:
         self.is_varied = bool(axes)
         self._axes = axes
         self._store = made_fonts()
-        self._made = self._store.get(font, axes, None) if axes or font.is_packed else None
+        self._file = self._store.file_of(font, axes)
+        self._freetype = open_font(self._file.path, font.number, axes)
 
     def open(self, size_px: int) -> ImageFont.FreeTypeFont:
         """Open a face in Pillow's basic layout. Raises ``OSError`` where it can't be opened."""
-        path = self._made.path if self._made else self.font.path
-        return open_face(path, self.font.number, size_px, self._axes)
+        return open_face(self._file.path, self.font.number, size_px, self._axes)
+
+    def at_size(self, size_px: int) -> OpenFont | None:
+        """Return the font at a size, until another is asked for, in FreeType; None: ask Pillow."""
+        is_set = self._freetype is not None and self._freetype.set_size(size_px)
+        return self._freetype if is_set else None
+
+    def line_px(self, size_px: int) -> int:
+        """Ascent + descent at a size. Raises as ``open`` does."""
+        font = self.at_size(size_px)
+        return sum(font.ascent_and_descent() if font else self.open(size_px).getmetrics())
 
 
 def probe_characters(font: FontFile) -> list[int]:
@@ -390,16 +401,20 @@ def draw_probe(source: FaceSource, code_points: Sequence[int], sizes_px: Sequenc
 
     Meant for a process that may die of it. Raises ``OSError`` or ``ValueError`` as Pillow does.
     """
-    text = "".join(map(chr, code_points))
     for size_px in sizes_px:
+        # Loaded, each outline is read and hinted, which is where FreeType meets what is damaged.
+        font, drawn = source.at_size(size_px), code_points[:: PROBE_CHARACTERS // PROBE_DRAWN]
+        if (
+            font
+            and all(font.loads(font.glyph(code)) for code in code_points)
+            and all(font.render(font.glyph(code)) for code in drawn)
+        ):
+            continue
         face = source.open(size_px)
-        # Measured, each outline is read and hinted, which is where FreeType meets what is damaged;
-        # drawing takes four times as long.
-        face.getlength(text)
-        drawn = text[:: PROBE_CHARACTERS // PROBE_DRAWN]
+        face.getlength("".join(map(chr, code_points)))
         length = max(PROBE_PIXELS // size_px**2, 1)
         for first in range(0, len(drawn), length):
-            face.getmask2(drawn[first : first + length], mode="L")
+            face.getmask2("".join(map(chr, drawn[first : first + length])), mode="L")
 
 
 def blank_characters(source: FaceSource, code_points: list[int]) -> list[int]:
@@ -413,12 +428,25 @@ def blank_characters(source: FaceSource, code_points: list[int]) -> list[int]:
         blank = [code for code in blank if code not in inked]
     for size_px in TRIAL_SIZES_PX:
         if blank:
-            face = source.open(size_px)
-            blank = [code for code in blank if not _is_drawn(face, chr(code))]
+            blank = _blank_at(size_px, source, blank)
     # Shaping may have another glyph for a letter: some fonts' tatweel is blank until then.
     letters = [code for code in blank if _is_shaped_letter(code)]
     shaped = _inked_by_shaping(source.font, letters) if letters else set()
     return [code for code in blank if code not in shaped]
+
+
+def _blank_at(size_px: int, source: FaceSource, code_points: list[int]) -> list[int]:
+    font = source.at_size(size_px)
+
+    @cache
+    def face() -> ImageFont.FreeTypeFont:
+        return source.open(size_px)
+
+    def is_inked(code_point: int) -> bool:
+        rendered = font.render(font.glyph(code_point)) if font else None
+        return rendered.is_inked if rendered else _is_drawn(face(), chr(code_point))
+
+    return [code for code in code_points if not is_inked(code)]
 
 
 def _is_shaped_letter(code_point: int) -> bool:

@@ -59,7 +59,7 @@ class FaceMetrics:
         """Rows of the frame, rounded up."""
         for face_id in range(num_faces):
             font, size_px = faces.font_and_size(face_id)
-            ascent, descent = faces.get(face_id).getmetrics()
+            ascent, descent = faces.ascent_and_descent(face_id)
             most = size_px // 4
             above = min(max(math.ceil(font.ascent_em * size_px) + 1 - ascent, 0), most)
             below = min(max(math.ceil(font.descent_em * size_px) + 1 - descent, 0), most)
@@ -108,7 +108,9 @@ class GlyphAtlas:
     """Glyphs of all faces, by slot."""
 
     def __init__(self, metrics: FaceMetrics, source: GlyphSource) -> None:
-        self._metrics = metrics
+        frames = metrics.ascent_px, metrics.above_px, metrics.stride
+        self._frames = list(zip(*(each.tolist() for each in frames), strict=True))
+        """Of each face: what a glyph's place in it takes."""
         self._source = source
         self._empty()
 
@@ -146,10 +148,14 @@ class GlyphAtlas:
             missing &= ~is_shifted
         if missing.any():
             found = np.flatnonzero(missing)
-            for first_use in found[np.unique(places[found], return_index=True)[1]].tolist():
+            new, first_uses = np.unique(places[found], return_index=True)
+            first_uses = found[first_uses]
+            told = first_uses, new, face_ids[first_uses], keys[first_uses]
+            for first_use, place, face_id, key in zip(
+                *(each.tolist() for each in told), strict=True
+            ):
                 about_to_draw(first_use)
-                slot = self._add(int(face_ids[first_use]), int(keys[first_use]), 0)
-                self._slot_of[places[first_use]] = slot
+                self._slot_of[place] = self._add(face_id, key, 0)
             slots = self._slot_of.take(places)
         if is_shifted is not None and y_px is not None:
             for first_use, uses in _alike(places, y_px, np.flatnonzero(is_shifted)):
@@ -198,24 +204,24 @@ class GlyphAtlas:
 
     def _add(self, face_id: int, key: int, y_px: int) -> int:
         """Draw a glyph, so far above its place; return its slot."""
-        drawn = self._source.draw(face_id, key)
-        ascent = int(self._metrics.ascent_px[face_id]) - y_px
-        stride = int(self._metrics.stride[face_id])
-        box_left, box_top, box_right, box_bottom = drawn.box
-        ink_left, ink_top, ink_right, ink_bottom = drawn.ink
+        mask, ink, box, least, advance_26_6, is_inked = self._source.draw(face_id, key)
+        ascent, above, stride = self._frames[face_id]
+        ascent -= y_px
+        box_left, box_top, box_right, box_bottom = box
+        ink_left, ink_top, ink_right, ink_bottom = ink
         # The box, not the ink alone, must lie in the frame: canvases are cut to boxes.
-        to_frame = ascent + int(self._metrics.above_px[face_id])
+        to_frame = ascent + above
         fits = box_top + to_frame >= 0 and box_bottom + to_frame <= stride
         num_columns = ink_right - ink_left if fits else 0
         first_row = self._new_rows(stride, num_columns)
         if num_columns:
             rows = self._columns[stride][first_row : first_row + num_columns]
-            rows[:, ink_top + to_frame : ink_bottom + to_frame] = drawn.mask.T
+            rows[:, ink_top + to_frame : ink_bottom + to_frame] = mask.T
         slot = self._num_slots
         if slot == self.glyphs.size:
             self.glyphs = np.concatenate([self.glyphs, np.zeros_like(self.glyphs)])
         self.glyphs[slot] = (
-            drawn.advance_26_6,
+            advance_26_6,
             ink_left,
             num_columns,
             first_row,
@@ -225,8 +231,8 @@ class GlyphAtlas:
             box_right,
             ascent + box_top,
             ascent + box_bottom,
-            *drawn.least,
-            drawn.is_inked,
+            *least,
+            is_inked,
             fits,
         )
         self._num_slots += 1

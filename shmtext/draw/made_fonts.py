@@ -70,6 +70,17 @@ class MadeFonts:
         with _MAKING:
             return self._get(font, axes, shift_em)
 
+    def file_of(
+        self, font: StoredFont, axes: Axes, shift_em: int | None = None
+    ) -> StoredFont | MadeFont:
+        """Return what a font is opened from, which is its own file where nothing has to be made.
+
+        Otherwise as ``get``.
+        """
+        if shift_em is None and not axes and not font.is_packed:
+            return font
+        return self.get(font, axes, shift_em)
+
     def _get(self, font: StoredFont, axes: Axes, shift_em: int | None) -> MadeFont:
         key = font.sha256, font.number, bool(axes), shift_em
         made = self._held.get(key)

@@ -17,11 +17,12 @@ from PIL import Image
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.batch import GlyphBoxes
 from shmtext.draw.boxes import boxes_of_clusters
+from shmtext.draw.freetype import Box
 from shmtext.draw.page import CENTER, RIGHT
 from shmtext.draw.raster import combine
 from shmtext.draw.reference import Canvas, LineTrace, Mask, Setting, Trace
 from shmtext.draw.shape.runs import GlyphRun
-from shmtext.draw.sources import Box, DrawnGlyph, NumberedGlyphs
+from shmtext.draw.sources import DrawnGlyph, NumberedGlyphs
 
 
 @dataclass(frozen=True, slots=True, eq=False)

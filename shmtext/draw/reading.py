@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import spell_out
-from shmtext.draw.cmaps import agreed_map, maps_of, name_by_number
+from shmtext.draw.cmaps import agreed_map, maps_of, read_little
 from shmtext.draw.coverage import is_space, mapped_characters
 from shmtext.draw.font_file import FontFile
 from shmtext.draw.instances import Asked, Design, chosen_axes, name_of
@@ -240,7 +240,7 @@ def _read_tables(called: object, font: Any, size: int, number: int | None) -> Fo
         without_outlines += " (a bitmap-only font)"
     if not outlines or not font.reader.tables[outlines].length:
         raise FontError(without_outlines)
-    name_by_number(font)
+    read_little(font)
     cmap = agreed_map(font)
     if not cmap:
         raise FontError(
@@ -270,7 +270,7 @@ def _read_tables(called: object, font: Any, size: int, number: int | None) -> Fo
 
 
 def _kern_pairs(
-    font: Any, cmap: dict[int, str]
+    font: Any, cmap: dict[int, int]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], bool]:
     """Character pairs in any subtable of ``kern``, the only kerning that FreeType applies.
 
@@ -292,9 +292,8 @@ def _kern_pairs(
         return *nothing, True
     if not subtables:
         return *nothing, False
-    number_of = font.getReverseGlyphMap()
-    character = np.array(list(cmap), np.int64)
-    glyph = np.array([number_of[name] for name in cmap.values()], np.int64)
+    character = np.fromiter(cmap, np.int64, len(cmap))
+    glyph = np.fromiter(cmap.values(), np.int64, len(cmap))
     character, glyph = character[np.argsort(glyph)], np.sort(glyph)
     pairs = np.concatenate([each.pairs[: each.num_in_length] for each in subtables])
     in_subtable = [each.num_in_length for each in subtables]

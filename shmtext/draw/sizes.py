@@ -6,7 +6,6 @@ FreeType rounds ascent and descent of a face to whole pixels, so that sizes are 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from shmtext.config.settings import MAX_FONT_SIZE_PX
 from shmtext.draw.faces import FaceSource, FontFile
@@ -22,12 +21,7 @@ def sizes_of_heights(font: FontFile, heights_px: Sequence[int]) -> tuple[int, ..
     opened.
     """
     source = FaceSource(font.stored, font.axes)
-
-    @cache
-    def line_px(size_px: int) -> int:
-        return sum(source.open(size_px).getmetrics())
-
-    return tuple(_size_of(height_px, line_px, font) for height_px in heights_px)
+    return tuple(_size_of(height_px, source.line_px, font) for height_px in heights_px)
 
 
 def _size_of(height_px: int, line_px: Callable[[int], int], font: FontFile) -> int:

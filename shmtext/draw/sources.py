@@ -6,8 +6,7 @@ number, which shaping has found and placed. How glyphs are kept is ``glyphs.py``
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,9 @@ from PIL import Image
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces, has_ink
+from shmtext.draw.freetype import Box, Rendered
 from shmtext.draw.glyph_font import FIRST_CODE_POINT
 from shmtext.draw.postscript import PostScriptOutlines, is_postscript
-
-Box = tuple[int, int, int, int]
-"""Left, top, right, bottom in pixels from the pen on the baseline; it ends before the last two."""
-
 
 SHEET_PX = 512
 """Width and height of what masks are read from; it grows for larger ones."""
@@ -30,8 +26,7 @@ GLYPH_MISSING = "a rule of the font names a glyph that it lacks"
 """Said of damaged fonts: shaping believes them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DrawnGlyph:
+class DrawnGlyph(NamedTuple):
     """A glyph drawn alone."""
 
     mask: NDArray[np.uint8]
@@ -80,7 +75,11 @@ class CharacterGlyphs:
 
     def draw(self, face_id: int, key: int) -> DrawnGlyph:
         """Draw a character."""
-        character = chr(self._table.code_points[key])
+        code_point = int(self._table.code_points[key])
+        font = self._faces.freetype.at_size(face_id)
+        if font and (found := font.render(font.glyph(code_point))):
+            return _with_pen(found)
+        character = chr(code_point)
         face = self._faces.get(face_id)
         advance_26_6 = round(face.getlength(character) * 64)
         # Size and offset of the mask are those of Pillow's bounding box.
@@ -117,6 +116,10 @@ class NumberedGlyphs:
         """Draw the glyph of a number."""
         if key >= self._num_keys[face_id]:
             raise OSError(GLYPH_MISSING)
+        font = self._faces.freetype.at_size(face_id)
+        if font and (found := font.render(key)):
+            sides = found.control_box[0], found.control_box[2]
+            return DrawnGlyph(found.mask, found.ink, found.control_box, sides, 0, found.is_inked)
         character = chr(FIRST_CODE_POINT + key)
         face = self._faces.by_number(face_id)
         core, (left, top) = face.getmask2(character, mode="L", anchor="ls")
@@ -139,7 +142,7 @@ class NumberedGlyphs:
         left, top, right, bottom = drawn.box
         if left < drawn.least[0]:
             left = self.exact_left(face_id, key)
-        return replace(drawn, box=(left, top, right, bottom), least=(left, right))
+        return drawn._replace(box=(left, top, right, bottom), least=(left, right))
 
     def _sides(self, face_id: int, key: int, ink: Box, shift_em: int) -> tuple[int, int]:
         """Find left and right side of the box of a glyph, whose ink is known.
@@ -160,6 +163,19 @@ class NumberedGlyphs:
         # The ink tells how far: FreeType's own hinting may add a pixel to the em.
         moved_px = moved[0] - ink[0]
         return left - moved_px, left + core.size[0] - moved_px
+
+
+def _with_pen(found: Rendered) -> DrawnGlyph:
+    """A glyph whose box holds the pen's way, as Pillow's of a text does."""
+    left, top, right, bottom = found.control_box
+    box = (
+        min(left, 0),
+        min(top, 0),
+        max(right, (found.advance_26_6 + 32) >> 6, 0),
+        max(bottom, 0),
+    )
+    sides = min(left, 0), right
+    return DrawnGlyph(found.mask, found.ink, box, sides, found.advance_26_6, found.is_inked)
 
 
 class _Sheet:
