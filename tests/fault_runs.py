@@ -401,7 +401,10 @@ def write_shim(folder: Path, code: str) -> Path:
 
 
 def poison_shim(folder: Path, marker: str, deed: str, *, where: str = "IS_WORKER") -> Path:
-    """Let FreeType's caller do a deed when it is to draw ``marker``, in workers alone as a rule."""
+    """Let FreeType's callers, Pillow and ours, do a deed when they are to draw ``marker``.
+
+    In workers alone as a rule.
+    """
     return write_shim(
         folder,
         f"""
@@ -419,6 +422,17 @@ def poison_shim(folder: Path, marker: str, deed: str, *, where: str = "IS_WORKER
                     return real(self, text, *arguments, **settings)
 
                 module.FreeTypeFont.getmask2 = getmask2
+
+            @after_import("shmtext.draw.freetype")
+            def poison_glyph(module):
+                real = module.OpenFont.render
+
+                def render(self, number):
+                    if not {marker!r} or number == self.glyph(ord({marker!r})) != 0:
+                        do({deed!r})
+                    return real(self, number)
+
+                module.OpenFont.render = render
         """,
     )
 

@@ -28,6 +28,7 @@ from PIL import ImageFont
 from shmtext import BalancedText, Output, RunConfig, Style, TextFile, Texts, cli, config
 from shmtext.config.looks import LooksKind, look_comment, look_names, mix_of, preset_of
 from shmtext.config.options import config_options, start_options
+from shmtext.draw.freetype import OpenFont
 from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
 from shmtext.engine.opened import open as open_run
@@ -790,6 +791,7 @@ def test_failed_examples_end_with_code_4(
     def refuse(*_: object, **__: object) -> None:
         raise OSError("invalid outline")
 
+    monkeypatch.setattr(OpenFont, "render", lambda *_: None)
     monkeypatch.setattr(ImageFont.FreeTypeFont, "getmask2", refuse)
     (tmp_path / "texts.txt").write_text("one\ntwo\n")
     arguments = ("render", tmp_path / "out", "--texts", tmp_path / "texts.txt", "--fonts", SANS)

@@ -232,17 +232,17 @@ def font_shim(folder: Path, deeds: dict[str, str]) -> Path:
         folder,
         f"""
         if IS_PROBE:
-            @after_import("PIL.ImageFont")
+            @after_import("shmtext.draw.freetype")
             def poison(module):
-                real = module.truetype
+                real = module.open_font
 
-                def truetype(path, *arguments, **settings):
+                def open_font(path, *arguments):
                     deed = {deeds!r}.get(os.path.basename(path))
                     if deed is not None:
                         do(deed)
-                    return real(path, *arguments, **settings)
+                    return real(path, *arguments)
 
-                module.truetype = truetype
+                module.open_font = open_font
         """,
     )
 
@@ -291,16 +291,16 @@ def test_many_slow_fonts_are_not_taken_for_one_that_hangs(out: Path, tmp_path: P
         tmp_path / "shim",
         """
         if IS_PROBE:
-            @after_import("PIL.ImageFont")
+            @after_import("shmtext.draw.freetype")
             def slow_down(module):
                 import time
-                real = module.truetype
+                real = module.open_font
 
-                def truetype(*arguments, **settings):
+                def open_font(*arguments):
                     time.sleep(0.4)
-                    return real(*arguments, **settings)
+                    return real(*arguments)
 
-                module.truetype = truetype
+                module.open_font = open_font
         """,
     )
     options = ("--fonts", fonts, "--max-images", 5, *SERIAL)

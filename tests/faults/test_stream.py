@@ -31,7 +31,6 @@ from fault_runs import (
     workers_of,
     write_shim,
 )
-from PIL import ImageFont
 from stream_runs import (
     BATCH,
     LETTERS,
@@ -51,6 +50,7 @@ from stream_runs import (
 
 import shmtext
 from shmtext import StreamBatch
+from shmtext.draw.freetype import OpenFont, Rendered
 from shmtext.engine import supervisor
 from shmtext.engine.deaths import Limits
 from shmtext.errors import RendererError
@@ -234,9 +234,9 @@ POISONED = {9: "q text", 28: "z text"}
 """By example, texts with a letter that no other has."""
 
 
-def glyph_of(letter: str) -> str:
-    """By which character a letter's glyph is asked for: see ``draw/glyph_font.py``."""
-    return chr(0xF0001 + LETTERS.index(letter))
+def glyph_of(letter: str) -> int:
+    """The number of a letter's glyph in the font of these runs."""
+    return 1 + LETTERS.index(letter)
 
 
 def poisoned_texts() -> list[str]:
@@ -255,18 +255,18 @@ def test_a_text_that_ends_its_worker_each_time_is_left_out_alone_whichever_rank_
         tmp_path / "shim",
         f"""
         if IS_WORKER:
-            @after_import("PIL.ImageFont")
+            @after_import("shmtext.draw.freetype")
             def poison(module):
-                real = module.FreeTypeFont.getmask2
+                real = module.OpenFont.render
 
-                def getmask2(self, text, *arguments, **settings):
-                    if text == {glyph_of("q")!r}:
+                def render(self, number):
+                    if number == {glyph_of("q")}:
                         do("segv")
-                    if text == {glyph_of("z")!r}:
+                    if number == {glyph_of("z")}:
                         do("SIGKILL")
-                    return real(self, text, *arguments, **settings)
+                    return real(self, number)
 
-                module.FreeTypeFont.getmask2 = getmask2
+                module.OpenFont.render = render
         """,
     )
     monkeypatch.setenv("PYTHONPATH", str(shim))
@@ -292,14 +292,14 @@ def test_a_text_that_raises_is_left_out_alone_where_the_loop_s_process_draws(
 ) -> None:
     config = config_of(tmp_path, poisoned_texts())
     expected = undisturbed(config, 80, shuffle=False)
-    real = ImageFont.FreeTypeFont.getmask2
+    real = OpenFont.render
 
-    def getmask2(font: Any, text: str, *arguments: Any, **settings: Any) -> Any:
-        if text in (glyph_of("q"), glyph_of("z")):
+    def render(font: OpenFont, number: int) -> Rendered | None:
+        if number in (glyph_of("q"), glyph_of("z")):
             raise RuntimeError("boom")
-        return real(font, text, *arguments, **settings)
+        return real(font, number)
 
-    monkeypatch.setattr(ImageFont.FreeTypeFont, "getmask2", getmask2)
+    monkeypatch.setattr(OpenFont, "render", render)
     with shmtext.stream(config, BATCH, SIZE, shuffle=False, workers=0) as stream:
         found = take(stream, 80)
         left_out = {each.index: each.reason for each in stream.left_out}
