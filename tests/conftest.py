@@ -8,13 +8,14 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fault_runs import DONE, Tree, end_started, orphaned_segments, run, tree, until
+from fault_runs import DONE, Tree, end_started, orphaned_segments, run_here, tree, until
 from hypothesis import HealthCheck, settings
 
 # A deadline would measure the machine, and so would the search for examples that are made slowly.
@@ -31,6 +32,9 @@ _at_the_end = ExitStack()
 
 # No test finds what another has kept of its fonts, let alone in the user's own folder.
 os.environ["XDG_CACHE_HOME"] = "/dev/null"
+# Hundreds of processes are started from the checkout: compiling it takes each a fifth of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -84,7 +88,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Tree]
         key = tuple(map(str, options))
         if key not in known:
             out = tmp_path_factory.mktemp("undisturbed") / "out"
-            run("render", out, *options, "--engine", "serial").expect(DONE)
+            run_here("render", out, *options, "--engine", "serial").expect(DONE)
             known[key] = tree(out)
         return known[key]
 

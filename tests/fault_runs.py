@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import json
 import os
 import signal
@@ -14,14 +15,14 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import psutil
 import pytest
 
-from shmtext import verify
+from shmtext import cli, verify
 from shmtext.engine import stop
 
 REPOSITORY = Path(__file__).parents[1]
@@ -142,6 +143,26 @@ def run(
     """Run ``python -m shmtext ...`` to its end."""
     started = start(*arguments, shims=shims, prefix=prefix, program=program, env=env)
     return finish(started)
+
+
+def run_here(*arguments: object) -> Finished:
+    """Run ``shmtext ...`` in this process: a tenth of the time of one that begins anew.
+
+    For what goes before a fault, and for what finishes a run after it.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    asked = ["shmtext", *map(str, arguments)]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        patch.setattr(sys, "argv", asked)
+        cli.main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return Finished(asked, code, out.getvalue(), err.getvalue())
 
 
 def until(condition: Callable[[], Found]) -> Found:

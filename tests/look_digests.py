@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 
-from looks import draw, maker, only
+from looks import draw, in_two_fonts, maker, only
 
 from shmtext.config.looks import CLEAN, look_names
 from shmtext.engine.libraries import adapt_libraries
@@ -21,8 +21,8 @@ TEXTS = [f"Quick {number} brown fox" * (1 + number % 2) for number in range(8)]
 def digest(look: object, mode: str) -> str:
     """Of all that a few texts come to."""
     found = hashlib.sha256()
-    made = maker(look, mode=mode, sizes=(18, 32), with_boxes=True)  # type: ignore[arg-type]
-    pictures, boxes = draw(made, TEXTS)
+    made = maker(look, mode=mode, sizes=(18, 32))  # type: ignore[arg-type]
+    pictures, boxes = draw(in_two_fonts(made, with_boxes=True), TEXTS)
     for example in sorted(pictures):
         found.update(pictures[example].tobytes())
         found.update(boxes[example].corners.tobytes())

@@ -58,10 +58,19 @@ def maker(
     return maker_of(config, with_boxes=with_boxes)
 
 
-def maker_of(config: RunConfig, *, with_boxes: bool = False) -> PictureMaker:
-    """What draws the bundled fonts as a config has it."""
+def maker_of(
+    config: RunConfig, *, with_boxes: bool = False, num_fonts: int | None = None
+) -> PictureMaker:
+    """What draws the bundled fonts, or the first of them, as a config has it."""
     ready = photos(is_colored=config.picture_mode == "rgb") if config.look.needs_photos else None
-    return PictureMaker(RenderSettings.of(config, fonts(), ready), with_boxes=with_boxes)
+    return PictureMaker(
+        RenderSettings.of(config, fonts()[:num_fonts], ready), with_boxes=with_boxes
+    )
+
+
+def in_two_fonts(maker: PictureMaker, *, with_boxes: bool = False) -> PictureMaker:
+    """The same in fewer fonts: each maker reads their rules, most of the time of a few texts."""
+    return maker_of(maker.settings.config, with_boxes=with_boxes, num_fonts=2)
 
 
 def draw(

@@ -214,7 +214,7 @@ def test_success_is_json_a_person_can_read(out: Path) -> None:
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """Row groups of so few rows that some are written long before the end."""
-    monkeypatch.setattr(merge_module, "ROWS_PER_GROUP", 20)
+    monkeypatch.setattr(merge_module, "ROWS_PER_GROUP", 60)
 
 
 @pytest.fixture(scope="module")

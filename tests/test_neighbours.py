@@ -217,8 +217,8 @@ def test_they_are_drawn_again_with_what_the_folder_says_alone(
 
     assert summary.num_skipped
     with shmtext.open(out, fonts=SANS) as run:
-        for index, (picture, _) in enumerate(run):
-            assert np.array_equal(picture, run.render(index))
+        for index in range(0, len(run), 4):
+            assert np.array_equal(run[index].picture, run.render(index))
 
 
 @pytest.mark.parametrize(("engine", "workers"), [("threads", 2), ("processes", 2)])

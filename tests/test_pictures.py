@@ -8,7 +8,8 @@ import subprocess
 import sys
 import unicodedata
 from dataclasses import replace
-from itertools import pairwise
+from functools import cache
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,10 @@ def test_the_texts_of_all_pairs_hold_all_pairs() -> None:
 @both_layouts
 @pytest.mark.parametrize("size_px", [9, 16, 32, 57])
 def test_every_bundled_face_is_drawn_as_pillow_draws_it(size_px: int, layout: str) -> None:
-    drawing = draw(picture_maker(BUNDLED, font_sizes=[size_px], layout=layout), random_texts(400))
+    drawing = draw(picture_maker(BUNDLED, font_sizes=[size_px], layout=layout), random_texts(150))
 
     assert set(range(len(BUNDLED))) == set(drawing.shard.styles.font_id.tolist())
-    assert 400 == check_equality(drawing)
+    assert 150 == check_equality(drawing)
 
 
 @both_layouts
@@ -104,11 +105,11 @@ def test_every_pair_of_latin_characters_is_drawn_as_pillow_draws_it(
     texts = texts_of_all_pairs(LATIN_1)
     maker = picture_maker([path], font_sizes=[13, 32], layout=layout)
 
-    # All are held against what draws them faster, some against the other: both would take most of
-    # the time of all tests.
-    plain_every, reference_every = (1, 7) if layout == "full" else (7, 1)
+    # Pillow draws all where it alone knows the kerning. Where glyphs lie in layout full is held
+    # against HarfBuzz, pair by pair, in test_shape_pairs.py; without kerning there is no pair.
+    is_kerned_by_pillow = layout == "basic" and font_file(path).kern_pairs.size > 0
     drawing = draw(maker, texts)
-    assert len(texts) == check_equality(drawing, plain_every, reference_every)
+    assert len(texts) == check_equality(drawing, 1 if is_kerned_by_pillow else 5, 15)
 
 
 @both_layouts
@@ -136,7 +137,7 @@ def test_a_glyph_whose_box_leaves_its_frame_is_drawn_whole(
 
 @both_layouts
 @given(st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from([None, 1, 5, 12]))
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_texts_of_many_scripts_are_drawn_as_pillow_draws_them(
     layout: str, texts: list[str], width: int | None
 ) -> None:
@@ -151,14 +152,14 @@ def test_texts_of_many_scripts_are_drawn_as_pillow_draws_them(
 @pytest.mark.parametrize("width", [1, 7, 30])
 def test_wrapped_texts_are_drawn_as_pillow_draws_their_lines(width: int, layout: str) -> None:
     maker = picture_maker(BUNDLED, font_sizes=[17, 32], max_chars_per_line=width, layout=layout)
-    texts = random_texts(200, string.ascii_letters + "   -ÄÉg")
+    texts = random_texts(80, string.ascii_letters + "   -ÄÉg")
 
     assert len(texts) == check_equality(draw(maker, texts))
 
 
 @both_layouts
 def test_line_breaks_in_texts_are_drawn_as_lines(layout: str) -> None:
-    texts = random_texts(200, string.ascii_letters + "\n\n ÅÇy")
+    texts = random_texts(80, string.ascii_letters + "\n\n ÅÇy")
     drawing = draw(picture_maker(BUNDLED, font_sizes=[17, 32], layout=layout), texts)
 
     assert len(texts) == check_equality(drawing)
@@ -210,11 +211,17 @@ def test_many_glyphs_over_one_another_are_drawn_as_pillow_draws_them(layout: str
     )
 
 
-def other_fonts(folder: Path) -> list[Path]:
-    """List the fonts in a folder that can be used and are not among the bundled ones."""
+@cache
+def other_fonts(folder: Path, most: int) -> list[Path]:
+    """Choose fonts in a folder that can be used and are not among the bundled ones.
+
+    Each that is looked at is tried out first, in a process: not all of a machine's.
+    """
     known = {font_file(path).sha256 for path in BUNDLED}
     found = sorted(folder.rglob("*.ttf"))
-    return [path for path in found if is_usable(path) and font_file(path).sha256 not in known]
+    random.Random(5).shuffle(found)
+    others = (path for path in found if is_usable(path) and font_file(path).sha256 not in known)
+    return list(islice(others, most))
 
 
 def is_usable(path: Path) -> bool:
@@ -231,16 +238,15 @@ def test_a_machine_s_fonts_of_bitmaps_alone_are_passed_over(tmp_path: Path) -> N
     usable = small_font(tmp_path / "usable.ttf", {"a": BOX})
     (tmp_path / "none.ttf").write_bytes(b"")
 
-    assert [usable] == other_fonts(tmp_path)
+    assert [usable] == other_fonts(tmp_path, 3)
 
 
 @both_layouts
 def test_other_fonts_of_this_machine_are_drawn_as_pillow_draws_them(layout: str) -> None:
-    fonts = other_fonts(Path("/usr/share/fonts"))
+    fonts = other_fonts(Path("/usr/share/fonts"), 8)
     if not fonts:
         pytest.skip("no TTF file under /usr/share/fonts")
-    rng = random.Random(5)
-    for path in rng.sample(fonts, min(8, len(fonts))):
+    for path in fonts:
         maker = picture_maker([path], font_sizes=[11, 32, 50], layout=layout)
         covered = "".join(map(chr, font_file(path).code_points.tolist()))
         texts = random_texts(60, covered, longest=8) + random_texts(30, string.ascii_letters)
@@ -269,11 +275,11 @@ def test_colours_are_blended_as_pillow_blends_them(
         background_colors=colors[1],
         layout=layout,
     )
-    drawing = draw(maker, random_texts(150))
+    drawing = draw(maker, random_texts(60))
 
     assert len(maker.settings.color_pairs) == len(set(drawing.shard.styles.pair_id.tolist()))
     assert {2 if mode == "gray" else 3} == {each.ndim for each in drawing.pictures.values()}
-    assert 150 == check_equality(drawing)
+    assert 60 == check_equality(drawing)
 
 
 @pytest.mark.parametrize(("font", "background"), [("#222222", "#eeeeee"), ("#ffffff", "#000000")])
@@ -284,7 +290,7 @@ def test_one_pair_of_grays_is_blended_as_pillow_blends_it(font: str, background:
 
 
 @given(st.integers(0, 0xFFFFFF), st.integers(0, 0xFFFFFF))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_any_two_colours_are_blended_as_pillow_blends_them(font: int, background: int) -> None:
     colors = {"font_colors": [f"#{font:06x}"], "background_colors": [f"#{background:06x}"]}
     maker = picture_maker(**colors, min_contrast=0)
@@ -313,7 +319,7 @@ def test_an_atlas_at_its_bound_draws_the_same_pictures(
 ) -> None:
     monkeypatch.setattr(glyphs, "ATLAS_BYTES", 20_000)
     maker = picture_maker(BUNDLED, font_sizes=[16, 32], layout=layout)
-    for start in range(0, 300, 30):
+    for start in range(0, 150, 30):
         texts = random_texts(30, seed=start)
         assert 30 == check_equality(draw(maker, texts, start))
 
@@ -431,25 +437,27 @@ if "without" in sys.argv:
     assert ImageFont.truetype(sys.argv[1], 9).layout_engine == ImageFont.Layout.BASIC
 from drawing import draw, picture_maker
 
-drawing = draw(picture_maker(list(map(Path, sys.argv[1:3])), layout=sys.argv[3]), sys.argv[5:])
-for position, picture in sorted(drawing.pictures.items()):
-    print(position, picture.shape, hashlib.sha256(picture.tobytes()).hexdigest())
+for layout in ("basic", "full"):
+    drawing = draw(picture_maker(list(map(Path, sys.argv[1:3])), layout=layout), sys.argv[4:])
+    for position, picture in sorted(drawing.pictures.items()):
+        print(layout, position, picture.shape, hashlib.sha256(picture.tobytes()).hexdigest())
 """
 
 
-@both_layouts
-def test_a_host_without_raqm_draws_the_same_pictures(layout: str) -> None:
+def test_a_host_without_raqm_draws_the_same_pictures() -> None:
     def drawn(raqm: str) -> str:
         return subprocess.run(
-            [sys.executable, "-c", DRAW_AND_DIGEST, SANS, ITALIC, layout, raqm, *DRAWN_SCRIPTS],
+            [sys.executable, "-c", DRAW_AND_DIGEST, SANS, ITALIC, raqm, *DRAWN_SCRIPTS],
             capture_output=True,
             text=True,
             check=True,
             cwd=Path(__file__).parent,
         ).stdout
 
-    assert drawn("with") == drawn("without")
-    assert len(DRAWN_SCRIPTS) - 1 == len(drawn("with").splitlines())
+    with_raqm = drawn("with")
+
+    assert with_raqm == drawn("without")
+    assert 2 * (len(DRAWN_SCRIPTS) - 1) == len(with_raqm.splitlines())
 
 
 def test_a_font_whose_kerning_cannot_be_read_is_drawn_by_pillow_alone() -> None:
@@ -598,6 +606,7 @@ def test_a_text_with_a_soft_hyphen_is_skipped_whatever_else_is_in_it(layout: str
     assert dict.fromkeys((0, 1, 3), "U+00AD leaves no ink") == drawing.reasons
 
 
+@cache
 def broad_sample() -> list[str]:
     """Some characters of each category, and all of those that are not visible by themselves."""
     rng = random.Random(6)
@@ -659,7 +668,7 @@ def test_characters_that_no_single_font_covers_together_are_named() -> None:
 
 @both_layouts
 def test_a_text_is_drawn_only_in_fonts_that_cover_it(layout: str) -> None:
-    greek = draw(picture_maker(BUNDLED, layout=layout), ["Ωμέγα"] * 200 + ["plain"] * 200)
+    greek = draw(picture_maker(BUNDLED, layout=layout), ["Ωμέγα"] * 80 + ["plain"] * 80)
     covering = {
         index
         for index, path in enumerate(BUNDLED)
@@ -667,9 +676,9 @@ def test_a_text_is_drawn_only_in_fonts_that_cover_it(layout: str) -> None:
     }
 
     assert 0 < len(covering) < len(BUNDLED)
-    assert covering == set(greek.shard.styles.font_id[:200].tolist())
-    assert set(range(len(BUNDLED))) == set(greek.shard.styles.font_id[200:].tolist())
-    assert 400 == check_equality(greek)
+    assert covering == set(greek.shard.styles.font_id[:80].tolist())
+    assert set(range(len(BUNDLED))) == set(greek.shard.styles.font_id[80:].tolist())
+    assert 160 == check_equality(greek)
 
 
 def number_of(character: str) -> int:
@@ -715,6 +724,7 @@ def test_whoever_looks_on_is_told_an_example_before_each_of_its_new_glyphs(layou
 
 @both_layouts
 @given(st.lists(TEXTS, max_size=10), st.sampled_from([None, 1, 4, 9]))
+@settings(max_examples=40)
 def test_a_label_is_the_lines_that_were_drawn(
     layout: str, texts: list[str], width: int | None
 ) -> None:

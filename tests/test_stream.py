@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import shmtext
@@ -154,9 +154,11 @@ def test_texts_are_labels_that_name_what_is_drawn(tmp_path: Path, wrapped: dict[
     assert {TEXTS.index(""), TEXTS.index("漢字")} <= left_out
 
 
-@settings(max_examples=6)  # many of them start processes
+@settings(max_examples=4)
+@example(workers=1, world_size=1, batch_size=7, cut=4, bucket=4)
+@example(workers=2, world_size=2, batch_size=5, cut=2, bucket=None)
 @given(
-    workers=st.sampled_from([0, 0, 0, 1, 2]),
+    workers=st.just(0),  # which start no process
     world_size=st.integers(1, 3),
     batch_size=st.integers(1, 9),
     cut=st.integers(0, 4),
@@ -173,7 +175,7 @@ def test_whoever_draws_and_however_it_goes_on_there_is_one_sequence(
     config = config_of(tmp_path_factory.mktemp("texts"))
     more = {"fit": "keep", "size": (60, 400), "bucket": bucket}
     with shmtext.stream(config, 6, workers=0, **more) as stream:
-        expected = take(stream, 30)
+        expected = take(stream, 23)  # as many as the others take at most
     pictures, states = [], []
     for rank in range(world_size):
         turn = {"rank": rank, "world_size": world_size}

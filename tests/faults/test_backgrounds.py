@@ -24,6 +24,7 @@ from fault_runs import (
     num_committed,
     orphaned_segments,
     run,
+    run_here,
     segments_of,
     session_of,
     start,
@@ -68,7 +69,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """What such a run comes to when nothing happens."""
     folder = tmp_path_factory.mktemp("undisturbed")
     write_scenes(folder / "photos")
-    run("render", folder / "out", *asked(folder), "--engine", "serial").expect(DONE)
+    run_here("render", folder / "out", *asked(folder), "--engine", "serial").expect(DONE)
     return tree(folder / "out")
 
 
@@ -137,7 +138,7 @@ def test_a_run_that_is_ended_leaves_no_photographs_and_can_go_on(
         ended.expect(INTERRUPTED, num_lines=1)
     if (out / "run.json").exists():
         assert_committed_is_whole(out)
-    run("render", out, *options, *WORKERS).expect(DONE, num_lines=0)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE, num_lines=0)
     assert undisturbed == tree(out)
 
 
@@ -150,7 +151,7 @@ def test_photographs_of_a_killed_session_are_swept(
     kill_session(main)
     finish(main)
     until(lambda: not session_of(main))
-    run("render", tmp_path / "next", "--max-images", 5).expect(DONE)
+    run_here("render", tmp_path / "next", "--max-images", 5).expect(DONE)
     assert not segments & orphaned_segments()
 
 
@@ -166,7 +167,7 @@ def test_a_small_dev_shm_puts_photographs_in_a_file(
 
 
 def refused(out: Path, options: tuple[object, ...], *words: str) -> Finished:
-    return run("render", out, *options).expect(BAD_INPUT, *words, num_lines=1)
+    return run_here("render", out, *options).expect(BAD_INPUT, *words, num_lines=1)
 
 
 def test_folders_that_are_none_are_one_line(

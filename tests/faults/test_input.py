@@ -19,6 +19,7 @@ from fault_runs import (
     REPOSITORY,
     Finished,
     run,
+    run_here,
     skipped,
     tree,
     write_shim,
@@ -33,7 +34,8 @@ SANS = REPOSITORY / "fonts" / "DejaVuSans.ttf"
 
 def refused(out: Path, *options: object, **how: object) -> Finished:
     """Run with input that can't be used: one line, and nothing rendered or committed."""
-    ended = run("render", out, *options, *SERIAL, **how)  # type: ignore[arg-type]
+    asked = ("render", out, *options, *SERIAL)
+    ended = run(*asked, **how) if how else run_here(*asked)  # type: ignore[arg-type]
     ended.expect(BAD_INPUT, num_lines=1)
     assert {path.name for path in out.glob("*")} <= {"_stage", ".lock", ".workers.lock"}
     assert not list(out.glob("_stage/*"))

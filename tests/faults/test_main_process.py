@@ -32,6 +32,7 @@ from fault_runs import (
     orphaned_segments,
     poison_shim,
     run,
+    run_here,
     segments_of,
     session_of,
     start,
@@ -51,6 +52,7 @@ MANY = ("--character-frequency", 1_500)
 FOR_GOOD_S = 1e6
 """More than two workers render in a second."""
 WORKERS = ("--engine", "processes", "--workers", 2)
+SERIAL = ("--engine", "serial")
 MOMENTS: dict[str, Callable[[subprocess.Popen[str], Path], bool]] = {
     "workers start": lambda main, _: bool(workers_of(main.pid)),
     "the corpus is placed": lambda main, _: len(segments_of(main)) == 2,
@@ -80,7 +82,7 @@ def test_a_killed_main_process_leaves_nothing_alive(
     assert not any(segment.exists() for segment in segments)
     if (out / "run.json").exists():
         assert_committed_is_whole(out)
-    run("render", out, *OPTIONS, "--container", container, *WORKERS).expect(DONE, num_lines=0)
+    run_here("render", out, *OPTIONS, "--container", container, *SERIAL).expect(DONE, num_lines=0)
     assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
@@ -95,7 +97,7 @@ def test_many_kills_in_a_row_lose_nothing(
         main.kill()
         finish(main)
         until(lambda main=main: not session_of(main))
-    run("render", out, *OPTIONS, "--container", container, *WORKERS).expect(DONE)
+    run_here("render", out, *OPTIONS, "--container", container, *SERIAL).expect(DONE)
     assert tree(out) == undisturbed(*OPTIONS, "--container", container)
 
 
@@ -133,7 +135,7 @@ def test_the_next_start_sweeps_a_killed_groups_segments_and_no_live_ones(
     finish(killed)
     until(lambda: not session_of(killed))
     try:
-        run("render", tmp_path / "third", *OPTIONS, "--engine", "serial").expect(DONE)
+        run_here("render", tmp_path / "third", "--max-images", 5, *SERIAL).expect(DONE)
         assert not any(segment.exists() for segment in orphans)
         assert all(segment.exists() for segment in in_use)
     finally:
@@ -151,7 +153,7 @@ def test_a_sweep_spares_live_segments_of_other_pid_namespaces(tmp_path: Path) ->
     try:
         prefix = in_namespace(options="-pf --mount-proc")
         other = tmp_path / "other"
-        run("render", other, *OPTIONS, "--engine", "serial", prefix=prefix).expect(DONE)
+        run("render", other, "--max-images", 5, *SERIAL, prefix=prefix).expect(DONE)
         assert all(segment.exists() for segment in in_use)
     finally:
         os.kill(live.pid, signal.SIGCONT)
@@ -237,7 +239,7 @@ def assert_resumable(out: Path, undisturbed: Undisturbed, container: str = "file
     options = (*MANY, "--container", container)
     if (out / "run.json").exists():
         assert_committed_is_whole(out)
-    run("render", out, *options, *WORKERS).expect(DONE, num_lines=0)
+    run_here("render", out, *options, *SERIAL).expect(DONE, num_lines=0)
     assert tree(out) == undisturbed(*options)
 
 

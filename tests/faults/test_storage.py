@@ -27,6 +27,7 @@ from fault_runs import (
     is_root,
     num_committed,
     run,
+    run_here,
     start,
     tree,
     until,
@@ -80,8 +81,9 @@ def assert_stopped_and_whole(ended: Finished, out: Path, *says: str) -> None:
 
 
 @is_root
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("size_kib", [64, 500, 1000, 2000])
+@pytest.mark.parametrize(
+    ("engine", "size_kib"), [("serial", 64), ("workers", 500), ("serial", 1000), ("workers", 2000)]
+)
 def test_a_full_disk_stops_the_run_and_room_finishes_it(
     options: tuple[object, ...],
     small: Callable[[str], Path],
@@ -93,7 +95,7 @@ def test_a_full_disk_stops_the_run_and_room_finishes_it(
     out = folder / "out"
     assert_stopped_and_whole(run("render", out, *options, *ENGINES[engine]), out, "free some")
     remount(folder, "size=16m")
-    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
@@ -112,13 +114,12 @@ def test_a_disk_that_fills_up_during_the_run_keeps_what_is_committed(
     assert_stopped_and_whole(finish(main), out, "free some")
     assert num_committed(out) >= 1
     (folder / "filler").unlink()
-    run("render", out, *options, *ENGINES["workers"]).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
 @is_root
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("part", [0, 1, 2])
+@pytest.mark.parametrize(("engine", "part"), [("workers", 0), ("serial", 1), ("workers", 2)])
 def test_a_device_without_inodes_stops_the_run(
     options: tuple[object, ...],
     small: Callable[[str], Path],
@@ -132,7 +133,7 @@ def test_a_device_without_inodes_stops_the_run(
     out = folder / "out"
     assert_stopped_and_whole(run("render", out, *options, *ENGINES[engine]), out, "inodes")
     remount(folder, "nr_inodes=5000")
-    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
@@ -145,14 +146,14 @@ def test_a_read_only_file_system_stops_a_resume(
 ) -> None:
     folder = small("size=16m")
     out = folder / "out"
-    run("render", out, *options, "--engine", "serial").expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     (out / "_SUCCESS.json").unlink()
     remove_shard(out / shard_path(container, 1))
     remount(folder, "ro")
     run("render", out, *options).expect(STOPPED, "read-only", num_lines=1)
     run("render", folder / "new", *options).expect(STOPPED, "read-only", num_lines=1)
     remount(folder, "rw")
-    run("render", out, *options).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
@@ -166,7 +167,7 @@ def test_a_folder_made_unchangeable_during_the_run_stops_it(
     until(lambda: num_committed(out) >= 1)
     with immutable(out / "fragments"):
         assert_stopped_and_whole(finish(main), out, "make", "writable")
-    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
@@ -176,7 +177,7 @@ def remove_shard(path: Path) -> None:
 
 def unfinished(out: Path, options: tuple[object, ...]) -> None:
     """Make a folder of a run that was killed when some of its shards were committed."""
-    run("render", out, *options, "--engine", "serial").expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     (out / "_SUCCESS.json").unlink()
     for name in ("00001.json", "00003.json"):
         (out / "fragments" / name).unlink()
@@ -248,8 +249,9 @@ def immutable(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("num_bytes", [100, 5_000, 20_000])
+@pytest.mark.parametrize(
+    ("engine", "num_bytes"), [("serial", 100), ("workers", 5_000), ("serial", 20_000)]
+)
 def test_a_limit_on_file_sizes_stops_the_run(
     options: tuple[object, ...], out: Path, undisturbed: Undisturbed, engine: str, num_bytes: int
 ) -> None:
@@ -257,12 +259,14 @@ def test_a_limit_on_file_sizes_stops_the_run(
     ended = run("render", out, *options, *ENGINES[engine], prefix=limited)
     assert_stopped_and_whole(ended, out)
     assert "larger than a file may be" in ended.stderr or "File too large" in ended.stderr
-    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("num_files", [18, 24, 40, 64])
+@pytest.mark.parametrize(
+    ("engine", "num_files"),
+    [("serial", 18), *(("workers", num_files) for num_files in (18, 24, 40, 64))],
+)
 def test_a_limit_on_open_files_is_kept_or_named(
     options: tuple[object, ...], out: Path, undisturbed: Undisturbed, engine: str, num_files: int
 ) -> None:
@@ -271,12 +275,14 @@ def test_a_limit_on_open_files_is_kept_or_named(
     if ended.returncode != DONE:
         assert ended.returncode in (STOPPED, BAD_INPUT), ended.stderr
         ended.expect(ended.returncode, "open files", num_lines=1)
-        run("render", out, *options, *ENGINES[engine]).expect(DONE)
+        run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("replaced_by", ["nothing", "a folder", "a link"])
+@pytest.mark.parametrize(
+    ("engine", "replaced_by"),
+    [("serial", "nothing"), ("workers", "nothing"), ("serial", "a folder"), ("workers", "a link")],
+)
 def test_a_folder_taken_away_during_the_run_stops_it_and_nothing_is_written_elsewhere(
     container: str,
     out: Path,
@@ -304,7 +310,7 @@ def test_a_folder_taken_away_during_the_run_stops_it_and_nothing_is_written_else
         out.unlink()
     aside.rename(out)
     assert_committed_is_whole(out)
-    run("render", out, *options, *ENGINES[engine]).expect(DONE)
+    run_here("render", out, *options, "--engine", "serial").expect(DONE)
     assert tree(out) == undisturbed(*options)
 
 

@@ -23,6 +23,7 @@ from fault_runs import (
     num_committed,
     poison_shim,
     run,
+    run_here,
     skipped,
     start,
     tree,
@@ -102,7 +103,7 @@ def test_an_example_that_ends_its_worker_is_set_aside_alone(
 def assert_all_but(out: Path, lost: set[int], texts: Path, tmp_path: Path) -> None:
     """Every picture is there, with the bytes it has in a run to which nothing happened."""
     whole = tmp_path / "whole"
-    run("render", whole, "--texts", texts, "--engine", "serial").expect(DONE)
+    run_here("render", whole, "--texts", texts, "--engine", "serial").expect(DONE)
     expected = pictures(whole)
     for index in lost:
         del expected[f"{index:09d}.jpg"]
@@ -352,7 +353,7 @@ def test_workers_that_cannot_start_stop_the_run_with_a_diagnosis(
     ended.expect(STOPPED, diagnosis, num_lines=1)
     assert len((tmp_path / "starts").read_text()) <= 32
     # Without the fault the same command goes on.
-    run("render", out, "--max-images", 3000, *WORKERS).expect(DONE)
+    run_here("render", out, "--max-images", 3000, "--engine", "serial").expect(DONE)
 
 
 @pytest.mark.parametrize(("deed", "diagnosis"), [("segv", "font"), ("SIGKILL", "memory")])
