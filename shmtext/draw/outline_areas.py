@@ -136,36 +136,33 @@ def _coordinates(
 
 
 def _signed(x: Areas, y: Areas, flags: Ints, ends: Ints) -> Areas:
-    """Sum over lines from point to point, and parabolas around points off the curve.
+    """What lines from point to point enclose, less what parabolas cut off at points off the curve.
 
-    Between two of these lies one on the curve, in the middle.
+    Between two of these lies one on the curve, in the middle; a parabola has a third of the
+    triangle outside it. All arrays but the last have a row for each glyph.
     """
-    num_glyphs, most = flags.shape
-    point = np.broadcast_to(np.arange(most), flags.shape)
-    is_end = np.zeros(flags.shape, bool)
-    glyph = np.repeat(np.arange(num_glyphs), ends.shape[1])
-    is_end[glyph, ends.ravel()] = True
-    follows_end = np.column_stack([np.ones(num_glyphs, bool), is_end[:, :-1]])
-    first = np.maximum.accumulate(np.where(follows_end, point, 0), axis=1)
-    last = np.minimum.accumulate(np.where(is_end, point, most - 1)[:, ::-1], axis=1)[:, ::-1]
-    after = np.where(is_end, first, np.minimum(point + 1, most - 1))
-    before = np.where(point == first, last, point - 1)
-    is_on = flags & ON_CURVE > 0
+    num_points = ends[:, -1] + 1
+    is_there = np.arange(flags.shape[1]) < num_points[:, None]
+    x, y, is_on = x[is_there], y[is_there], flags[is_there] & ON_CURVE > 0
+    first_points = np.cumsum(num_points) - num_points
+    last = np.unique(first_points[:, None] + ends)
+    first = np.concatenate([[0], last[:-1] + 1])
+    point = np.arange(x.size)
+    after, before = point + 1, point - 1
+    after[last], before[first] = first, last
+    enclosed = np.add.reduceat(x * y[after] - x[after] * y, first_points)
 
-    def beside(values: Areas, places: Ints) -> Areas:
-        """Where the curve is on one side of each point that is off it."""
-        theirs = np.take_along_axis(values, places, axis=1)
-        on = np.take_along_axis(is_on, places, axis=1)
-        return np.where(on, theirs, (values + theirs) / 2)
+    off = np.flatnonzero(~is_on)
+    off_x, off_y = x[off], y[off]
 
-    left_x, left_y = beside(x, before), beside(y, before)
-    right_x, right_y = beside(x, after), beside(y, after)
-    chord = left_x * right_y - right_x * left_y
-    bow = (x - left_x) * (right_y - left_y) - (right_x - left_x) * (y - left_y)
-    next_x, next_y = (np.take_along_axis(each, after, axis=1) for each in (x, y))
-    is_line = is_on & np.take_along_axis(is_on, after, axis=1)
-    parts = np.where(is_line, x * next_y - next_x * y, 0) / 2
-    parts += np.where(is_on, 0, chord + 2 / 3 * bow) / 2
-    beyond = point > ends[:, -1:]
-    signed: Areas = np.where(beyond, 0, parts).sum(axis=1)
+    def beside(places: Ints) -> tuple[Areas, Areas]:
+        """From each point off the curve to where the curve is on one side of it."""
+        share = np.where(is_on[places], 1, 0.5)
+        return (x[places] - off_x) * share, (y[places] - off_y) * share
+
+    (left_x, left_y), (right_x, right_y) = beside(before[off]), beside(after[off])
+    glyph = np.repeat(np.arange(num_points.size), num_points)[off]
+    triangles = right_x * left_y - left_x * right_y
+    cut_off = np.bincount(glyph, triangles, num_points.size)
+    signed: Areas = (enclosed - cut_off / 3) / 2
     return signed
