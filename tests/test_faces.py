@@ -10,6 +10,7 @@ import stat
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ from fontTools.ttLib import TTFont, newTable
 from fontTools.ttLib.tables._g_l_y_f import Glyph
 from fontTools.ttLib.tables._k_e_r_n import KernTable_format_0
 from PIL import ImageFont
-from small_fonts import BOX, bitmap_only, small_font
+from small_fonts import BOX, FLAT, bitmap_only, small_font
 from small_fonts import name as glyph_name
 
 from shmtext.config import MAX_FONT_SIZE_PX
@@ -45,7 +46,9 @@ from shmtext.draw.faces import (
     read_fonts,
     trust,
 )
+from shmtext.engine import fonts as engine_fonts
 from shmtext.engine import probe
+from shmtext.engine.fonts import fonts_of
 from shmtext.engine.probe import try_out
 from shmtext.errors import FontError
 
@@ -364,7 +367,9 @@ def test_a_font_that_ends_the_probe_is_named_with_the_reason(
         "CHILD",
         f"""
 import os
+from shmtext.engine import fonts as engine_fonts
 from shmtext.engine import probe
+from shmtext.engine.fonts import fonts_of
 real = probe.draw_probe
 def draw_probe(source, *rest):
     if {ITALIC.name!r} in source.font.path:
@@ -392,7 +397,9 @@ def test_however_many_processes_probe_each_font_is_blamed_for_itself(
         "CHILD",
         f"""
 import os
+from shmtext.engine import fonts as engine_fonts
 from shmtext.engine import probe
+from shmtext.engine.fonts import fonts_of
 real = probe.draw_probe
 def draw_probe(source, *rest):
     if source.font.path in {list(map(str, bad))!r}:
@@ -407,6 +414,61 @@ probe.serve()
     for path, trial in zip(BUNDLED, trials, strict=True):
         fault = f"{path} crashes the font library (SIGABRT)" if path in bad else ""
         assert fault == trial.fault
+
+
+@pytest.fixture
+def asked_of_children(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, tuple[int, ...]]]:
+    """What other processes are asked for, files being read by them however few they are."""
+    monkeypatch.setattr(engine_fonts, "READ_APART", 1)
+    asked: list[tuple[str, int, tuple[int, ...]]] = []
+    real = probe._answers
+
+    def answers(work: Any) -> list[Any]:
+        if work.items:
+            asked.append((work.kind, len(work.items), tuple(work.sizes_px)))
+        return real(work)
+
+    monkeypatch.setattr(probe, "_answers", answers)
+    return asked
+
+
+def test_fonts_that_other_processes_read_are_drawn_with_at_once(
+    asked_of_children: list[tuple[str, int, tuple[int, ...]]], tmp_path: Path
+) -> None:
+    blank = small_font(tmp_path / "blank.ttf", {"a": BOX, "b": FLAT})
+    fonts, left_out = fonts_of([SANS, ITALIC, blank], (8, 20), skips_bad=False)
+
+    assert [("read", 3, (8, 20))] == asked_of_children
+    assert "" == left_out
+    assert [{ord("a")}] == [set(f.code_points.tolist()) for f in fonts if f.name == blank.name]
+
+
+def test_a_font_that_ends_the_process_that_reads_and_draws_is_named_alone(
+    asked_of_children: list[tuple[str, int, tuple[int, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        probe,
+        "CHILD",
+        f"""
+import os
+from shmtext.engine import fonts as engine_fonts
+from shmtext.engine import probe
+from shmtext.engine.fonts import fonts_of
+real = probe.draw_probe
+def draw_probe(source, *rest):
+    if {ITALIC.name!r} in source.font.path:
+        os.abort()
+    real(source, *rest)
+probe.draw_probe = draw_probe
+probe.serve()
+""",
+    )
+    fonts, left_out = fonts_of([SANS, ITALIC, BUNDLED[0]], (8,), skips_bad=True)
+
+    assert {SANS.name, BUNDLED[0].name} == {font.name for font in fonts}
+    assert f"fonts left out (1): {ITALIC} crashes the font library (SIGABRT)" == left_out
+    # The process that goes on reads and draws with those after it; then that one alone.
+    assert [("read", 3, (8,)), ("read", 1, ()), ("draw", 1, (8,))] == asked_of_children
 
 
 def test_a_probe_that_does_not_begin_blames_no_font(monkeypatch: pytest.MonkeyPatch) -> None:

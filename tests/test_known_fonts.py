@@ -279,7 +279,7 @@ def test_a_run_s_fonts_are_the_same_whether_they_are_known_or_not(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     kept = plain(fonts_of(paths, (20,), skips_bad=False))
     # Neither read nor tried out again.
-    monkeypatch.setattr(fonts_module, "_read_unknown", lambda files: [] if not files else 1 / 0)
+    monkeypatch.setattr(fonts_module, "read_here", lambda files: [] if not files else 1 / 0)
     monkeypatch.setattr(fonts_module, "try_out", lambda *_: 1 / 0)
 
     assert unknown == kept == plain(fonts_of(paths, (20,), skips_bad=False))

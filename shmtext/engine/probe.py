@@ -2,7 +2,8 @@
 
 A child does font after font and answers each; if it dies, the font that it was at is named and a
 new child goes on with those after it. Drawing also finds out which of the doubtful characters leave
-ink. Many fonts are shared out among as many children as the machine lends, which read them, too.
+ink. Many fonts are shared out among as many children as the machine lends, which read and draw in
+one go; a file that one of them ends at is read again by itself.
 Fonts that come with the package are not probed; what came of others is remembered by ``known.py``.
 """
 
@@ -15,7 +16,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -42,6 +43,9 @@ TOO_SLOW = f"takes more than {TIMEOUT_S} s to draw"
 READY = "ready"
 CHILD = "from shmtext.engine.probe import serve; serve()"
 
+Drawn = tuple[str, list[int]]
+"""Why a font can't be drawn with, or nothing; and those of its doubtful characters without ink."""
+
 FONTS_PER_CHILD = 32
 """Fewer take less time than another child's start, some 0.25 s of CPU."""
 
@@ -54,6 +58,7 @@ class _Work:
     items: Sequence[Any]
     """Paths to read, or what drawing takes of a font."""
     sizes_px: Sequence[int] = ()
+    """To draw at; none: nothing is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +68,43 @@ class _Ending:
     reason: str
 
 
-def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
+def try_out(
+    fonts: Sequence[FontFile], sizes_px: Sequence[int], drawn: Mapping[str, Drawn] | None = None
+) -> list[Trial]:
     """Draw with each font in another process; return what came of it.
 
-    Raises ``FontError`` if that process does not even begin.
+    ``drawn`` is what has come of some already. Raises ``FontError`` if that process does not even
+    begin.
     """
-    items = [
-        (astuple(font.stored), font.axes, probe_characters(font), font.doubtful.tolist())
-        for font in fonts
-    ]
-    return [
-        _trial(font, answer)
-        for font, answer in zip(fonts, _answers(_Work("draw", items, sizes_px)), strict=True)
-    ]
+    answers: dict[str, Any] = dict(drawn or {})
+    left = [font for font in fonts if font.digest not in answers]
+    found = _answers(_Work("draw", list(map(_to_draw, left)), sizes_px))
+    answers.update(zip((font.digest for font in left), found, strict=True))
+    return [_trial(font, answers[font.digest]) for font in fonts]
 
 
-def read_apart(files: Sequence[Path]) -> list[Reading | FontError]:
-    """Read files in other processes; return what came of each, as ``read_file`` has it.
+def read_apart(
+    files: Sequence[Path], sizes_px: Sequence[int]
+) -> tuple[list[Reading | FontError], dict[str, Drawn]]:
+    """Read files in other processes, which draw with their fonts at once.
 
+    Return what came of each, as ``read_file`` has it, and for ``try_out`` what came of drawing.
     Raises ``FontError`` if these processes do not even begin.
     """
-    answers = _answers(_Work("read", [os.fspath(path) for path in files]))
-    return [_reading(path, answer) for path, answer in zip(files, answers, strict=True)]
+    paths = [os.fspath(path) for path in files]
+    answers = _answers(_Work("read", paths, sizes_px))
+    # Drawing may have ended it: what a font does then is for ``try_out`` to find.
+    ended = [at for at, answer in enumerate(answers) if isinstance(answer, _Ending)]
+    for at, answer in zip(ended, _answers(_Work("read", [paths[at] for at in ended])), strict=True):
+        answers[at] = answer
+    readings = [_reading(path, answer) for path, answer in zip(files, answers, strict=True)]
+    whole = (answer for answer in answers if not isinstance(answer, _Ending))
+    return readings, {digest: drawn for _, _, by_digest in whole for digest, drawn in by_digest}
+
+
+def _to_draw(font: FontFile) -> tuple[Any, ...]:
+    """What drawing takes of a font."""
+    return astuple(font.stored), font.axes, probe_characters(font), font.doubtful.tolist()
 
 
 def _trial(font: FontFile, answer: Any) -> Trial:
@@ -97,7 +117,7 @@ def _trial(font: FontFile, answer: Any) -> Trial:
 def _reading(path: Path, answer: Any) -> Reading | FontError:
     if isinstance(answer, _Ending):
         return FontError(f"{path} {answer.reason}")
-    fault, data = answer
+    fault, data, _ = answer
     return FontError(fault) if fault else reading_of(base64.b64decode(data)).at(path)
 
 
@@ -214,17 +234,22 @@ def serve() -> None:
     _answer(READY)
     for item in task["items"]:
         signal.alarm(task["timeout_s"])
-        _answer(_read(item) if task["kind"] == "read" else _drawn(item, task["sizes_px"]))
+        do = _read if task["kind"] == "read" else _drawn
+        _answer(do(item, task["sizes_px"]))
 
 
-def _read(path: str) -> tuple[str, str]:
+def _read(path: str, sizes_px: Sequence[int]) -> tuple[str, str, list[tuple[str, Drawn]]]:
+    """Read a file and, if sizes are given, draw with its fonts as they are by default."""
     try:
-        return "", base64.b64encode(to_bytes(read_file(Path(path)))).decode()
+        reading = read_file(Path(path))
     except FontError as error:
-        return str(error), ""
+        return str(error), "", []
+    fonts = [each.font for each in reading.fonts] if sizes_px else []
+    drawn = [(font.digest, _drawn(_to_draw(font), sizes_px)) for font in fonts]
+    return "", base64.b64encode(to_bytes(reading)).decode(), drawn
 
 
-def _drawn(item: Any, sizes_px: Sequence[int]) -> tuple[str, list[int]]:
+def _drawn(item: Any, sizes_px: Sequence[int]) -> Drawn:
     stored, axes, some, doubtful = item
     try:
         source = FaceSource(StoredFont(*stored), axes)
