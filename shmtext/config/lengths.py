@@ -107,7 +107,7 @@ class MarginKind:
 
 MARGIN_EXPECTED = (
     "px, or a share of a line's height such as 10%, 0 or more: for all sides; above and below, "
-    "left and right; or above, right, below, left"
+    "left and right ('2 10%'); or above, right, below, left"
 )
 
 

@@ -11,8 +11,8 @@ from shmtext.engine.known import known_fonts
 from shmtext.engine.probe import Drawn, read_apart, try_out
 from shmtext.errors import FontError
 
-READ_APART = 128
-"""So many files are read faster by other processes, though these take 0.25 s of CPU to start."""
+READ_APART = 32
+"""So many files are read by the processes that try them out, one of which starts for 32 fonts."""
 
 
 def fonts_of(
