@@ -11,14 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawing import BUNDLED, LATIN_1, SANS, draw, font_file, picture_maker
+from PIL import features
 from small_fonts import BITMAPS, BOX, FLAT, HAIR, NOTHING, small_font, with_bitmaps
 from variable_font import variable_font
 
+from shmtext.config import RunConfig
 from shmtext.draw import freetype
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.faces import Faces, FaceSource, FontFile, blank_characters, draw_probe
 from shmtext.draw.freetype import OpenFont, open_font
 from shmtext.draw.sources import CharacterGlyphs, DrawnGlyph, NumberedGlyphs
+from shmtext.engine.identity import drawing_versions
 
 SIZES_PX = 7, 19, 32, 101
 
@@ -109,6 +112,15 @@ def test_where_freetype_is_out_of_reach_pillow_draws_the_same(
 
     assert without.keys() == found.keys() == {0, 1, 2}
     assert all(np.array_equal(without[at], found[at]) for at in range(3))
+
+
+def test_pictures_say_by_whom_their_glyphs_were_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a control box lies can be told to the pixel by FreeType alone."""
+    reached = drawing_versions(RunConfig())["freetype"]
+    monkeypatch.setattr(freetype, "_freetype", lambda: None)
+
+    assert features.version("freetype2") == reached
+    assert f"{reached} through Pillow" == drawing_versions(RunConfig())["freetype"]
 
 
 def test_a_font_is_tried_out_alike_where_freetype_is_out_of_reach(

@@ -239,7 +239,7 @@ def test_the_order_of_fonts_counts_where_one_may_stand_in_for_another() -> None:
 
 def test_defaults_are_what_they_were_when_the_format_got_its_number() -> None:
     """An identity does not spell them out: who changes one raises ``OUTPUT_FORMAT`` with it."""
-    assert 6 == OUTPUT_FORMAT
+    assert 7 == OUTPUT_FORMAT
     assert HELD_DEFAULTS == spelled_out(RunConfig())
     assert HELD_DEFAULTS_OF_TEXTS == spelled_out(Texts("words.txt"))  # type: ignore[arg-type]
 

@@ -256,6 +256,11 @@ class _FreeType(NamedTuple):
     handle: c_void_p
 
 
+def is_reached() -> bool:
+    """Whether glyphs are asked of FreeType itself in this process, not of Pillow."""
+    return _freetype() is not None
+
+
 @cache
 def _freetype() -> _FreeType | None:
     """This process's; None where Pillow's can't be reached."""
