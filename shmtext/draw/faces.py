@@ -406,7 +406,7 @@ def draw_probe(source: FaceSource, code_points: Sequence[int], sizes_px: Sequenc
         font, drawn = source.at_size(size_px), code_points[:: PROBE_CHARACTERS // PROBE_DRAWN]
         if (
             font
-            and all(font.loads(font.glyph(code)) for code in code_points)
+            and all(font.is_loaded(font.glyph(code)) for code in code_points)
             and all(font.render(font.glyph(code)) for code in drawn)
         ):
             continue

@@ -133,7 +133,7 @@ class OpenFont:
         number: int = self._glyph_of(self._face, code_point)
         return number
 
-    def loads(self, number: int) -> bool:
+    def is_loaded(self, number: int) -> bool:
         """Whether FreeType reads and hints a glyph."""
         return not self._load(self._face, number, _LOAD_DEFAULT)
 
