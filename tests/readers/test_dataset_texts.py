@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ pytestmark = [
 TEXTS = ["e\u0301", "ß", "", "日本"] * 9
 
 
-@pytest.fixture
-def datasets() -> Any:
-    """The library."""
-    return pytest.importorskip("datasets")
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The library, which is told when it is imported where it may keep things."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
+        yield pytest.importorskip("datasets")
 
 
 @pytest.fixture
