@@ -350,6 +350,25 @@ def test_the_probe_names_the_fonts_that_cannot_be_drawn(tmp_path: Path) -> None:
     assert "broken.ttf cannot be drawn" in bad.fault
 
 
+def poison(monkeypatch: pytest.MonkeyPatch, fonts: Sequence[Path], deed: str) -> None:
+    """Let other processes do a deed when they are to draw with one of some fonts."""
+    monkeypatch.setattr(
+        probe,
+        "CHILD",
+        f"""
+import os
+from shmtext.engine import probe
+real = probe.draw_probe
+def draw_probe(source, *rest):
+    if source.font.path in {list(map(str, fonts))!r}:
+        {deed}
+    real(source, *rest)
+probe.draw_probe = draw_probe
+probe.serve()
+""",
+    )
+
+
 @pytest.mark.parametrize(
     ("deed", "reason"),
     [
@@ -362,23 +381,7 @@ def test_the_probe_names_the_fonts_that_cannot_be_drawn(tmp_path: Path) -> None:
 def test_a_font_that_ends_the_probe_is_named_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, deed: str, reason: str
 ) -> None:
-    monkeypatch.setattr(
-        probe,
-        "CHILD",
-        f"""
-import os
-from shmtext.engine import fonts as engine_fonts
-from shmtext.engine import probe
-from shmtext.engine.fonts import fonts_of
-real = probe.draw_probe
-def draw_probe(source, *rest):
-    if {ITALIC.name!r} in source.font.path:
-        {deed}
-    real(source, *rest)
-probe.draw_probe = draw_probe
-probe.serve()
-""",
-    )
+    poison(monkeypatch, [ITALIC], deed)
     trials = try_out([font_file(path) for path in (SANS, ITALIC, BUNDLED[0])], (8,))
 
     assert ["", True, ""] == [trials[0].fault, ITALIC.name in trials[1].fault, trials[2].fault]
@@ -392,23 +395,7 @@ def test_however_many_processes_probe_each_font_is_blamed_for_itself(
     monkeypatch.setattr(probe, "FONTS_PER_CHILD", fonts_per_child)
     monkeypatch.setattr(probe, "default_num_workers", lambda: 3)
     bad = BUNDLED[1], BUNDLED[4], BUNDLED[5]
-    monkeypatch.setattr(
-        probe,
-        "CHILD",
-        f"""
-import os
-from shmtext.engine import fonts as engine_fonts
-from shmtext.engine import probe
-from shmtext.engine.fonts import fonts_of
-real = probe.draw_probe
-def draw_probe(source, *rest):
-    if source.font.path in {list(map(str, bad))!r}:
-        os.abort()
-    real(source, *rest)
-probe.draw_probe = draw_probe
-probe.serve()
-""",
-    )
+    poison(monkeypatch, bad, "os.abort()")
     trials = try_out(list(map(font_file, BUNDLED)), (8,))
 
     for path, trial in zip(BUNDLED, trials, strict=True):
@@ -446,23 +433,7 @@ def test_fonts_that_other_processes_read_are_drawn_with_at_once(
 def test_a_font_that_ends_the_process_that_reads_and_draws_is_named_alone(
     asked_of_children: list[tuple[str, int, tuple[int, ...]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        probe,
-        "CHILD",
-        f"""
-import os
-from shmtext.engine import fonts as engine_fonts
-from shmtext.engine import probe
-from shmtext.engine.fonts import fonts_of
-real = probe.draw_probe
-def draw_probe(source, *rest):
-    if {ITALIC.name!r} in source.font.path:
-        os.abort()
-    real(source, *rest)
-probe.draw_probe = draw_probe
-probe.serve()
-""",
-    )
+    poison(monkeypatch, [ITALIC], "os.abort()")
     fonts, left_out = fonts_of([SANS, ITALIC, BUNDLED[0]], (8,), skips_bad=True)
 
     assert {SANS.name, BUNDLED[0].name} == {font.name for font in fonts}

@@ -1,7 +1,7 @@
 """Font files: where they are, which can be used, and faces opened from them.
 
-What is known of a font is ``reading.py``'s. Faces are opened by Pillow and kept in ``Faces``.
-Nothing is drawn here but the probe's line.
+What is known of a font is ``reading.py``'s. Faces are opened by Pillow and kept in ``Faces``; for
+glyphs alone they are open in ``freetype.py``. Nothing is drawn here but what tries a font out.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An outline with area leaves ink, wherever that is more than hinting takes away. Areas are signed, so
 that contours which cancel one another have none, as those of a line or a point. Parsing glyph after
-glyph takes 50 µs each, drawing one 100 µs, this 10 µs.
+glyph takes 50 µs each, drawing one 45 µs, this 4 µs.
 (OpenType 1.9.1, "glyf": simple glyph description.)
 """
 

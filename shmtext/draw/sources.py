@@ -1,4 +1,6 @@
-"""Where the atlas has its glyphs from: keys to glyphs drawn alone, by Pillow.
+"""Where the atlas has its glyphs from: keys to glyphs drawn alone.
+
+They are asked of ``freetype.py``, and of Pillow what that leaves to it.
 
 Characters in Pillow's basic layout, which finds their glyphs and advances itself, or glyphs by
 number, which shaping has found and placed. How glyphs are kept is ``glyphs.py``'s business.
