@@ -62,7 +62,7 @@ HOMES: dict[str, set[str]] = {
     "multiprocessing": set(),
     "multiprocessing.resource_tracker": {"corpus/shared.py"},
     "subprocess": {"engine/probe.py", "engine/spawn.py"},
-    "concurrent.futures": {"engine/inprocess.py"},
+    "concurrent.futures": {"engine/inprocess.py", "engine/known.py"},
     "signal": {
         "engine/deaths.py",
         "engine/stop.py",
@@ -87,12 +87,12 @@ HOMES: dict[str, set[str]] = {
     "platformdirs": {"engine/known.py"},
     "ctypes": {"corpus/shared.py", "draw/freetype.py", "engine/libraries.py"},
     "fontTools": {
-        *("draw/reading.py", "draw/cmaps.py", "draw/coverage.py", "draw/stored.py"),
+        *("draw/tables.py", "draw/cmaps.py", "draw/coverage.py", "draw/stored.py"),
         "draw/font_facts.py",
     },
     "uharfbuzz": {
         *("draw/glyph_font.py", "draw/faces.py", "draw/equivalents.py", "draw/shape/proof.py"),
-        *("draw/postscript.py", "draw/opened.py", "draw/variations.py", "draw/outline_areas.py"),
+        *("draw/postscript.py", "draw/opened.py", "draw/variations.py"),
         *("draw/shape/scripts.py", "draw/shape/shaper.py", "draw/shape/simple.py"),
         *("draw/shape/marks.py", "draw/font_facts.py"),
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
@@ -113,7 +113,7 @@ HOMES: dict[str, set[str]] = {
     "tempfile": {"ring/loaded.py"},
     "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
-    "logging": {"draw/reading.py", "ring/stream.py"},
+    "logging": {"draw/tables.py", "ring/stream.py"},
 }
 """What may be imported where only; the most specific name counts."""
 

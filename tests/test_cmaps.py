@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import random
+import struct
 from pathlib import Path
 
 import pytest
 import uharfbuzz
+from drawing import BUNDLED, ITALIC, SANS
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._c_m_a_p import CmapSubtable
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ImageFont
 from small_fonts import Contours, small_font
 
+from shmtext.draw.cmaps import agreed_map
 from shmtext.draw.faces import read_fonts
+from shmtext.draw.freetype import is_reached, open_font
+from shmtext.draw.reading import read_file
+from shmtext.draw.tables import FontTables
 from shmtext.errors import FontError
 
 NAMES = {"A": "u0041", "é": "u00E9", "€": "u20AC", "Ж": "u0416"}
@@ -128,3 +137,137 @@ def test_a_map_of_all_planes_comes_before_one_of_the_first(tmp_path: Path) -> No
     maps: Maps = {(0, 4): UNICODE, (3, 1): {**UNICODE, ord("A"): NAMES["é"], ord("B"): "u0041"}}
 
     assert "Aé\u0416€" == covered(font_with(tmp_path / "both.ttf", maps))
+
+
+def mapped(font: FontTables) -> dict[int, int]:
+    characters, glyphs = (each.tolist() for each in agreed_map(font))
+    assert sorted(characters) == characters
+    return dict(zip(characters, glyphs, strict=True))
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_a_map_read_all_at_once_is_what_fonttools_reads(path: Path) -> None:
+    with TTFont(path) as font:
+        number_of = font.getReverseGlyphMap()
+        expected = {code: number_of[name] for code, name in font.getBestCmap().items()}
+
+    assert expected == mapped(FontTables(path.read_bytes()))
+
+
+NUM_GLYPHS = 3_000
+PLANES = {4: 0xFFFE, 12: 0x10FFFF}
+"""The last character that a form of a map may have."""
+
+
+def one_map(form: int, glyph_of: dict[int, int]) -> FontTables:
+    """A font of nothing but a map, which fontTools has written."""
+    font = TTFont()
+    font.setGlyphOrder([f"g{number}" for number in range(NUM_GLYPHS)])
+    table = CmapSubtable.newSubtable(form)
+    table.platformID, table.platEncID, table.language = 3, 1 if form == 4 else 10, 0
+    table.cmap = {code: f"g{number}" for code, number in glyph_of.items()}
+    cmap = struct.pack(">4HL", 0, 1, 3, table.platEncID, 12) + table.compile(font)
+    return made_of({"cmap": cmap, "maxp": struct.pack(">LH", 0x5000, NUM_GLYPHS)})
+
+
+def made_of(tables: dict[str, bytes]) -> FontTables:
+    """A font of some tables' bytes."""
+    data = b"\0\1\0\0" + struct.pack(">4H", len(tables), 0, 0, 0)
+    at = len(data) + 16 * len(tables)
+    for tag, table in tables.items():
+        data += struct.pack(">4s3L", tag.encode(), 0, at, len(table))
+        at += len(table)
+    return FontTables(data + b"".join(tables.values()))
+
+
+@given(form=st.sampled_from(sorted(PLANES)), data=st.data())
+def test_whatever_a_map_maps_is_read_from_it(form: int, data: st.DataObject) -> None:
+    some = st.integers(1, PLANES[form])
+    runs = data.draw(st.lists(st.tuples(some, st.integers(1, 40), st.integers(1, 2_900))))
+    more = data.draw(st.dictionaries(some, st.integers(1, NUM_GLYPHS - 1)))
+    glyph_of = {
+        start + step: glyph + step
+        for start, length, glyph in runs
+        for step in range(length)
+        if start + step <= PLANES[form]
+    } | more
+
+    assert glyph_of == mapped(one_map(form, glyph_of))
+
+
+def test_a_map_of_a_rare_form_is_read_by_fonttools() -> None:
+    """Form 6, of one range, in which some glyphs are missing."""
+    table = struct.pack(">5H4H", 6, 18, 0, 0x41, 4, 5, 0, 7, 6)
+    cmap = struct.pack(">4HL", 0, 1, 0, 3, 12) + table
+    post = struct.pack(">4L", 0x30000, 0, 0, 0) + bytes(16)
+    font = made_of({"cmap": cmap, "maxp": struct.pack(">LH", 0x5000, 9), "post": post})
+
+    assert {0x41: 5, 0x43: 7, 0x44: 6} == mapped(font)
+
+
+@pytest.mark.skipif(not is_reached(), reason="only FreeType can tell which glyphs it finds")
+def test_a_damaged_map_is_refused_or_read_as_both_libraries_do(tmp_path: Path) -> None:
+    rng, num_read, num_refused = random.Random(6), 0, 0
+    path = tmp_path / "damaged.ttf"
+    for number in range(120):
+        whole = (SANS, ITALIC)[number % 2].read_bytes()
+        start, end = place_of(whole, b"cmap")
+        damaged = bytearray(whole)
+        for _ in range(rng.choice((1, 1, 3))):
+            damaged[min(start + int(rng.expovariate(1 / 80)), end - 1)] = rng.choice(
+                (0, 255, rng.randrange(256))
+            )
+        path.write_bytes(damaged)
+        try:
+            (read,) = read_file(path).fonts
+        except FontError:
+            num_refused += 1
+            continue
+        num_read += 1
+        by_harfbuzz = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(path))))
+        by_freetype = open_font(str(path), 0, ())
+        assert by_freetype is not None
+        for code in read.font.code_points.tolist():
+            assert by_freetype.glyph(code) == by_harfbuzz.get_nominal_glyph(code) != 0, number
+
+    assert num_read >= 20
+    assert num_refused >= 20
+
+
+def place_of(data: bytes, tag: bytes) -> tuple[int, int]:
+    """Where a table begins and ends."""
+    for entry in range(struct.unpack_from(">H", data, 4)[0]):
+        found, _, start, length = struct.unpack_from(">4s3L", data, 12 + 16 * entry)
+        if found == tag:
+            return start, start + length
+    raise KeyError(tag)
+
+
+def segments(*ranges: tuple[int, int, int, int]) -> FontTables:
+    """A map of form 4 of such ranges: first and last character, delta, offset."""
+    first, last, delta, offset = zip(*ranges, (0xFFFF, 0xFFFF, 1, 0), strict=True)
+    num = len(first)
+    words = [2 * num, 0, 0, 0, *last, 0, *first, *delta, *offset]
+    table = struct.pack(f">3H{len(words)}H", 4, 6 + 2 * len(words), 0, *words)
+    cmap = struct.pack(">4HL", 0, 1, 3, 1, 12) + table
+    return made_of({"cmap": cmap, "maxp": struct.pack(">LH", 0x5000, NUM_GLYPHS)})
+
+
+@pytest.mark.parametrize(
+    ("ranges", "told"),
+    [
+        ([(0x50, 0x60, 0, 0), (0x41, 0x45, 0, 0)], "is out of order"),
+        ([(0x41, 0x50, 0, 0), (0x50, 0x60, 0, 0)], "is out of order"),
+        ([(0x45, 0x41, 0, 0)], "is out of order"),
+        ([(0x41, 0x45, 5_000, 0)], "names glyphs that are not there"),
+        ([(0x41, 0x45, 0, 3)], "refers to what is no glyph's number"),
+        ([(0x41, 0x45, 0, 2)], "refers to what is no glyph's number"),
+        ([(0x41, 0x45, 0, 400)], "out of bounds"),
+    ],
+)
+def test_what_is_wrong_with_a_map_is_told(
+    ranges: list[tuple[int, int, int, int]], told: str
+) -> None:
+    assert {0x41: 0x41, 0x42: 0x42} == mapped(segments((0x41, 0x42, 0, 0)))
+    with pytest.raises((ValueError, IndexError), match=told):
+        agreed_map(segments(*ranges))

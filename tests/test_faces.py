@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import random
 import shutil
 import stat
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -410,7 +411,7 @@ def asked_of_children(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, t
     asked: list[tuple[str, int, tuple[int, ...]]] = []
     real = probe._answers
 
-    def answers(work: Any) -> list[Any]:
+    def answers(work: Any) -> Iterator[Any]:
         if work.items:
             asked.append((work.kind, len(work.items), tuple(work.sizes_px)))
         return real(work)
@@ -440,6 +441,16 @@ def test_a_font_that_ends_the_process_that_reads_and_draws_is_named_alone(
     assert f"fonts left out (1): {ITALIC} crashes the font library (SIGABRT)" == left_out
     # The process that goes on reads and draws with those after it; then that one alone.
     assert [("read", 3, (8,)), ("read", 1, ()), ("draw", 1, (8,))] == asked_of_children
+
+
+def test_the_last_of_a_process_s_answers_counts_if_it_is_whole() -> None:
+    parts = b'["ready", 0]\n', b'[["", [1]], 0]\n', b'["", 5]\nab\ncd', b'[["soft", []], 0]\n'
+    expected = [("ready", b""), (["", [1]], b""), ("", b"ab\ncd"), (["soft", []], b"")]
+    said, ends = b"".join(parts), list(itertools.accumulate(map(len, parts)))
+    for length in range(len(said) + 1):
+        num_whole = sum(end <= length for end in ends)
+        rest = said[ends[num_whole - 1] if num_whole else 0 : length]
+        assert (expected[:num_whole], rest) == probe._parted(said[:length])
 
 
 def test_a_probe_that_does_not_begin_blames_no_font(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -473,7 +484,7 @@ def test_an_entry_of_a_kern_table_stands_for_all_characters_of_its_glyphs(tmp_pa
     pairs = ["".join(map(chr, pair)) for pair in read.kern_pairs.tolist()]
 
     assert ["AV", "VA", "VV", "V\u0410", "\u0410V"] == pairs
-    assert [1, 1, 0, 1, 1] == read.kern_entries.tolist()
+    assert [-80 & 0xFFFF] * 2 + [5] + [-80 & 0xFFFF] * 2 == read.kern_entries.tolist()
     assert not read.has_unread_kerning
 
 

@@ -152,7 +152,7 @@ def test_what_freetype_refuses_is_left_to_pillow(tmp_path: Path) -> None:
     font = opened(SANS)
 
     assert font.render(0xFFFF) is None
-    assert not font.is_loaded(0xFFFF)
+    assert not font.is_read(0xFFFF)
     assert font.render(font.glyph(ord("a"))) is not None
     assert open_font(str(tmp_path / "missing.ttf"), 0, ()) is None
     assert open_font(str(SANS), 1, ()) is None

@@ -306,3 +306,42 @@ def test_many_files_are_read_by_other_processes_to_the_same(
 
     assert here == plain(fonts_of(paths, (20,), skips_bad=True))
     assert "fonts left out (2): " in here[1]
+
+
+def test_what_came_of_drawing_is_kept_with_what_other_processes_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, varied: Path
+) -> None:
+    blank = small_font(tmp_path / "blank.ttf", {"a": BOX, "b": POINT})
+    paths = [SANS, varied, blank]
+    expected = {size_px: plain(fonts_of(paths, (size_px,), skips_bad=False)) for size_px in (20, 9)}
+    tried: list[int] = []
+    real = fonts_module.try_out
+
+    def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
+        tried.append(len(fonts))
+        return real(fonts, sizes_px)
+
+    monkeypatch.setattr(fonts_module, "READ_APART", 1)
+    monkeypatch.setattr(fonts_module, "try_out", try_out)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for size_px in (20, 20, 9, 9):
+        assert expected[size_px] == plain(fonts_of(paths, (size_px,), skips_bad=False))
+
+    # At another size once; the files are three, the fonts four.
+    assert [4] == tried
+    assert 3 + 4 == len(entries(tmp_path / "shmtext" / "fonts"))
+
+
+def test_however_many_threads_hash_files_each_is_known_by_its_own_content(
+    folder: Path, counting: Counting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = [*BUNDLED, tmp_path / "gone.ttf", *BUNDLED[:3]]
+    expected = plain(list(read_here(files))[: len(BUNDLED)])
+    monkeypatch.setattr(known_module, "FILES_PER_THREAD", 1)
+    for num_threads in (3, 5):
+        monkeypatch.setattr(known_module, "default_num_workers", lambda num=num_threads: num)
+        readings = list(KnownFonts(folder).read(files, counting.read))
+        assert expected == plain(readings[: len(BUNDLED)])
+        assert isinstance(readings[len(BUNDLED)], FontError)
+
+    assert len(files) + 1 == counting.num_read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from pathlib import Path
 
@@ -23,15 +24,20 @@ from small_fonts import (
     small_font,
 )
 
+from shmtext.draw.cmaps import agreed_map
 from shmtext.draw.coverage import SPACES, is_space
 from shmtext.draw.faces import TRIAL_SIZES_PX, has_ink
-from shmtext.draw.opened import open_tables
-from shmtext.draw.outline_areas import ENOUGH_EM2, MOST_CONTOURS, MOST_POINTS, inked_by_area
-from shmtext.draw.stored import StoredFont
+from shmtext.draw.outline_areas import ENOUGH_EM2, MOST_CONTOURS, MOST_POINTS, have_area
+from shmtext.draw.tables import FontTables
 
 
 def inked(path: Path, code_points: list[int]) -> set[int]:
-    return inked_by_area(open_tables(StoredFont(str(path), "")), code_points)
+    """Those of some characters whose glyphs have area."""
+    font = FontTables(path.read_bytes())
+    cmap = agreed_map(font)
+    glyph_of = dict(zip(cmap.characters.tolist(), cmap.glyphs.tolist(), strict=True))
+    glyphs = np.array([glyph_of.get(code, 0) for code in code_points], np.int64)
+    return set(itertools.compress(code_points, have_area(font, glyphs)))
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)

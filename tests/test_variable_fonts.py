@@ -27,6 +27,7 @@ from shmtext import Output, RunConfig, Style, TextFile
 from shmtext.draw.faces import FontFile, find_font_files, read_fonts
 from shmtext.draw.instances import Asked, split_asked
 from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.reading import read_file
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.shape.shaper import ShapedFont, scaled_advances_26_6
 from shmtext.draw.texts import Skip
@@ -248,6 +249,14 @@ def test_advances_are_freetype_s(path: Path, tmp_path: Path) -> None:
             glyph = shaped.in_units.get_nominal_glyph(ord(character))
 
             assert face.getlength(character) * 64 == advances[glyph], (font.name, character)
+
+
+def test_area_by_default_does_not_speak_for_other_places(path: Path) -> None:
+    """Each outline has four points, few enough to be in doubt."""
+    reading = read_file(path)
+    for choice, doubtful in (("wght=400", ""), ("wght=700", CHARACTERS)):
+        ((font,), _) = reading.chosen(Asked(path, None, choice))
+        assert sorted(map(ord, doubtful)) == font.doubtful.tolist()
 
 
 def test_fonts_are_tried_out_where_they_stand(path: Path) -> None:

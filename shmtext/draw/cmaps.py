@@ -11,10 +11,12 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
-Glyph = TypeVar("Glyph", int, str)
-"""By number, or by name."""
+import numpy as np
+
+from shmtext.corpus.ranges import Ints, spell_out
+from shmtext.draw.tables import FontTables
 
 UNICODE_MAPS = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
 """Platform and encoding of Unicode's character maps, best first. Both libraries prefer those of all
@@ -37,71 +39,151 @@ LEGACY_MAPS = {
     (3, 6): "Johab",
 }
 
+RARE_FORMS = 0, 2, 6, 13
+"""Of a map of Unicode, which fontTools reads."""
 
-def read_little(font: Any) -> None:
-    """Spare a font (a fontTools ``TTFont``) the reading of what is not needed of its characters.
+LAST_CHARACTER = 0x10FFFF
 
-    Names of its glyphs take 6 ms of the 8 that its character maps do. They are numbers after this,
-    but where the font has none of Unicode's maps: then characters are found by name. Of several
-    names of one of these maps, as most fonts have them, the best stays: fontTools reads a map for
-    another's sake even if nobody asks for it.
+FIRST_LONG, VARIATION_SELECTORS = 8, 14
+"""Forms of maps: from which on their lengths have 32 bits, and that in which these come sooner."""
+
+
+class CharacterMap(NamedTuple):
+    """Characters, ascending, and the number of each one's glyph."""
+
+    characters: Ints
+    glyphs: Ints
+
+
+def agreed_map(font: FontTables) -> CharacterMap:
+    """Which glyphs FreeType and HarfBuzz both draw for the characters of a font.
+
+    Empty where they agree on nothing: see ``maps_of``. Raises ``ValueError`` for a damaged map, in
+    which one of them finds what the other does not, as browsers do not take it, either.
+    (OpenType 1.9.1, "cmap".)
     """
-    from fontTools.ttLib import newTable  # noqa: PLC0415 - as in ``reading.py``
-
-    # Both before fontTools names glyphs, which it does as soon as it reads the table.
-    data = font.reader["cmap"] if "cmap" in font else bytes(4)
-    head, records = data[:2], data[4 : 4 + 8 * struct.unpack_from(">H", data, 2)[0]]
-    kept: dict[int, tuple[int, int, int]] = {}
-    others = []
-    for record in struct.iter_unpack(">2HL", records):
-        if record[:2] not in UNICODE_MAPS:
-            others.append(record)
-        elif record[2] not in kept or _rank(record) < _rank(kept[record[2]]):
-            kept[record[2]] = record
-    if not kept:
-        return
-    font.setGlyphOrder(range(font["maxp"].numGlyphs))
-    few = [*kept.values(), *others]
-    directory = b"".join(struct.pack(">2HL", *record) for record in few)
-    table = newTable("cmap")
-    table.decompile(
-        head + struct.pack(">H", len(few)) + directory + data[4 + len(directory) :], font
-    )
-    font["cmap"] = table
+    tables = _tables(font["cmap"])
+    best = next((tables[key] for key in UNICODE_MAPS if key in tables), None)
+    read = None if best is None else {4: _read_segments, 12: _read_groups}.get(_form(best))
+    if best is not None and read is not None:
+        found = read(best)
+        if found.glyphs.size and found.glyphs.max() >= font.num_glyphs:
+            raise ValueError("its character map names glyphs that are not there")
+        is_mapped = found.glyphs != 0
+        found = CharacterMap(found.characters[is_mapped], found.glyphs[is_mapped])
+    elif best is not None:
+        if _form(best) not in RARE_FORMS:
+            raise ValueError(f"its character map is of an unknown form ({_form(best)})")
+        found = _by_number(font.parsed, font.parsed.getBestCmap(UNICODE_MAPS) or {})
+    elif SYMBOL_MAP not in tables:
+        found = _by_number(font.parsed, _mac_map(font.parsed))
+    else:
+        return CharacterMap(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return _without_other_symbols(font.parsed, found) if SYMBOL_MAP in tables else found
 
 
-def _rank(record: tuple[int, ...]) -> int:
-    return UNICODE_MAPS.index((record[0], record[1]))
+def maps_of(font: FontTables) -> str:
+    """Name the character maps that a font has in Unicode's place, for a message."""
+    keys = sorted(_tables(font["cmap"]))
+    named = [f"{LEGACY_MAPS.get(key, 'an unknown one')} {key}" for key in keys]
+    return ", ".join(named) or "none"
 
 
-def agreed_map(font: Any) -> dict[int, int]:
-    """Numbers of the glyphs that FreeType and HarfBuzz both draw for characters of a font.
+def _tables(cmap: memoryview) -> dict[tuple[int, int], memoryview]:
+    """Each of a font's maps, by platform and encoding."""
+    version, num_maps = struct.unpack_from(">2H", cmap)
+    records = [struct.unpack_from(">2HL", cmap, 4 + 8 * number) for number in range(num_maps)]
+    keys = [(platform, encoding) for platform, encoding, _ in records]
+    if version or keys != sorted(keys):
+        raise ValueError("its character maps are out of order")
+    # Of two with one key the first counts.
+    return {
+        (platform, encoding): _table_at(cmap, place)
+        for platform, encoding, place in reversed(records)
+    }
 
-    ``font`` is a fontTools ``TTFont`` that ``read_little`` has been told of. Empty where they agree
-    on nothing: see ``maps_of``.
+
+def _table_at(cmap: memoryview, place: int) -> memoryview:
+    """The bytes of one map."""
+    form, length = struct.unpack_from(">2H", cmap, place)
+    if form >= FIRST_LONG:
+        at = place + (2 if form == VARIATION_SELECTORS else 4)
+        (length,) = struct.unpack_from(">L", cmap, at)
+    table = cmap[place : place + length]
+    if not length or len(table) < length:
+        raise ValueError("a character map is cut short")
+    return table
+
+
+def _form(table: memoryview) -> int:
+    (form,) = struct.unpack_from(">H", table)
+    return int(form)
+
+
+def _read_segments(table: memoryview) -> CharacterMap:
+    """Format 4."""
+    words = np.frombuffer(table, ">u2").astype(np.int64)
+    num_segments, words = words[3] // 2, words[7:]
+    last = words[:num_segments]
+    # A word between them has no use.
+    first, delta, offset = words[num_segments + 1 : 4 * num_segments + 1].reshape(3, num_segments)
+    numbers = words[4 * num_segments + 1 :]
+    _check_order(first, last)
+    # An offset is counted in bytes, from where it stands itself.
+    at = offset // 2 - np.arange(num_segments, 0, -1) - first
+    # The last segment is there for its end alone, U+FFFF.
+    first, last, delta, offset, at = (each[:-1] for each in (first, last, delta, offset, at))
+    count = last - first + 1
+    characters = spell_out(first, count)
+    shift, is_listed = np.repeat(delta, count), np.repeat(offset > 0, count)
+    glyphs = characters + shift
+    listed = (characters + np.repeat(at, count))[is_listed]
+    if (listed < 0).any() or (offset & 1).any():
+        raise ValueError("its character map refers to what is no glyph's number")
+    number = numbers[listed]
+    glyphs[is_listed] = np.where(number, number + shift[is_listed], 0)
+    return CharacterMap(characters, glyphs & 0xFFFF)
+
+
+def _read_groups(table: memoryview) -> CharacterMap:
+    """Format 12."""
+    (num_groups,) = struct.unpack_from(">L", table, 12)
+    groups = np.frombuffer(table, ">u4", offset=16).astype(np.int64).reshape(num_groups, 3)
+    first, last, glyph = groups.T
+    _check_order(first, last)
+    if last.size and last[-1] > LAST_CHARACTER:
+        raise ValueError("its character map goes beyond Unicode")
+    count = last - first + 1
+    return CharacterMap(spell_out(first, count), spell_out(glyph, count))
+
+
+def _check_order(first: Ints, last: Ints) -> None:
+    if not ((first <= last).all() and (first[1:] > last[:-1]).all()):
+        raise ValueError("its character map is out of order")
+
+
+def _by_number(font: Any, found: dict[int, str]) -> CharacterMap:
+    """The same by glyphs' numbers."""
+    number_of = font.getReverseGlyphMap()
+    characters = sorted(found)
+    numbers = [number_of[found[each]] for each in characters]
+    return CharacterMap(np.array(characters, np.int64), np.array(numbers, np.int64))
+
+
+def _without_other_symbols(font: Any, by_unicode: CharacterMap) -> CharacterMap:
+    """Those of a font's characters that its map of symbols has the same glyphs for.
+
+    HarfBuzz prefers that map, and finds U+0041 there as U+F041, too; FreeType has no use for it.
     """
-    by_unicode = font.getBestCmap(cmapPreferences=UNICODE_MAPS)
-    symbols = font["cmap"].getcmap(*SYMBOL_MAP)
-    if not by_unicode:
-        number_of = font.getReverseGlyphMap()
-        found = {} if symbols else _mac_map(font)
-        return {code: number_of[glyph] for code, glyph in found.items()}
-    if not symbols:
-        return dict(by_unicode)
-    # HarfBuzz prefers the map of symbols, and finds U+0041 there as U+F041, too; FreeType has no
-    # use for it. Version 0 of OS/2 may name an old Arabic encoding instead.
-    of_symbol = _without_notdef(font, symbols.cmap)
+    symbols = _by_number(font, font["cmap"].getcmap(*SYMBOL_MAP).cmap)
+    of_symbol = dict(zip(*(each.tolist() for each in symbols), strict=True))
+    # Version 0 of OS/2 may name an old Arabic encoding instead.
     is_arabic = "OS/2" in font and font["OS/2"].version == 0 and font["OS/2"].fsSelection >> 8
     if not is_arabic:
         of_symbol = {code & 0xFF: of_symbol[code] for code in _symbols(of_symbol)} | of_symbol
-    return {code: glyph for code, glyph in by_unicode.items() if of_symbol.get(code) == glyph}
-
-
-def maps_of(font: Any) -> str:
-    """Name the character maps that a font has in Unicode's place, for a message."""
-    keys = sorted({(each.platformID, each.platEncID) for each in font["cmap"].tables})
-    named = [f"{LEGACY_MAPS.get(key, 'an unknown one')} {key}" for key in keys]
-    return ", ".join(named) or "none"
+    pairs = zip(*(each.tolist() for each in by_unicode), strict=True)
+    is_alike = np.array([of_symbol.get(code) == glyph for code, glyph in pairs], np.bool_)
+    return CharacterMap(by_unicode.characters[is_alike], by_unicode.glyphs[is_alike])
 
 
 def _mac_map(font: Any) -> dict[int, str]:
@@ -112,19 +194,16 @@ def _mac_map(font: Any) -> dict[int, str]:
         return {}
     from fontTools import agl  # noqa: PLC0415 - 20 ms, and few fonts are so old
 
-    characters = [agl.toUnicode(name) for name in font.getGlyphOrder() if "." not in name]
+    notdef, *names = font.getGlyphOrder()
+    characters = [agl.toUnicode(name) for name in (notdef, *names) if "." not in name]
     num_named = Counter(characters)  # which of two namesakes FreeType takes is not known here
     found = {}
-    for code, glyph in _without_notdef(font, mac.cmap).items():
+    for code, glyph in mac.cmap.items():
         character = bytes([code]).decode("mac_roman")
-        if agl.toUnicode(glyph) == character and num_named[character] == 1:
+        is_named = agl.toUnicode(glyph) == character and num_named[character] == 1
+        if is_named and glyph != notdef:
             found[ord(character)] = glyph
     return found
-
-
-def _without_notdef(font: Any, cmap: dict[int, Glyph]) -> dict[int, Glyph]:
-    notdef = font.getGlyphOrder()[0]
-    return {code: glyph for code, glyph in cmap.items() if glyph != notdef}
 
 
 def _symbols(codes: Iterable[int]) -> list[int]:

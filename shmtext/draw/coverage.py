@@ -2,9 +2,9 @@
 
 A font may map a character to a glyph that draws nothing. Whether one does is certain only once it
 is drawn, which takes 20 µs: too long for all 65,000 of a large font. Most glyphs need no trial, as
-their tables show that there is much to draw; the others are called doubtful, and are drawn by
-whoever tries the font out. A glyph that deceives both is found when a text needs it: see ``fits``
-in ``glyphs.py``.
+their tables show that there is much to draw; the others are in doubt, and those of them that have
+no area by ``outline_areas.py`` are drawn by whoever tries the font out. A glyph that deceives all
+is found when a text needs it: see ``fits`` in ``glyphs.py``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from __future__ import annotations
 import io
 import struct
 import unicodedata
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from shmtext.corpus.ranges import Ints
+from shmtext.draw.cmaps import CharacterMap
+from shmtext.draw.tables import FontTables
 
 BRAILLE_BLANK = 0x2800
 """A pattern without dots: blank by nature, though Unicode counts it among the symbols."""
@@ -55,25 +58,21 @@ def is_space(code_point: int) -> bool:
     return code_point == BRAILLE_BLANK or unicodedata.category(chr(code_point)) == "Zs"
 
 
-def mapped_characters(
-    font: Any, cmap: dict[int, int]
-) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Characters that a font (a fontTools ``TTFont``) covers, and those of them in doubt."""
-    kinds = _glyph_kinds(font)
-    code_points = np.fromiter(cmap, np.int64, len(cmap))
-    glyphs = np.fromiter(cmap.values(), np.int64, len(cmap))
+def mapped_characters(font: FontTables, cmap: CharacterMap) -> tuple[Ints, CharacterMap]:
+    """Characters that a font covers, ascending, and those of them in doubt."""
+    code_points, glyphs = cmap
     is_ruled_out = glyphs == 0
     for first, last in NEVER_COVERED:
         is_ruled_out |= (code_points >= first) & (code_points <= last)
     code_points, glyphs = code_points[~is_ruled_out], glyphs[~is_ruled_out]
-    are_spaces = np.isin(code_points, SPACES)
-    kind = np.full(glyphs.size, INKED, np.int8)
-    kind[~are_spaces] = kinds[glyphs[~are_spaces]]
-    covered, doubtful = code_points[kind != EMPTY], code_points[kind == DOUBTFUL]
-    return np.sort(covered).astype(np.uint32), np.sort(doubtful).astype(np.uint32)
+    kind = _glyph_kinds(font)[glyphs]
+    kind[np.isin(code_points, SPACES)] = INKED
+    is_doubtful = kind == DOUBTFUL
+    doubtful = CharacterMap(code_points[is_doubtful], glyphs[is_doubtful])
+    return code_points[kind != EMPTY], doubtful
 
 
-def _glyph_kinds(font: Any) -> Kinds:
+def _glyph_kinds(font: FontTables) -> Kinds:
     if "glyf" in font:
         return _truetype_kinds(font)
     num_bytes = _charstring_sizes(font, is_cff2="CFF2" in font)
@@ -82,16 +81,16 @@ def _glyph_kinds(font: Any) -> Kinds:
     )
 
 
-def _charstring_sizes(font: Any, *, is_cff2: bool) -> NDArray[np.int64]:
+def _charstring_sizes(font: FontTables, *, is_cff2: bool) -> NDArray[np.int64]:
     """Bytes of each CFF glyph.
 
     Not by fontTools' own ``CharStrings``, for which it reads glyphs' names and all dictionaries.
     """
     from fontTools.cffLib import CFFFontSet  # noqa: PLC0415 - 15 ms, and few fonts are CFF's
 
-    data = font.reader["CFF2" if is_cff2 else "CFF "]
+    data = bytes(font["CFF2" if is_cff2 else "CFF "])
     fonts = CFFFontSet()
-    fonts.decompile(io.BytesIO(data), font, isCFF2=is_cff2)
+    fonts.decompile(io.BytesIO(data), font.parsed, isCFF2=is_cff2)
     return _index_sizes(
         data, fonts.topDictIndex[0].rawDict["CharStrings"], ">L" if is_cff2 else ">H"
     )
@@ -114,34 +113,32 @@ def _index_sizes(data: bytes, at: int, count_format: str) -> NDArray[np.int64]:
     return sizes
 
 
-def _truetype_kinds(font: Any) -> Kinds:
+def _truetype_kinds(font: FontTables) -> Kinds:
     """Judge glyphs by their headers: all of a font's in one go, as parsing each takes 50 µs."""
-    data = np.frombuffer(font.reader["glyf"], np.uint8)
-    starts = np.asarray(font["loca"].locations, np.int64)
+    starts, data = font.glyph_places(), font["glyf"]
     num_bytes = np.diff(starts)
     starts = starts[:-1]
-
-    def number(at: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Big-endian 16-bit numbers. A damaged font may place them beyond its end: read as 0."""
-        inside = (at >= 0) & (at + 1 < data.size)
-        at = np.where(inside, at, 0)
-        return np.where(inside, data[at].astype(np.int64) << 8 | data[at + 1], 0)
-
-    if data.size < HEADER_BYTES:
+    if len(data) < HEADER_BYTES:
         return np.full(num_bytes.size, EMPTY, np.int8)
-    num_contours = number(starts)
-    left, bottom, right, top = (number(starts + 2 * place) for place in range(1, 5))
+    # A big-endian 16-bit number from every byte on.
+    numbers: NDArray[np.uint16] = np.ndarray(len(data) - 1, ">u2", data, strides=(1,))
+
+    def number(at: Ints) -> Ints:
+        """Numbers; a damaged font may place them beyond its end: read as 0."""
+        inside = at < numbers.size
+        return np.where(inside, numbers[np.where(inside, at, 0)], 0).astype(np.int64)
+
+    num_contours, left, bottom, right, top = number(starts + 2 * np.arange(5)[:, None])
     is_composite = num_contours >= 1 << 15
     # The last point's number stands at the end of the contours' list.
     num_points = number(starts + HEADER_BYTES + 2 * (num_contours - 1)) + 1
     is_bare = (num_bytes <= 0) | (left == right) | (bottom == top)
     is_bare |= (num_contours == 0) | (~is_composite & (num_points <= 2 * num_contours))
     # A composite glyph is as bare as its first part, whose number follows the part's flags.
-    part = np.minimum(number(starts + HEADER_BYTES + 2), num_bytes.size - 1)
-    while True:
-        is_new = is_composite & is_bare[part] & ~is_bare
-        if not is_new.any():
-            break
-        is_bare |= is_new
+    composite = np.flatnonzero(is_composite & ~is_bare)
+    part = np.minimum(number(starts[composite] + HEADER_BYTES + 2), num_bytes.size - 1)
+    while (are_bare := is_bare[part]).any():
+        is_bare[composite[are_bare]] = True
+        composite, part = composite[~are_bare], part[~are_bare]
     is_doubtful = is_bare | (~is_composite & (num_points <= FEW_POINTS))
     return np.select([num_bytes <= 0, is_doubtful], [EMPTY, DOUBTFUL], INKED).astype(np.int8)

@@ -59,7 +59,7 @@ line of a 1,000th of an em, thinner than any font's, has 24 at 100 px."""
 MOST_PIXELS = 1 << 26
 """About as many as the largest picture has. Pillow warns of more than 1.3 times as many."""
 
-_LOAD_DEFAULT, _RENDER_NORMAL = 0, 0
+_LOAD_DEFAULT, _LOAD_NO_HINTING, _RENDER_NORMAL = 0, 2, 0
 _OUTLINE = int.from_bytes(b"outl", "big")
 """FT_GLYPH_FORMAT_OUTLINE."""
 _GRAY = 2
@@ -133,9 +133,9 @@ class OpenFont:
         number: int = self._glyph_of(self._face, code_point)
         return number
 
-    def is_loaded(self, number: int) -> bool:
-        """Whether FreeType reads and hints a glyph."""
-        return not self._load(self._face, number, _LOAD_DEFAULT)
+    def is_read(self, number: int) -> bool:
+        """Whether FreeType reads a glyph."""
+        return not self._load(self._face, number, _LOAD_NO_HINTING)
 
     def render(self, number: int) -> Rendered | None:
         """Draw a glyph by its number; None: ask Pillow."""

@@ -22,14 +22,11 @@ from numpy.typing import NDArray
 from shmtext.corpus.ranges import Ints
 from shmtext.draw.stored import start_of
 from shmtext.draw.strikes import without_advances
-from shmtext.draw.tables import DAMAGED
+from shmtext.draw.tables import DAMAGED, DIRECTORY_BYTES, ENTRY_BYTES
 from shmtext.draw.variations import with_finer_axes, without_deltas
 
 FIRST_CODE_POINT = 0xF0000
 """Of glyph 0: a private plane, which no script of the auto-hinter's is in."""
-
-_HEADER_BYTES, _ENTRY_BYTES = 12, 16
-"""Of a font's table directory, and of each table's entry there."""
 
 _VARIED_ADVANCES = b"HVAR"
 """How advances vary with a font's axes: not at all, or glyphs have advances again. Without the
@@ -79,7 +76,7 @@ def _tables(data: bytes, number: int) -> tuple[dict[bytes, int], dict[bytes, sli
     (num_tables,) = struct.unpack_from(">H", data, start + 4)
     entry_at, place = {}, {}
     for entry in range(num_tables):
-        at = start + _HEADER_BYTES + _ENTRY_BYTES * entry
+        at = start + DIRECTORY_BYTES + ENTRY_BYTES * entry
         tag, _, *place_of_table = struct.unpack_from(">4sIII", data, at)
         entry_at[tag], place[tag] = at, slice(place_of_table[0], sum(place_of_table))
     return entry_at, place

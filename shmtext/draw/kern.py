@@ -41,7 +41,7 @@ class Subtable:
         return self.coverage >> 8 == 0
 
 
-def read_kern(table: bytes) -> list[Subtable]:
+def read_kern(table: bytes | memoryview) -> list[Subtable]:
     """Read all subtables; an empty table has none.
 
     Raises ``ValueError`` or ``struct.error`` for what is damaged or of another version than 0.

@@ -1,41 +1,51 @@
 """Font files read: what is known of each of a file's fonts, and which of them are asked for.
 
-Tables are read with fontTools, once; what is known travels as ``FontFile``. What may stand in a
-font's place is told apart by ``kinds.py``; nothing is drawn here.
+A file is read once; what is known travels as ``FontFile``. What may stand in a font's place is told
+apart by ``kinds.py``; nothing is drawn here, but what came of that is kept.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import io
-import logging
 import os
 import stat
+import struct
 from dataclasses import dataclass, replace
-from io import BufferedReader
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shmtext.corpus.ranges import spell_out
-from shmtext.draw.cmaps import agreed_map, maps_of, read_little
+from shmtext.corpus.ranges import seams, spell_out
+from shmtext.draw.cmaps import CharacterMap, agreed_map, maps_of
 from shmtext.draw.coverage import is_space, mapped_characters
 from shmtext.draw.font_file import FontFile
 from shmtext.draw.instances import Asked, Design, chosen_axes, name_of
 from shmtext.draw.kern import read_kern
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
+from shmtext.draw.outline_areas import have_area
 from shmtext.draw.stored import WEB_FONTS, num_fonts, unpacked
-from shmtext.draw.tables import DAMAGED
+from shmtext.draw.tables import DAMAGED, FontTables
+from shmtext.draw.variations import Axes
 from shmtext.errors import FontError
 
 BITMAP_TABLES = {"EBDT", "bdat"}
 COLOR_TABLES = {"CBDT", "sbix", "COLR", "SVG "}
 
+AVAR_VERSION = b"\0\1"
+"""Of tables by which axes don't depend on each other."""
+
 APPLE_KERN = b"\0\1\0\0"
 """The version of Apple's ``kern`` tables, which are laid out otherwise."""
+
+VERSIONS = b"\0\1\0\0", b"OTTO", b"true"
+"""How fonts with outlines begin."""
+
+MOST_BYTES = 512 << 20
+"""Of a file that may be a font; the largest collections have some 200 MB."""
 
 MOST_FONTS = 256
 """In a collection; the largest have some 60. A damaged header may promise billions."""
@@ -51,6 +61,10 @@ class ReadFont:
     font: FontFile
     design: Design
     fixed: Fixed
+    inked: tuple[int, ...] = ()
+    """Of a variable font: characters that are in doubt elsewhere on its axes, not by default."""
+    blank: tuple[int, ...] = ()
+    """Those of its doubtful characters that leave no ink, where it was drawn with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +75,12 @@ class Reading:
     num_fonts: int
     faults: tuple[tuple[int, str], ...] = ()
     """Numbers of the fonts that can't be read, and why not, with the file's path."""
+    drawn_px: tuple[int, ...] = ()
+    """Sizes at which all of them were drawn with as they are by default, ascending; or none."""
 
     def at(self, path: Path) -> Reading:
         """The same of a file that has this content, and lies elsewhere."""
-        resolved = str(path.resolve())
+        resolved = os.path.realpath(path)
         fonts = (
             replace(
                 each, font=replace(each.font, path=resolved, name=_name(path, each.font.number))
@@ -97,8 +113,8 @@ def read_file(path: Path) -> Reading:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise FontError(f"{path} is not a font file but a folder, pipe or device")
-        # Opened here: fontTools would leave a file that is no font open.
-        with path.open("rb") as file:
+        # Unbuffered: it is read in two goes.
+        with path.open("rb", buffering=0) as file:
             return _read_opened(path, file)
     except OSError as error:
         raise FontError(why_unfound(path, error)) from error
@@ -112,34 +128,34 @@ def why_unfound(path: Path, error: OSError) -> str:
     return f"cannot open the font {path}: {error.strerror or error}{advice}"
 
 
-def _read_opened(path: Path, file: BufferedReader) -> Reading:
+def _read_opened(path: Path, file: FileIO) -> Reading:
     head = file.read(HEAD_BYTES)
     kind = foreign_kind(head)
     if kind:
         raise FontError(f"{path} is {kind}")
-    file.seek(0)
-    packed = WEB_FONTS.get(head[:4], "")
-    tables: BinaryIO = file
-    if packed:
-        tables = io.BytesIO(_unpacked(path, file.read(), packed))
     count = num_fonts(head)
     if not 1 <= count <= MOST_FONTS:
         raise FontError(
             f"{path} is a damaged font: it promises {count:,} fonts, a collection has 1 to "
             f"{MOST_FONTS}"
         )
+    size = os.fstat(file.fileno()).st_size
+    if size > MOST_BYTES:
+        raise FontError(f"{path} has {size:,} bytes, no font has more than {MOST_BYTES:,}")
+    file.seek(0)
+    data = file.read()
+    packed = WEB_FONTS.get(head[:4], "")
+    plain = _unpacked(path, data, packed) if packed else data
     fonts: list[ReadFont] = []
     faults: list[tuple[int, str]] = []
     for number in range(count):
         try:
-            fonts.append(_read_font(path, tables, number if count > 1 else None))
+            fonts.append(_read_font(path, plain, number if count > 1 else None))
         except FontError as error:
             faults.append((number, str(error)))
     if not fonts:
         raise FontError("; ".join(dict.fromkeys(fault for _, fault in faults)))
-    # Here, where the file is known to be a font: others may have any size.
-    file.seek(0)
-    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = hashlib.sha256(data).hexdigest()
     known = (
         replace(each, font=replace(each.font, sha256=sha256, is_packed=bool(packed)))
         for each in fonts
@@ -160,25 +176,13 @@ def _unpacked(path: Path, data: bytes, kind: str) -> bytes:
         raise FontError(f"{path} is a damaged web font ({_said(error)})") from error
 
 
-def _read_font(path: Path, file: BinaryIO, number: int | None) -> ReadFont:
+def _read_font(path: Path, data: bytes, number: int | None) -> ReadFont:
     """Read a font; its file's path and digest are not filled in yet."""
-    from fontTools.ttLib import TTFont, TTLibError  # noqa: PLC0415 - 60 ms, and workers need none
-
-    # A field of a table that is out of range is for font makers; drawing decides here.
-    logging.getLogger("fontTools").setLevel(logging.ERROR)
     called = path if number is None else f"{path}#{number}"
     try:
-        file.seek(0)
-        # Not closed: it would close the file, which further fonts may be in.
-        font = TTFont(file, lazy=True, fontNumber=number or 0)
-        size = file.seek(0, os.SEEK_END)
-        return ReadFont(_read_tables(called, font, size, number), Design.of(font), _fixed(font))
-    except FontError:
+        return _read_tables(called, FontTables(data, number or 0), len(data), number)
+    except (FontError, OSError):
         raise
-    except OSError:
-        raise
-    except TTLibError as error:
-        raise FontError(f"{called} is not a TrueType or OpenType font ({error})") from error
     except Exception as error:
         # fontTools meets damaged tables with whatever its parsers run into (struct.error,
         # AssertionError, KeyError, RecursionError, ...): each means that the file is damaged.
@@ -195,12 +199,10 @@ def _name(path: Path, number: int | None) -> str:
     return name if number is None else f"{name}#{number}"
 
 
-def _fixed(font: Any) -> Fixed:
-    if "fvar" not in font:
-        return ""
+def _fixed(font: FontTables) -> Fixed:
     if "glyf" in font and "HVAR" not in font:
         return "HVAR"
-    if "avar" in font and font["avar"].majorVersion != 1:
+    if "avar" in font and font["avar"][:2] != AVAR_VERSION:
         return "avar"
     return ""
 
@@ -222,15 +224,32 @@ def _varied(read: ReadFont, choice: str, path: Path) -> list[FontFile]:
             )
     font = read.font
     return [
-        replace(font, name=f"{font.name}{name_of(read.design, axes)}", axes=axes) for axes in places
+        replace(
+            font,
+            name=f"{font.name}{name_of(read.design, axes)}",
+            axes=axes,
+            doubtful=_doubtful_at(axes, read),
+        )
+        for axes in places
     ]
 
 
-def _read_tables(called: object, font: Any, size: int, number: int | None) -> FontFile:
-    tables = set(font.reader.keys())
-    end = max((entry.offset + entry.length for entry in font.reader.tables.values()), default=0)
-    if size < end:
-        raise FontError(f"{called} is cut short: it has {size:,} bytes, its tables need {end:,}")
+def _doubtful_at(axes: Axes, read: ReadFont) -> NDArray[np.uint32]:
+    if not axes:
+        return read.font.doubtful
+    return np.union1d(read.font.doubtful, np.array(read.inked, np.uint32))
+
+
+def _read_tables(called: object, font: FontTables, size: int, number: int | None) -> ReadFont:
+    if font.version not in VERSIONS:
+        raise FontError(
+            f"{called} is not a TrueType or OpenType font (it begins with {font.version!r})"
+        )
+    tables = font.tags
+    if size < font.end:
+        raise FontError(
+            f"{called} is cut short: it has {size:,} bytes, its tables need {font.end:,}"
+        )
     outlines = next((tag for tag in ("glyf", "CFF ", "CFF2") if tag in tables), "")
     without_outlines = f"{called} has no outlines"
     if colors := sorted(tag.strip() for tag in tables & COLOR_TABLES):
@@ -238,52 +257,55 @@ def _read_tables(called: object, font: Any, size: int, number: int | None) -> Fo
         without_outlines += f" of one colour (a colour font, {kind}): colour glyphs are not drawn"
     elif tables & BITMAP_TABLES:
         without_outlines += " (a bitmap-only font)"
-    if not outlines or not font.reader.tables[outlines].length:
+    if not outlines or not len(font[outlines]):
         raise FontError(without_outlines)
-    read_little(font)
     cmap = agreed_map(font)
-    if not cmap:
+    if not cmap.characters.size:
         raise FontError(
             f"{called} has no Unicode character map that can be relied on (it has {maps_of(font)})"
         )
-    code_points, doubtful = mapped_characters(font, cmap)
+    code_points, in_doubt = mapped_characters(font, cmap)
     if all(map(is_space, code_points.tolist())):
         raise FontError(without_outlines)
     kern_pairs, kern_entries, has_unread_kerning = _kern_pairs(font, cmap)
-    em = font["head"].unitsPerEm
-    font["hhea"]  # which shaping reads as bytes: a damaged one is found here
-    return FontFile(
+    struct.unpack_from(">H", font["hhea"], 34)  # which shaping reads: if cut short, not later
+    have_ink = have_area(font, in_doubt.glyphs)
+    file = FontFile(
         path="",
         name="",
         sha256="",
-        code_points=code_points,
-        doubtful=doubtful,
+        code_points=code_points.astype(np.uint32),
+        doubtful=in_doubt.characters[~have_ink].astype(np.uint32),
         kern_pairs=kern_pairs,
         kern_entries=kern_entries,
         has_unread_kerning=has_unread_kerning,
         rank=0,
-        num_glyphs=font["maxp"].numGlyphs,
-        ascent_em=font["head"].yMax / em,
-        descent_em=-font["head"].yMin / em,
+        num_glyphs=font.num_glyphs,
+        ascent_em=font.y_max / font.units_per_em,
+        descent_em=-font.y_min / font.units_per_em,
         number=number,
     )
+    if "fvar" not in font:
+        return ReadFont(file, Design((), ()), "")
+    inked = tuple(in_doubt.characters[have_ink].tolist())
+    return ReadFont(file, Design.of(font.parsed), _fixed(font), inked)
 
 
 def _kern_pairs(
-    font: Any, cmap: dict[int, int]
+    font: FontTables, cmap: CharacterMap
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64], bool]:
     """Character pairs in any subtable of ``kern``, the only kerning that FreeType applies.
 
     Returns pairs of code points, the number of each one's entry, and whether there are subtables
-    that are not read. A glyph stands for every character that is mapped to it, and an entry is a
-    value in a subtable:
+    that are not read. A glyph stands for every character that is mapped to it, and an entry's
+    number is its value, as 16 bits without a sign, behind its subtable's number:
 
         cmap       A -> A   V -> V   U+0410 -> A
         kern       (A, V): -80    (V, A): -80    (V, V): 5
-        pairs      (A, V) 1   (V, A) 1   (V, V) 0   (V, U+0410) 1   (U+0410, V) 1
+        pairs      (A, V) -80   (V, A) -80   (V, V) 5   (V, U+0410) -80   (U+0410, V) -80
     """
     nothing = np.empty((0, 2), np.uint32), np.empty(0, np.int64)
-    table = font.reader["kern"] if "kern" in font else b""
+    table = font["kern"] if "kern" in font else memoryview(b"")
     if table[:4] == APPLE_KERN:
         return *nothing, False  # FreeType finds no subtables there
     try:
@@ -292,23 +314,24 @@ def _kern_pairs(
         return *nothing, True
     if not subtables:
         return *nothing, False
-    character = np.fromiter(cmap, np.int64, len(cmap))
-    glyph = np.fromiter(cmap.values(), np.int64, len(cmap))
-    character, glyph = character[np.argsort(glyph)], np.sort(glyph)
     pairs = np.concatenate([each.pairs[: each.num_in_length] for each in subtables])
     in_subtable = [each.num_in_length for each in subtables]
     entry = np.repeat(np.arange(len(subtables)), in_subtable) << 16 | pairs[:, 2] & 0xFFFF
+    character = cmap.characters[np.argsort(cmap.glyphs)]
+    of_glyph = seams(np.bincount(cmap.glyphs, minlength=int(pairs.max(initial=0)) + 1))
+    keys = np.zeros(pairs.shape[0], np.int64)
     for place in range(2):
-        first = np.searchsorted(glyph, pairs[:, place])
-        count = np.searchsorted(glyph, pairs[:, place], side="right") - first
-        pairs, entry = np.repeat(pairs, count, axis=0), np.repeat(entry, count)
-        pairs[:, place] = character[spell_out(first, count)]
-    keys, first, num_found = np.unique(
-        pairs[:, 0] << 32 | pairs[:, 1], return_index=True, return_counts=True
-    )
-    _, of_pair = np.unique(entry[first], return_inverse=True)
+        glyph = pairs[:, place]
+        count = of_glyph[glyph + 1] - of_glyph[glyph]
+        found = character[spell_out(of_glyph[glyph], count)]
+        pairs, entry, keys = (np.repeat(each, count, axis=0) for each in (pairs, entry, keys))
+        keys = keys << 32 | found
+    order = np.argsort(keys)
+    keys, entry = keys[order], entry[order]
     # Subtables may add to or replace one another: pairs that stand in several are not compared.
-    is_alone = (num_found > 1) | (not all(each.is_sound for each in subtables))
-    of_pair[is_alone] = keys.size + np.flatnonzero(is_alone)
+    is_first = np.diff(keys, prepend=-1) > 0
+    is_alone = ~np.roll(is_first, -1) | (not all(each.is_sound for each in subtables))
+    entry = np.where(is_alone, (len(subtables) << 16) + np.arange(entry.size), entry)
+    keys, entry = keys[is_first], entry[is_first]
     has_unread = not all(each.has_pairs for each in subtables)
-    return np.column_stack([keys >> 32, keys & 0xFFFFFFFF]).astype(np.uint32), of_pair, has_unread
+    return np.column_stack([keys >> 32, keys & 0xFFFFFFFF]).astype(np.uint32), entry, has_unread

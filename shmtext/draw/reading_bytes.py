@@ -24,7 +24,7 @@ _ARRAYS = (
     ("code_points", "<u4"),
     ("doubtful", "<u4"),
     ("kern_pairs", "<u4"),
-    ("kern_entries", "<i8"),
+    ("kern_entries", "<u4"),
 )
 _VALUES = (
     *("sha256", "has_unread_kerning", "num_glyphs", "ascent_em", "descent_em"),
@@ -42,6 +42,7 @@ def to_bytes(reading: Reading) -> bytes:
     described = {
         "num_fonts": reading.num_fonts,
         "faults": reading.faults,
+        "drawn_px": reading.drawn_px,
         "fonts": [
             {
                 **{name: getattr(each.font, name) for name in _VALUES},
@@ -51,6 +52,8 @@ def to_bytes(reading: Reading) -> bytes:
                 ],
                 "instances": [(made.name, dict(made.values)) for made in each.design.instances],
                 "fixed": each.fixed,
+                "inked": each.inked,
+                "blank": each.blank,
             }
             for each, own in zip(reading.fonts, arrays, strict=True)
         ],
@@ -74,7 +77,7 @@ def reading_of(data: bytes) -> Reading:
             at += arrays[name].nbytes
         fonts.append(_font_of(each, arrays))
     faults = tuple((number, fault) for number, fault in described["faults"])
-    return Reading(tuple(fonts), described["num_fonts"], faults)
+    return Reading(tuple(fonts), described["num_fonts"], faults, tuple(described["drawn_px"]))
 
 
 def _font_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ReadFont:
@@ -90,4 +93,5 @@ def _font_of(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Read
     )
     axes = tuple(Axis(*each) for each in described["axes"])
     instances = tuple(Instance(name, values) for name, values in described["instances"])
-    return ReadFont(font, Design(axes, instances), described["fixed"])
+    inked, blank = tuple(described["inked"]), tuple(described["blank"])
+    return ReadFont(font, Design(axes, instances), described["fixed"], inked, blank)

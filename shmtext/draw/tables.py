@@ -1,7 +1,104 @@
-"""What reading a font's damaged tables raises, wherever they are read from bytes."""
+"""Tables of a font as bytes, and the few numbers in them that many ask for.
+
+What fontTools makes of a font is here, too, for what is rare or intricate: it takes some
+milliseconds a font, of which the bytes need a tenth. Whole font files are ``stored.py``'s.
+"""
 
 from __future__ import annotations
 
+import io
+import logging
 import struct
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from shmtext.corpus.ranges import Ints
+from shmtext.draw.stored import start_of
 
 DAMAGED = (ValueError, IndexError, struct.error)
+"""What reading damaged tables from bytes raises, wherever that is."""
+
+DIRECTORY_BYTES, ENTRY_BYTES = 12, 16
+"""Of a font's table directory without its entries, and of each table's entry."""
+
+
+class FontTables:
+    """A font in a file's bytes. Has the tables by their tags, ``KeyError`` for those not there.
+
+    Its numbers raise ``struct.error`` where a table is cut short.
+    (OpenType 1.9.1: "Organization of an OpenType font", "head", "maxp", "loca".)
+    """
+
+    def __init__(self, data: bytes, number: int = 0) -> None:
+        """``number`` is the font's place in a collection.
+
+        Raises ``struct.error`` where the directory is cut short.
+        """
+        self._data, self._number = data, number
+        start = start_of(data, number)
+        (self.version,) = struct.unpack_from("4s", data, start)
+        (num_tables,) = struct.unpack_from(">H", data, start + 4)
+        first = start + DIRECTORY_BYTES
+        self._place: dict[str, tuple[int, int]] = {}
+        for at in range(first, first + ENTRY_BYTES * num_tables, ENTRY_BYTES):
+            tag, _, offset, length = struct.unpack_from(">4s3I", data, at)
+            self._place[tag.decode("latin-1")] = offset, offset + length
+
+    def __contains__(self, tag: str) -> bool:
+        return tag in self._place
+
+    def __getitem__(self, tag: str) -> memoryview:
+        return memoryview(self._data)[slice(*self._place[tag])]
+
+    @property
+    def tags(self) -> set[str]:
+        """All tables'."""
+        return set(self._place)
+
+    @property
+    def end(self) -> int:
+        """Where the last table ends in the file."""
+        return max((end for _, end in self._place.values()), default=0)
+
+    @property
+    def num_glyphs(self) -> int:
+        """Number of glyphs that the font says it has."""
+        return self._number_at("maxp", ">H", 4)
+
+    @property
+    def units_per_em(self) -> int:
+        """Font units of an em."""
+        return self._number_at("head", ">H", 18)
+
+    @property
+    def y_min(self) -> int:
+        """Lowest point of any glyph, in font units."""
+        return self._number_at("head", ">h", 38)
+
+    @property
+    def y_max(self) -> int:
+        """Highest point of any glyph, in font units."""
+        return self._number_at("head", ">h", 42)
+
+    def glyph_places(self) -> Ints:
+        """Where each TrueType glyph begins in ``glyf``, and behind them where the last one ends."""
+        # Short places are halved.
+        factor, kind = (1, ">u4") if self._number_at("head", ">h", 50) else (2, ">u2")
+        loca = self["loca"]
+        num = len(loca) // np.dtype(kind).itemsize
+        return factor * np.frombuffer(loca, kind, num).astype(np.int64)
+
+    @cached_property
+    def parsed(self) -> Any:
+        """The font as fontTools reads it, a ``TTFont``; each table when it is asked for."""
+        from fontTools.ttLib import TTFont  # noqa: PLC0415 - 60 ms, and few fonts need it
+
+        # What it says of tables is for font makers; drawing decides here.
+        logging.getLogger("fontTools").setLevel(logging.CRITICAL)
+        return TTFont(io.BytesIO(self._data), lazy=True, fontNumber=self._number)
+
+    def _number_at(self, tag: str, kind: str, at: int) -> int:
+        (number,) = struct.unpack_from(kind, self[tag], at)
+        return int(number)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from shmtext.draw.faces import FontFile, Trial, bundled_fonts, choose_fonts, read_here, trust
 from shmtext.draw.reading import Reading
 from shmtext.engine.known import known_fonts
-from shmtext.engine.probe import Drawn, read_apart, try_out
+from shmtext.engine.probe import read_apart, try_out
 from shmtext.errors import FontError
 
 READ_APART = 32
@@ -23,21 +23,24 @@ def fonts_of(
     Return them, and a line that names those left out, or nothing. Raises as ``choose_fonts`` does.
     """
     known = known_fonts()
-    drawn: dict[str, Drawn] = {}
-    """What came of drawing with fonts that other processes have read."""
+    sizes_px = tuple(sorted(set(sizes_px)))
+    trials: dict[str, Trial] = {}
+    """By fonts' digests."""
 
     def read_unknown(files: Sequence[Path]) -> Iterable[Reading | FontError]:
-        if len(files) < READ_APART:
-            return read_here(files)
-        readings, by_digest = read_apart(files, sizes_px)
-        drawn.update(by_digest)
-        return readings
+        return read_here(files) if len(files) < READ_APART else read_apart(files, sizes_px)
 
-    def read(files: Sequence[Path]) -> Iterable[Reading | FontError]:
-        return known.read(files, read_unknown)
+    def read(files: Sequence[Path]) -> Iterator[Reading | FontError]:
+        for reading in known.read(files, read_unknown):
+            if sizes_px and isinstance(reading, Reading) and reading.drawn_px == sizes_px:
+                trials.update((each.font.digest, Trial(blank=each.blank)) for each in reading.fonts)
+            yield reading
 
     def tried(fonts: Sequence[FontFile]) -> Sequence[Trial]:
-        return known.try_out(fonts, lambda unknown: try_out(unknown, sizes_px, drawn), sizes_px)
+        left = [font for font in fonts if font.digest not in trials]
+        found = known.try_out(left, lambda unknown: try_out(unknown, sizes_px), sizes_px)
+        trials.update(zip((font.digest for font in left), found, strict=True))
+        return [trials[font.digest] for font in fonts]
 
     if not paths:
         return choose_fonts([bundled_fonts()], trust, skips_bad=False, read=read)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -29,6 +30,7 @@ from shmtext.draw.faces import FontFile, Read, Trial, TryOut
 from shmtext.draw.reading import Reading
 from shmtext.draw.reading_bytes import reading_of, to_bytes
 from shmtext.draw.stored import HEADS
+from shmtext.engine.machine import default_num_workers
 from shmtext.errors import FontError
 
 MOST_BYTES = 256 << 20
@@ -36,6 +38,9 @@ MOST_BYTES = 256 << 20
 
 FORMAT = 1
 """Of the files; goes up with them."""
+
+FILES_PER_THREAD = 100
+"""Fewer are hashed before it pays that another thread helps."""
 
 _DIGEST_BYTES = 32
 
@@ -52,8 +57,8 @@ class KnownFonts:
     def read(self, files: Sequence[Path], read: Read) -> Iterable[Reading | FontError]:
         """Read files, those of unknown content by ``read``; see ``Read``."""
         found: dict[Path, Reading | FontError] = {}
-        for path in files:
-            known = self._get(f"read {sha256}") if (sha256 := _digest_of(path)) else None
+        for path, sha256 in zip(files, _digests_of(files), strict=True):
+            known = self._get(f"read {sha256}") if sha256 else None
             if known is not None:
                 found[path] = reading_of(known).at(path)
         unknown = [path for path in files if path not in found]
@@ -150,6 +155,21 @@ def _name(about: bytes) -> str:
 
 def _checksum(about: bytes, payload: bytes) -> bytes:
     return hashlib.sha256(about + b"\n" + payload).digest()
+
+
+def _digests_of(files: Sequence[Path]) -> list[str]:
+    """``_digest_of`` of each; many are shared out among threads, as hashing lets others go on."""
+    num_threads = min(default_num_workers(), len(files) // FILES_PER_THREAD)
+    if num_threads < 2:
+        return list(map(_digest_of, files))
+    digests = [""] * len(files)
+
+    def hash_part(first: int) -> None:
+        digests[first::num_threads] = map(_digest_of, files[first::num_threads])
+
+    with ThreadPoolExecutor(num_threads) as pool:
+        list(pool.map(hash_part, range(num_threads)))
+    return digests
 
 
 def _digest_of(path: Path) -> str:

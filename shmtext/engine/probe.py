@@ -9,17 +9,18 @@ Fonts that come with the package are not probed; what came of others is remember
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import resource
+import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import IO, Any, Literal, Self, cast
 
 from shmtext.draw.faces import (
     FaceSource,
@@ -43,8 +44,11 @@ TOO_SLOW = f"takes more than {TIMEOUT_S} s to draw"
 READY = "ready"
 CHILD = "from shmtext.engine.probe import serve; serve()"
 
-Drawn = tuple[str, list[int]]
-"""Why a font can't be drawn with, or nothing; and those of its doubtful characters without ink."""
+Answer = tuple[Any, bytes]
+"""What a child says of an item, and bytes that go with it."""
+
+READ_BYTES = 1 << 20
+"""Of what a child says, at a time."""
 
 FONTS_PER_CHILD = 32
 """Fewer take less time than another child's start, some 0.25 s of CPU."""
@@ -68,38 +72,28 @@ class _Ending:
     reason: str
 
 
-def try_out(
-    fonts: Sequence[FontFile], sizes_px: Sequence[int], drawn: Mapping[str, Drawn] | None = None
-) -> list[Trial]:
+def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     """Draw with each font in another process; return what came of it.
 
-    ``drawn`` is what has come of some already. Raises ``FontError`` if that process does not even
-    begin.
+    Raises ``FontError`` if that process does not even begin.
     """
-    answers: dict[str, Any] = dict(drawn or {})
-    left = [font for font in fonts if font.digest not in answers]
-    found = _answers(_Work("draw", list(map(_to_draw, left)), sizes_px))
-    answers.update(zip((font.digest for font in left), found, strict=True))
-    return [_trial(font, answers[font.digest]) for font in fonts]
+    answers = _answers(_Work("draw", list(map(_to_draw, fonts)), sizes_px))
+    return [_trial(font, answer) for font, answer in zip(fonts, answers, strict=True)]
 
 
-def read_apart(
-    files: Sequence[Path], sizes_px: Sequence[int]
-) -> tuple[list[Reading | FontError], dict[str, Drawn]]:
+def read_apart(files: Sequence[Path], sizes_px: Sequence[int]) -> Iterator[Reading | FontError]:
     """Read files in other processes, which draw with their fonts at once.
 
-    Return what came of each, as ``read_file`` has it, and for ``try_out`` what came of drawing.
-    Raises ``FontError`` if these processes do not even begin.
+    Yield what came of each while they go on. Where a font can't be drawn with, the file was only
+    read: what is wrong is for ``try_out`` to say. Raises ``FontError`` if these processes do not
+    even begin.
     """
-    paths = [os.fspath(path) for path in files]
-    answers = _answers(_Work("read", paths, sizes_px))
-    # Drawing may have ended it: what a font does then is for ``try_out`` to find.
-    ended = [at for at, answer in enumerate(answers) if isinstance(answer, _Ending)]
-    for at, answer in zip(ended, _answers(_Work("read", [paths[at] for at in ended])), strict=True):
-        answers[at] = answer
-    readings = [_reading(path, answer) for path, answer in zip(files, answers, strict=True)]
-    whole = (answer for answer in answers if not isinstance(answer, _Ending))
-    return readings, {digest: drawn for _, _, by_digest in whole for digest, drawn in by_digest}
+    paths = list(map(os.fspath, files))
+    for path, answer in zip(paths, _answers(_Work("read", paths, sizes_px)), strict=True):
+        if isinstance(answer, _Ending):
+            # Drawing may have ended it.
+            (answer,) = _answers(_Work("read", [path]))
+        yield _reading(Path(path), answer)
 
 
 def _to_draw(font: FontFile) -> tuple[Any, ...]:
@@ -107,111 +101,126 @@ def _to_draw(font: FontFile) -> tuple[Any, ...]:
     return astuple(font.stored), font.axes, probe_characters(font), font.doubtful.tolist()
 
 
-def _trial(font: FontFile, answer: Any) -> Trial:
+def _trial(font: FontFile, answer: Answer | _Ending) -> Trial:
     if isinstance(answer, _Ending):
         return Trial(f"{font.asked_as} {answer.reason}")
-    fault, blank = answer
+    (fault, blank), _ = answer
     return Trial(f"{font.asked_as} cannot be drawn ({fault})" if fault else "", blank)
 
 
-def _reading(path: Path, answer: Any) -> Reading | FontError:
+def _reading(path: Path, answer: Answer | _Ending) -> Reading | FontError:
     if isinstance(answer, _Ending):
         return FontError(f"{path} {answer.reason}")
-    fault, data, _ = answer
-    return FontError(fault) if fault else reading_of(base64.b64decode(data)).at(path)
+    fault, data = answer
+    return FontError(fault) if fault else reading_of(data).at(path)
 
 
-def _answers(work: _Work) -> list[Any]:
-    """Have children do all items; return each one's answer, or a child's ending."""
-    answers: list[Any] = [None] * len(work.items)
-    waiting = list(range(len(answers)))
-    most = default_num_workers()
+def _answers(work: _Work) -> Iterator[Answer | _Ending]:
+    """Have children do all items; yield each one's answer, or a child's ending, in order."""
+    answers: dict[int, Answer | _Ending] = {}
+    waiting = list(range(len(work.items)))
+    due = 0
     while waiting:
-        num_children = min(most, -(-len(waiting) // FONTS_PER_CHILD))
+        num_children = min(default_num_workers(), -(-len(waiting) // FONTS_PER_CHILD))
         parts = [waiting[first::num_children] for first in range(num_children)]
         waiting = []
-        children: list[_Child] = []
-        try:
+        with ExitStack() as stack, selectors.DefaultSelector() as selector:
             for part in parts:
-                children.append(_Child.start(work, part))
-            for child, part in zip(children, parts, strict=True):
-                found, ending = child.finish(len(part))
-                for item, answer in zip(part, found, strict=False):
-                    answers[item] = answer
-                if len(found) < len(part):
-                    answers[part[len(found)]] = _Ending(ending)
-                    waiting += part[len(found) + 1 :]
-        finally:
-            for child in children:
-                child.close()
-    return answers
+                child = stack.enter_context(closing(_Child.start(work, part)))
+                selector.register(child.stdout, selectors.EVENT_READ, child)
+            while selector.get_map():
+                speaking: list[_Child] = [key.data for key, _ in selector.select(2 * TIMEOUT_S)]
+                if not speaking:
+                    # Its own alarm ends a child, unless it was stopped or storage does not answer.
+                    for key in selector.get_map().values():
+                        key.data.give_up()
+                for child in speaking:
+                    answers.update(child.listen())
+                    if child.has_ended:
+                        selector.unregister(child.stdout)
+                        for item in child.items[:1]:
+                            answers[item] = _Ending(child.ending())
+                        waiting += child.items[1:]
+                while due in answers:
+                    yield answers.pop(due)
+                    due += 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Child:
-    """A process at work, and the file in memory that its answers go to.
+    """A process at work on some of the items, in their order."""
 
-    A pipe would have to be read all the time: the child waits where one is full.
-    """
-
-    popen: subprocess.Popen[bytes]
-    output: int
+    def __init__(self, popen: subprocess.Popen[bytes], complaints: int, items: list[int]) -> None:
+        self.items = items
+        """Those that it has not answered."""
+        self.has_ended = False
+        self.stdout = cast("IO[bytes]", popen.stdout)
+        self._popen, self._complaints = popen, complaints
+        self._said = b""
+        """What it has said last, if that is not whole yet."""
+        self._is_ready = self._is_given_up = False
 
     @classmethod
-    def start(cls, work: _Work, part: Sequence[int]) -> Self:
+    def start(cls, work: _Work, items: list[int]) -> Self:
         """Start a process for some of the items."""
         task = {
             "kind": work.kind,
-            "items": [work.items[item] for item in part],
+            "items": [work.items[item] for item in items],
             "sizes_px": list(work.sizes_px),
             "timeout_s": TIMEOUT_S,
         }
-        output = -1
+        complaints = -1
         try:
-            output = os.memfd_create("shmtext-probe")
+            # In memory, as nobody reads it before the end: a full pipe would be waited for.
+            complaints = os.memfd_create("shmtext-probe")
             with os.fdopen(os.memfd_create("shmtext-probe"), "w+b") as given:
                 given.write(json.dumps(task).encode())
                 given.seek(0)
                 popen = subprocess.Popen(
                     python_command(CHILD),
                     stdin=given,
-                    stdout=output,
-                    stderr=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
                     start_new_session=True,  # Ctrl-C is for this process, which ends it in time
                 )
         except OSError as error:
-            if output >= 0:
-                os.close(output)
+            if complaints >= 0:
+                os.close(complaints)
             what = "a process to try the fonts in"
             raise WorkersError.cannot_start(what, error.strerror) from error
-        return cls(popen, output)
+        return cls(popen, complaints, items)
 
-    def finish(self, num_items: int) -> tuple[list[Any], str]:
-        """Wait for its end; return its answers, and how it ended."""
-        try:
-            # Its own alarm ends it first, unless it was stopped or its storage does not answer.
-            _, complaints = self.popen.communicate(timeout=TIMEOUT_S * (num_items + 1))
-            ending = _describe(self.popen.returncode, complaints)
-        except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.communicate()
-            ending = TOO_SLOW
-        with os.fdopen(self.output, "rb", closefd=False) as output:
-            output.seek(0)
-            # The last line is not whole where it died in the middle of it.
-            lines = output.read().split(b"\n")[:-1]
-        answers = list(map(json.loads, lines))
-        if answers[:1] != [READY]:
+    def listen(self) -> list[tuple[int, Answer]]:
+        """Wait for what it says next, or for its end; return what it has answered."""
+        more = os.read(self.stdout.fileno(), READ_BYTES)
+        self.has_ended = not more
+        found, self._said = _parted(self._said + more)
+        if found and not self._is_ready:
+            self._is_ready = found.pop(0) == (READY, b"")
+        answered = list(zip(self.items, found, strict=False))
+        self.items = self.items[len(answered) :]
+        return answered
+
+    def give_up(self) -> None:
+        """End it, which takes too long."""
+        self._is_given_up = True
+        self._popen.kill()
+
+    def ending(self) -> str:
+        """Say how it ended, before it had answered all. Raises ``FontError`` if at once."""
+        return_code = self._popen.wait()
+        with os.fdopen(self._complaints, "rb", closefd=False) as complaints:
+            complaints.seek(0)
+            ending = _describe(return_code, complaints.read())
+        if not self._is_ready:
             raise FontError(f"fonts can't be tried out: the process that is to draw them {ending}")
-        return answers[1:], ending
+        return TOO_SLOW if self._is_given_up else ending
 
     def close(self) -> None:
         """End it, if it is still there."""
-        self.popen.kill()
-        if self.popen.stderr is not None:
-            self.popen.stderr.close()
-        self.popen.wait()
-        os.close(self.output)
+        self._popen.kill()
+        self.stdout.close()
+        self._popen.wait()
+        os.close(self._complaints)
 
 
 def _describe(return_code: int, complaints: bytes) -> str:
@@ -225,8 +234,22 @@ def _describe(return_code: int, complaints: bytes) -> str:
     return f"ends the process that draws it (exit code {return_code}{reason})"
 
 
+def _parted(said: bytes) -> tuple[list[Answer], bytes]:
+    """Part what a child has said into answers, and what is not whole."""
+    answers: list[Answer] = []
+    at = 0
+    while (end := said.find(b"\n", at)) >= 0:
+        line, num_bytes = json.loads(said[at:end])
+        after = end + 1 + num_bytes
+        if after > len(said):
+            break
+        answers.append((line, said[end + 1 : after]))
+        at = after
+    return answers, said[at:]
+
+
 def serve() -> None:
-    """Be the child: say that it begins, then do each item and write a line for each."""
+    """Be the child: say that it begins, then do each item and answer it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The default ends this process in the middle of FreeType; a handler would wait for its return.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -235,30 +258,41 @@ def serve() -> None:
     for item in task["items"]:
         signal.alarm(task["timeout_s"])
         do = _read if task["kind"] == "read" else _drawn
-        _answer(do(item, task["sizes_px"]))
+        _answer(*do(item, task["sizes_px"]))
 
 
-def _read(path: str, sizes_px: Sequence[int]) -> tuple[str, str, list[tuple[str, Drawn]]]:
+def _read(path: str, sizes_px: Sequence[int]) -> Answer:
     """Read a file and, if sizes are given, draw with its fonts as they are by default."""
     try:
         reading = read_file(Path(path))
     except FontError as error:
-        return str(error), "", []
-    fonts = [each.font for each in reading.fonts] if sizes_px else []
-    drawn = [(font.digest, _drawn(_to_draw(font), sizes_px)) for font in fonts]
-    return "", base64.b64encode(to_bytes(reading)).decode(), drawn
+        return str(error), b""
+    return "", to_bytes(_drawn_with(reading, sizes_px) if sizes_px else reading)
 
 
-def _drawn(item: Any, sizes_px: Sequence[int]) -> Drawn:
+def _drawn_with(reading: Reading, sizes_px: Sequence[int]) -> Reading:
+    """Draw with a file's fonts; what was read, where that can't be."""
+    drawn = []
+    for each in reading.fonts:
+        (fault, blank), _ = _drawn(_to_draw(each.font), sizes_px)
+        if fault:
+            return reading
+        drawn.append(replace(each, blank=tuple(blank)))
+    return replace(reading, fonts=tuple(drawn), drawn_px=tuple(sizes_px))
+
+
+def _drawn(item: Any, sizes_px: Sequence[int]) -> Answer:
     stored, axes, some, doubtful = item
     try:
         source = FaceSource(StoredFont(*stored), axes)
         draw_probe(source, some, sizes_px)
-        return "", blank_characters(source, doubtful)
+        return ("", blank_characters(source, doubtful)), b""
     except (OSError, ValueError) as error:
-        return str(error), []
+        return (str(error), []), b""
     # Anything else ends this process, and what Python says of it is the reason given.
 
 
-def _answer(line: object) -> None:
-    print(json.dumps(line), flush=True)
+def _answer(line: object, data: bytes = b"") -> None:
+    head = json.dumps((line, len(data))).encode()
+    sys.stdout.buffer.write(head + b"\n" + data)
+    sys.stdout.buffer.flush()
