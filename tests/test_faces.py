@@ -443,6 +443,31 @@ def test_a_font_that_ends_the_process_that_reads_and_draws_is_named_alone(
     assert [("read", 3, (8,)), ("read", 1, ()), ("draw", 1, (8,))] == asked_of_children
 
 
+def test_a_font_s_time_is_over_before_its_answer_is_taken_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever takes it down may be slow: the font would be blamed."""
+    monkeypatch.setattr(
+        probe,
+        "CHILD",
+        """
+import os, signal
+from shmtext.engine import probe
+real = probe._answer
+def answer(*said):
+    if signal.alarm(0) > 0:
+        os._exit(9)
+    real(*said)
+probe._answer = answer
+probe.serve()
+""",
+    )
+
+    assert ["", ""] == [
+        trial.fault for trial in try_out(list(map(font_file, (SANS, ITALIC))), (8,))
+    ]
+
+
 def test_the_last_of_a_process_s_answers_counts_if_it_is_whole() -> None:
     parts = b'["ready", 0]\n', b'[["", [1]], 0]\n', b'["", 5]\nab\ncd', b'[["soft", []], 0]\n'
     expected = [("ready", b""), (["", [1]], b""), ("", b"ab\ncd"), (["soft", []], b"")]

@@ -318,7 +318,7 @@ def _kern_pairs(
     in_subtable = [each.num_in_length for each in subtables]
     entry = np.repeat(np.arange(len(subtables)), in_subtable) << 16 | pairs[:, 2] & 0xFFFF
     character = cmap.characters[np.argsort(cmap.glyphs)]
-    of_glyph = seams(np.bincount(cmap.glyphs, minlength=int(pairs.max(initial=0)) + 1))
+    of_glyph = seams(np.bincount(cmap.glyphs, minlength=int(pairs[:, :2].max(initial=0)) + 1))
     keys = np.zeros(pairs.shape[0], np.int64)
     for place in range(2):
         glyph = pairs[:, place]
