@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from shmtext.corpus.ranges import Ints, spell_out
-from shmtext.draw.tables import FontTables
+from shmtext.draw.tables import DamagedTableError, FontTables
 
 UNICODE_MAPS = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
 """Platform and encoding of Unicode's character maps, best first. Both libraries prefer those of all
@@ -58,8 +58,8 @@ class CharacterMap(NamedTuple):
 def agreed_map(font: FontTables) -> CharacterMap:
     """Which glyphs FreeType and HarfBuzz both draw for the characters of a font.
 
-    Empty where they agree on nothing: see ``maps_of``. Raises ``ValueError`` for a damaged map, in
-    which one of them finds what the other does not, as browsers do not take it, either.
+    Empty where they agree on nothing: see ``maps_of``. Raises ``DamagedTableError`` for a map that
+    is out of order: the two may find different glyphs in it, and browsers refuse it, too.
     (OpenType 1.9.1, "cmap".)
     """
     tables = _tables(font["cmap"])
@@ -68,12 +68,12 @@ def agreed_map(font: FontTables) -> CharacterMap:
     if best is not None and read is not None:
         found = read(best)
         if found.glyphs.size and found.glyphs.max() >= font.num_glyphs:
-            raise ValueError("its character map names glyphs that are not there")
+            raise DamagedTableError("its character map names glyphs that are not there")
         is_mapped = found.glyphs != 0
         found = CharacterMap(found.characters[is_mapped], found.glyphs[is_mapped])
     elif best is not None:
         if _form(best) not in RARE_FORMS:
-            raise ValueError(f"its character map is of an unknown form ({_form(best)})")
+            raise DamagedTableError(f"its character map is of an unknown form ({_form(best)})")
         found = _by_number(font.parsed, font.parsed.getBestCmap(UNICODE_MAPS) or {})
     elif SYMBOL_MAP not in tables:
         found = _by_number(font.parsed, _mac_map(font.parsed))
@@ -95,7 +95,7 @@ def _tables(cmap: memoryview) -> dict[tuple[int, int], memoryview]:
     records = [struct.unpack_from(">2HL", cmap, 4 + 8 * number) for number in range(num_maps)]
     keys = [(platform, encoding) for platform, encoding, _ in records]
     if version or keys != sorted(keys):
-        raise ValueError("its character maps are out of order")
+        raise DamagedTableError("its character maps are out of order")
     # Of two with one key the first counts.
     return {
         (platform, encoding): _table_at(cmap, place)
@@ -111,7 +111,7 @@ def _table_at(cmap: memoryview, place: int) -> memoryview:
         (length,) = struct.unpack_from(">L", cmap, at)
     table = cmap[place : place + length]
     if not length or len(table) < length:
-        raise ValueError("a character map is cut short")
+        raise DamagedTableError("a character map is cut short")
     return table
 
 
@@ -139,7 +139,7 @@ def _read_segments(table: memoryview) -> CharacterMap:
     glyphs = characters + shift
     listed = (characters + np.repeat(at, count))[is_listed]
     if (listed < 0).any() or (offset & 1).any():
-        raise ValueError("its character map refers to what is no glyph's number")
+        raise DamagedTableError("its character map refers to what is no glyph's number")
     number = numbers[listed]
     glyphs[is_listed] = np.where(number, number + shift[is_listed], 0)
     return CharacterMap(characters, glyphs & 0xFFFF)
@@ -152,14 +152,14 @@ def _read_groups(table: memoryview) -> CharacterMap:
     first, last, glyph = groups.T
     _check_order(first, last)
     if last.size and last[-1] > LAST_CHARACTER:
-        raise ValueError("its character map goes beyond Unicode")
+        raise DamagedTableError("its character map goes beyond Unicode")
     count = last - first + 1
     return CharacterMap(spell_out(first, count), spell_out(glyph, count))
 
 
 def _check_order(first: Ints, last: Ints) -> None:
     if not ((first <= last).all() and (first[1:] > last[:-1]).all()):
-        raise ValueError("its character map is out of order")
+        raise DamagedTableError("its character map is out of order")
 
 
 def _by_number(font: Any, found: dict[int, str]) -> CharacterMap:

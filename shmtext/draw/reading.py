@@ -28,7 +28,7 @@ from shmtext.draw.kern import read_kern
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
 from shmtext.draw.outline_areas import have_area
 from shmtext.draw.stored import WEB_FONTS, num_fonts, unpacked
-from shmtext.draw.tables import DAMAGED, FontTables
+from shmtext.draw.tables import DAMAGED, DamagedTableError, FontTables
 from shmtext.draw.variations import Axes
 from shmtext.errors import FontError
 
@@ -190,6 +190,8 @@ def _read_font(path: Path, data: bytes, number: int | None) -> ReadFont:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, DamagedTableError):
+        return str(error)
     return f"{type(error).__name__}: {error}"
 
 

@@ -24,6 +24,10 @@ DIRECTORY_BYTES, ENTRY_BYTES = 12, 16
 """Of a font's table directory without its entries, and of each table's entry."""
 
 
+class DamagedTableError(ValueError):
+    """A table says what can't be, and it is told in words."""
+
+
 class FontTables:
     """A font in a file's bytes. Has the tables by their tags, ``KeyError`` for those not there.
 
