@@ -75,7 +75,9 @@ def test_a_file_larger_than_any_font_is_not_read(tmp_path: Path) -> None:
 
 def test_what_begins_like_no_font_is_none(tmp_path: Path) -> None:
     path = tmp_path / "other.ttf"
-    path.write_bytes(b"\1\2\3\4" + SANS.read_bytes()[4:])
-
-    with pytest.raises(FontError, match="is not a TrueType or OpenType font"):
-        read_file(path)
+    for data in (b"\1\2\3\4" + SANS.read_bytes()[4:], b"no font", b"n"):
+        path.write_bytes(data)
+        with pytest.raises(
+            FontError, match=r"other\.ttf is not a TrueType or OpenType font \(it b"
+        ):
+            read_file(path)

@@ -27,7 +27,7 @@ from shmtext.draw.instances import Asked, Design, chosen_axes, name_of
 from shmtext.draw.kern import read_kern
 from shmtext.draw.kinds import HEAD_BYTES, foreign_kind
 from shmtext.draw.outline_areas import have_area
-from shmtext.draw.stored import WEB_FONTS, num_fonts, unpacked
+from shmtext.draw.stored import WEB_FONTS, num_fonts, start_of, unpacked
 from shmtext.draw.tables import DAMAGED, DamagedTableError, FontTables
 from shmtext.draw.variations import Axes
 from shmtext.errors import FontError
@@ -180,6 +180,11 @@ def _read_font(path: Path, data: bytes, number: int | None) -> ReadFont:
     """Read a font; its file's path and digest are not filled in yet."""
     called = path if number is None else f"{path}#{number}"
     try:
+        start = start_of(data, number or 0)
+        if (version := data[start : start + 4]) not in VERSIONS:
+            raise FontError(
+                f"{called} is not a TrueType or OpenType font (it begins with {version!r})"
+            )
         return _read_tables(called, FontTables(data, number or 0), len(data), number)
     except (FontError, OSError):
         raise
@@ -243,10 +248,6 @@ def _doubtful_at(axes: Axes, read: ReadFont) -> NDArray[np.uint32]:
 
 
 def _read_tables(called: object, font: FontTables, size: int, number: int | None) -> ReadFont:
-    if font.version not in VERSIONS:
-        raise FontError(
-            f"{called} is not a TrueType or OpenType font (it begins with {font.version!r})"
-        )
     tables = font.tags
     if size < font.end:
         raise FontError(

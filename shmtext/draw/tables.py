@@ -42,7 +42,6 @@ class FontTables:
         """
         self._data, self._number = data, number
         start = start_of(data, number)
-        (self.version,) = struct.unpack_from("4s", data, start)
         (num_tables,) = struct.unpack_from(">H", data, start + 4)
         first = start + DIRECTORY_BYTES
         self._place: dict[str, tuple[int, int]] = {}
