@@ -19,8 +19,8 @@ from fontTools.ttLib import TTCollection, TTFont
 from small_fonts import BOX, POINT, bitmap_only, small_font
 from variable_font import variable_font
 
-from shmtext.draw.faces import FontFile, Trial, read_here
-from shmtext.draw.reading import Reading, read_file
+from shmtext.draw.faces import FontFile, Readings, Trial, read_here
+from shmtext.draw.reading import read_file
 from shmtext.draw.reading_bytes import reading_of, to_bytes
 from shmtext.engine import fonts as fonts_module
 from shmtext.engine import known as known_module
@@ -46,9 +46,9 @@ class Counting:
     def __init__(self) -> None:
         self.num_read = self.num_tried = 0
 
-    def read(self, files: Sequence[Path]) -> list[Reading | FontError]:
+    def read(self, files: Sequence[Path]) -> Readings:
         self.num_read += len(files)
-        return list(read_here(files))
+        yield from read_here(files)
 
     def try_out(self, fonts: Sequence[FontFile]) -> list[Trial]:
         self.num_tried += len(fonts)
@@ -279,7 +279,7 @@ def test_a_run_s_fonts_are_the_same_whether_they_are_known_or_not(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     kept = plain(fonts_of(paths, (20,), skips_bad=False))
     # Neither read nor tried out again.
-    monkeypatch.setattr(fonts_module, "read_here", lambda files: [] if not files else 1 / 0)
+    monkeypatch.setattr(fonts_module, "read_here", lambda files: (1 / 0 for _ in files))
     monkeypatch.setattr(fonts_module, "try_out", lambda *_: 1 / 0)
 
     assert unknown == kept == plain(fonts_of(paths, (20,), skips_bad=False))

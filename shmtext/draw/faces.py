@@ -11,7 +11,8 @@ import os
 import stat
 import unicodedata
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -130,8 +131,10 @@ class Trial:
 TryOut = Callable[[Sequence[FontFile]], Sequence[Trial]]
 """Draws with fonts, and says of each what came of it."""
 
-Read = Callable[[Sequence[Path]], Iterable[Reading | FontError]]
-"""Reads files, and says of each what came of it."""
+Readings = Generator[Reading | FontError, None, None]
+
+Read = Callable[[Sequence[Path]], Readings]
+"""Reads files, and says of each what came of it. To be closed by whoever may not ask for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +184,7 @@ def find_font_files(fonts: Sequence[Path], report: Report | None = None) -> list
     return list(dict.fromkeys(found))
 
 
-def read_here(files: Sequence[Path]) -> Iterator[Reading | FontError]:
+def read_here(files: Sequence[Path]) -> Readings:
     """Read files in this process, one after the other."""
     for path in files:
         try:
@@ -246,7 +249,8 @@ def _try_out_here(fonts: Sequence[FontFile]) -> Sequence[Trial]:
 def _read_usable(paths: Iterable[Path], means: Means, report: Report) -> tuple[FontFile, ...]:
     asked = list(map(split_asked, paths))
     files = list(dict.fromkeys(each.path for each in asked))
-    readings = dict(zip(files, means.read(files), strict=True))
+    with closing(means.read(files)) as found:
+        readings = dict(zip(files, found, strict=True))
     fonts: dict[str, FontFile] = {}
     faults: dict[str, None] = {}
     for each in asked:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from shmtext.draw.faces import FontFile, Trial, bundled_fonts, choose_fonts, read_here, trust
+from shmtext.draw.faces import (
+    FontFile,
+    Readings,
+    Trial,
+    bundled_fonts,
+    choose_fonts,
+    read_here,
+    trust,
+)
 from shmtext.draw.reading import Reading
 from shmtext.engine.known import known_fonts
 from shmtext.engine.probe import read_apart, try_out
-from shmtext.errors import FontError
 
 READ_APART = 32
 """So many files are read by the processes that try them out, one of which starts for 32 fonts."""
@@ -27,10 +34,10 @@ def fonts_of(
     trials: dict[str, Trial] = {}
     """By fonts' digests."""
 
-    def read_unknown(files: Sequence[Path]) -> Iterable[Reading | FontError]:
+    def read_unknown(files: Sequence[Path]) -> Readings:
         return read_here(files) if len(files) < READ_APART else read_apart(files, sizes_px)
 
-    def read(files: Sequence[Path]) -> Iterator[Reading | FontError]:
+    def read(files: Sequence[Path]) -> Readings:
         for reading in known.read(files, read_unknown):
             if sizes_px and isinstance(reading, Reading) and reading.drawn_px == sizes_px:
                 trials.update((each.font.digest, Trial(blank=each.blank)) for each in reading.fonts)

@@ -148,13 +148,13 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
     settings, config = None, means.config
     if config.style.each_font:
         # How many examples there are, and what is to draw them, is known once fonts are.
-        settings = render_settings(config, means.observer)
+        settings = _settings_of(means, first)
     num_per_text = examples_per_text(settings) if settings is not None else 1
     engine = _chosen_engine(means, first.was_cut_short, num_per_text)
     if engine == "processes":
         return _hold_for_processes(means, first, resources, settings)
     photos = photos_of(config, first.stop, means.observer)
-    settings = replace(settings or render_settings(config, means.observer), photos=photos)
+    settings = replace(settings or _settings_of(means, first), photos=photos)
     again = TakenAgain(settings)
     texts = gather_chunks(needed_texts(settings, first.stop, means.observer))
     refuse_no_text(texts, config)
@@ -174,7 +174,7 @@ def _hold_for_processes(
     )
     num_per_text = examples_per_text(settings) if settings is not None else 1
     workers.start(_least_num_shards(means.config, num_per_text))
-    settings = settings or render_settings(means.config, means.observer)
+    settings = settings or _settings_of(means, first)
     is_spilled, photos = workers.note is not None, None
     if means.config.backgrounds is not None:
         segment = resources.enter_context(Segment(first.stage, PHOTOS_CONTENT))
@@ -207,6 +207,12 @@ def _chosen_engine(
             return means.engine
         case _:
             assert_never(means.engine)
+
+
+def _settings_of(means: Means, first: FirstRun) -> RenderSettings:
+    # Thousands of unknown fonts take seconds, a damaged one as many before it is given up.
+    with first.stop.raising():
+        return render_settings(means.config, means.observer)
 
 
 def render_settings(config: RunConfig, observer: Observer) -> RenderSettings:

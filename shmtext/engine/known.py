@@ -16,7 +16,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -62,10 +62,11 @@ class KnownFonts:
             if known is not None:
                 found[path] = reading_of(known).at(path)
         unknown = [path for path in files if path not in found]
-        for path, reading in zip(unknown, read(unknown), strict=True):
-            found[path] = reading
-            if not isinstance(reading, FontError) and not reading.faults:
-                self._put(f"read {reading.fonts[0].font.sha256}", to_bytes(reading))
+        with closing(read(unknown)) as readings:
+            for path, reading in zip(unknown, readings, strict=True):
+                found[path] = reading
+                if not isinstance(reading, FontError) and not reading.faults:
+                    self._put(f"read {reading.fonts[0].font.sha256}", to_bytes(reading))
         self._trim()
         return [found[path] for path in files]
 
@@ -117,6 +118,8 @@ class KnownFonts:
             self._has_grown = True
         except OSError:
             self._is_writable = False
+        finally:
+            # It is there if that failed, or was interrupted.
             with suppress(OSError):
                 os.unlink(part)
 

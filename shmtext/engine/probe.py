@@ -16,7 +16,7 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import IO, Any, Literal, Self, cast
 from shmtext.draw.faces import (
     FaceSource,
     FontFile,
+    Readings,
     Trial,
     blank_characters,
     draw_probe,
@@ -81,7 +82,7 @@ def try_out(fonts: Sequence[FontFile], sizes_px: Sequence[int]) -> list[Trial]:
     return [_trial(font, answer) for font, answer in zip(fonts, answers, strict=True)]
 
 
-def read_apart(files: Sequence[Path], sizes_px: Sequence[int]) -> Iterator[Reading | FontError]:
+def read_apart(files: Sequence[Path], sizes_px: Sequence[int]) -> Readings:
     """Read files in other processes, which draw with their fonts at once.
 
     Yield what came of each while they go on. Where a font can't be drawn with, the file was only
@@ -89,11 +90,12 @@ def read_apart(files: Sequence[Path], sizes_px: Sequence[int]) -> Iterator[Readi
     even begin.
     """
     paths = list(map(os.fspath, files))
-    for path, answer in zip(paths, _answers(_Work("read", paths, sizes_px)), strict=True):
-        if isinstance(answer, _Ending):
-            # Drawing may have ended it.
-            (answer,) = _answers(_Work("read", [path]))
-        yield _reading(Path(path), answer)
+    with closing(_answers(_Work("read", paths, sizes_px))) as answers:
+        for path, answer in zip(paths, answers, strict=True):
+            if isinstance(answer, _Ending):
+                # Drawing may have ended it.
+                (answer,) = _answers(_Work("read", [path]))
+            yield _reading(Path(path), answer)
 
 
 def _to_draw(font: FontFile) -> tuple[Any, ...]:
@@ -115,7 +117,7 @@ def _reading(path: Path, answer: Answer | _Ending) -> Reading | FontError:
     return FontError(fault) if fault else reading_of(data).at(path)
 
 
-def _answers(work: _Work) -> Iterator[Answer | _Ending]:
+def _answers(work: _Work) -> Generator[Answer | _Ending, None, None]:
     """Have children do all items; yield each one's answer, or a child's ending, in order."""
     answers: dict[int, Answer | _Ending] = {}
     waiting = list(range(len(work.items)))

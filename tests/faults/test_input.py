@@ -7,21 +7,27 @@ import gzip
 import os
 import random
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fault_runs import (
     BAD_INPUT,
     DONE,
+    INTERRUPTED,
     REPOSITORY,
     Finished,
+    finish,
     run,
     run_here,
     skipped,
+    start,
     tree,
+    until,
     write_shim,
     write_texts,
 )
@@ -284,6 +290,18 @@ def test_fonts_that_end_or_hang_the_probe_are_all_named_before_rendering(
     for name in deeds:
         (fonts / name).unlink()
     run("render", out, "--fonts", fonts, "--max-images", 5, *SERIAL, shims=[shim]).expect(DONE)
+
+
+def test_a_signal_while_fonts_are_tried_out_ends_the_run_at_once(out: Path, tmp_path: Path) -> None:
+    """Not after the time that a font is given."""
+    fonts = distinct_fonts(tmp_path / "fonts", "a.ttf")
+    shim = font_shim(tmp_path / "shim", {"a.ttf": "loop"})
+    main = start("render", out, "--fonts", fonts, "--max-images", 5, *SERIAL, shims=[shim])
+    until((shim / "looping").exists)
+    (probe,) = psutil.Process(main.pid).children()
+    main.send_signal(signal.SIGINT)
+    finish(main).expect(INTERRUPTED, "interrupted (SIGINT)")
+    assert not probe.is_running()
 
 
 def test_many_slow_fonts_are_not_taken_for_one_that_hangs(out: Path, tmp_path: Path) -> None:
