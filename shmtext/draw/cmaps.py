@@ -64,21 +64,9 @@ def agreed_map(font: FontTables) -> CharacterMap:
     """
     tables = _tables(font["cmap"])
     best = next((tables[key] for key in UNICODE_MAPS if key in tables), None)
-    read = None if best is None else {4: _read_segments, 12: _read_groups}.get(_form(best))
-    if best is not None and read is not None:
-        found = read(best)
-        if found.glyphs.size and found.glyphs.max() >= font.num_glyphs:
-            raise DamagedTableError("its character map names glyphs that are not there")
-        is_mapped = found.glyphs != 0
-        found = CharacterMap(found.characters[is_mapped], found.glyphs[is_mapped])
-    elif best is not None:
-        if _form(best) not in RARE_FORMS:
-            raise DamagedTableError(f"its character map is of an unknown form ({_form(best)})")
-        found = _by_number(font.parsed, font.parsed.getBestCmap(UNICODE_MAPS) or {})
-    elif SYMBOL_MAP not in tables:
-        found = _by_number(font.parsed, _mac_map(font.parsed))
-    else:
-        return CharacterMap(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    if best is None:
+        return _by_number(font.parsed, {} if SYMBOL_MAP in tables else _mac_map(font.parsed))
+    found = _unicode_map(font, best)
     return _without_other_symbols(font.parsed, found) if SYMBOL_MAP in tables else found
 
 
@@ -115,9 +103,19 @@ def _table_at(cmap: memoryview, place: int) -> memoryview:
     return table
 
 
-def _form(table: memoryview) -> int:
+def _unicode_map(font: FontTables, table: memoryview) -> CharacterMap:
+    """What the best of a font's maps of Unicode has glyphs for."""
     (form,) = struct.unpack_from(">H", table)
-    return int(form)
+    read = {4: _read_segments, 12: _read_groups}.get(form)
+    if read is None:
+        if form not in RARE_FORMS:
+            raise DamagedTableError(f"its character map is of an unknown form ({form})")
+        return _by_number(font.parsed, font.parsed.getBestCmap(UNICODE_MAPS) or {})
+    found = read(table)
+    if found.glyphs.size and found.glyphs.max() >= font.num_glyphs:
+        raise DamagedTableError("its character map names glyphs that are not there")
+    is_mapped = found.glyphs != 0
+    return CharacterMap(found.characters[is_mapped], found.glyphs[is_mapped])
 
 
 def _read_segments(table: memoryview) -> CharacterMap:
@@ -164,7 +162,7 @@ def _check_order(first: Ints, last: Ints) -> None:
 
 def _by_number(font: Any, found: dict[int, str]) -> CharacterMap:
     """The same by glyphs' numbers."""
-    number_of = font.getReverseGlyphMap()
+    number_of = font.getReverseGlyphMap() if found else {}
     characters = sorted(found)
     numbers = [number_of[found[each]] for each in characters]
     return CharacterMap(np.array(characters, np.int64), np.array(numbers, np.int64))
@@ -175,8 +173,9 @@ def _without_other_symbols(font: Any, by_unicode: CharacterMap) -> CharacterMap:
 
     HarfBuzz prefers that map, and finds U+0041 there as U+F041, too; FreeType has no use for it.
     """
-    symbols = _by_number(font, font["cmap"].getcmap(*SYMBOL_MAP).cmap)
-    of_symbol = dict(zip(*(each.tolist() for each in symbols), strict=True))
+    number_of = font.getReverseGlyphMap()
+    symbols = font["cmap"].getcmap(*SYMBOL_MAP).cmap
+    of_symbol = {code: number_of[glyph] for code, glyph in symbols.items()}
     # Version 0 of OS/2 may name an old Arabic encoding instead.
     is_arabic = "OS/2" in font and font["OS/2"].version == 0 and font["OS/2"].fsSelection >> 8
     if not is_arabic:

@@ -20,9 +20,8 @@ import uharfbuzz
 from numpy.typing import NDArray
 
 from shmtext.corpus.ranges import Ints
-from shmtext.draw.stored import start_of
 from shmtext.draw.strikes import without_advances
-from shmtext.draw.tables import DAMAGED, DIRECTORY_BYTES, ENTRY_BYTES
+from shmtext.draw.tables import DAMAGED, table_directory
 from shmtext.draw.variations import with_finer_axes, without_deltas
 
 FIRST_CODE_POINT = 0xF0000
@@ -40,7 +39,7 @@ def glyph_font(data: bytes, number: int = 0, shift_em: int = 0) -> bytearray:
     pixels as the font's size, which leaves them as they are on the grid. Raises ``ValueError``,
     ``KeyError`` or ``struct.error`` for what is no such file.
     """
-    entry_at, place = _tables(data, number)
+    entry_at, place = table_directory(data, number)
     (units_per_em,) = struct.unpack_from(">H", data, place[b"head"].start + 18)
     metrics = data[place[b"hhea"]], data[place[b"hmtx"]]
     hhea, hmtx = _without_advances(*metrics, shift_em * units_per_em)
@@ -66,20 +65,8 @@ def finer_font(data: bytes, number: int = 0) -> bytearray:
     Raises as ``glyph_font`` does.
     """
     made = bytearray(data)
-    with_finer_axes(made, _tables(data, number)[1][b"fvar"])
+    with_finer_axes(made, table_directory(data, number)[1][b"fvar"])
     return made
-
-
-def _tables(data: bytes, number: int) -> tuple[dict[bytes, int], dict[bytes, slice]]:
-    """Where each table's entry is in the directory of a font's file, and where the table is."""
-    start = start_of(data, number)
-    (num_tables,) = struct.unpack_from(">H", data, start + 4)
-    entry_at, place = {}, {}
-    for entry in range(num_tables):
-        at = start + DIRECTORY_BYTES + ENTRY_BYTES * entry
-        tag, _, *place_of_table = struct.unpack_from(">4sIII", data, at)
-        entry_at[tag], place[tag] = at, slice(place_of_table[0], sum(place_of_table))
-    return entry_at, place
 
 
 def _character_map(data: bytes, number: int) -> bytes:

@@ -39,7 +39,7 @@ def have_area(font: FontTables, glyphs: Ints) -> NDArray[np.bool_]:
     found = np.zeros(glyphs.size, np.bool_)
     if "glyf" not in font:
         return found
-    table, offsets = np.frombuffer(font["glyf"], np.uint8), font.glyph_places()
+    table, offsets = np.frombuffer(font["glyf"], np.uint8), font.glyph_places
     # A glyph that has no place, or none within the table, is whatever drawing makes of it.
     is_there = (glyphs > 0) & (glyphs + 1 < offsets.size)
     places = np.flatnonzero(is_there)

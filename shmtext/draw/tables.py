@@ -20,8 +20,24 @@ from shmtext.draw.stored import start_of
 DAMAGED = (ValueError, IndexError, struct.error)
 """What reading damaged tables from bytes raises, wherever that is."""
 
-DIRECTORY_BYTES, ENTRY_BYTES = 12, 16
+_DIRECTORY_BYTES, _ENTRY_BYTES = 12, 16
 """Of a font's table directory without its entries, and of each table's entry."""
+
+
+def table_directory(data: bytes, number: int) -> tuple[dict[bytes, int], dict[bytes, slice]]:
+    """Where each table's entry is in the directory of a font's file, and where the table is.
+
+    ``number`` is the font's place in a collection. Raises ``struct.error`` where it is cut short.
+    (OpenType 1.9.1, "Organization of an OpenType font".)
+    """
+    start = start_of(data, number)
+    (num_tables,) = struct.unpack_from(">H", data, start + 4)
+    entry_at, place = {}, {}
+    for entry in range(num_tables):
+        at = start + _DIRECTORY_BYTES + _ENTRY_BYTES * entry
+        tag, _, *place_of_table = struct.unpack_from(">4sIII", data, at)
+        entry_at[tag], place[tag] = at, slice(place_of_table[0], sum(place_of_table))
+    return entry_at, place
 
 
 class DamagedTableError(ValueError):
@@ -32,28 +48,20 @@ class FontTables:
     """A font in a file's bytes. Has the tables by their tags, ``KeyError`` for those not there.
 
     Its numbers raise ``struct.error`` where a table is cut short.
-    (OpenType 1.9.1: "Organization of an OpenType font", "head", "maxp", "loca".)
+    (OpenType 1.9.1: "head", "maxp", "loca".)
     """
 
     def __init__(self, data: bytes, number: int = 0) -> None:
-        """``number`` is the font's place in a collection.
-
-        Raises ``struct.error`` where the directory is cut short.
-        """
+        """``number`` and errors are those of ``table_directory``."""
         self._data, self._number = data, number
-        start = start_of(data, number)
-        (num_tables,) = struct.unpack_from(">H", data, start + 4)
-        first = start + DIRECTORY_BYTES
-        self._place: dict[str, tuple[int, int]] = {}
-        for at in range(first, first + ENTRY_BYTES * num_tables, ENTRY_BYTES):
-            tag, _, offset, length = struct.unpack_from(">4s3I", data, at)
-            self._place[tag.decode("latin-1")] = offset, offset + length
+        _, places = table_directory(data, number)
+        self._place = {tag.decode("latin-1"): place for tag, place in places.items()}
 
     def __contains__(self, tag: str) -> bool:
         return tag in self._place
 
     def __getitem__(self, tag: str) -> memoryview:
-        return memoryview(self._data)[slice(*self._place[tag])]
+        return memoryview(self._data)[self._place[tag]]
 
     @property
     def tags(self) -> set[str]:
@@ -63,7 +71,7 @@ class FontTables:
     @property
     def end(self) -> int:
         """Where the last table ends in the file."""
-        return max((end for _, end in self._place.values()), default=0)
+        return max((place.stop for place in self._place.values()), default=0)
 
     @property
     def num_glyphs(self) -> int:
@@ -85,6 +93,7 @@ class FontTables:
         """Highest point of any glyph, in font units."""
         return self._number_at("head", ">h", 42)
 
+    @cached_property
     def glyph_places(self) -> Ints:
         """Where each TrueType glyph begins in ``glyf``, and behind them where the last one ends."""
         # Short places are halved.

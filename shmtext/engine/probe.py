@@ -259,8 +259,9 @@ def serve() -> None:
     _answer(READY)
     for item in task["items"]:
         signal.alarm(task["timeout_s"])
-        do = _read if task["kind"] == "read" else _drawn
-        answer = do(item, task["sizes_px"])
+        sizes_px = task["sizes_px"]
+        is_read = task["kind"] == "read"
+        answer = _read(item, sizes_px) if is_read else (_drawn(item, sizes_px), b"")
         # Whoever reads it may be slow, which is no font's fault.
         signal.alarm(0)
         _answer(*answer)
@@ -279,21 +280,22 @@ def _drawn_with(reading: Reading, sizes_px: Sequence[int]) -> Reading:
     """Draw with a file's fonts; what was read, where that can't be."""
     drawn = []
     for each in reading.fonts:
-        (fault, blank), _ = _drawn(_to_draw(each.font), sizes_px)
+        fault, blank = _drawn(_to_draw(each.font), sizes_px)
         if fault:
             return reading
         drawn.append(replace(each, blank=tuple(blank)))
     return replace(reading, fonts=tuple(drawn), drawn_px=tuple(sizes_px))
 
 
-def _drawn(item: Any, sizes_px: Sequence[int]) -> Answer:
+def _drawn(item: Any, sizes_px: Sequence[int]) -> tuple[str, list[int]]:
+    """Why a font can't be drawn with, or nothing; its characters in doubt that leave no ink."""
     stored, axes, some, doubtful = item
     try:
         source = FaceSource(StoredFont(*stored), axes)
         draw_probe(source, some, sizes_px)
-        return ("", blank_characters(source, doubtful)), b""
+        return "", blank_characters(source, doubtful)
     except (OSError, ValueError) as error:
-        return (str(error), []), b""
+        return str(error), []
     # Anything else ends this process, and what Python says of it is the reason given.
 
 
