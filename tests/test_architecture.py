@@ -62,7 +62,7 @@ HOMES: dict[str, set[str]] = {
     "multiprocessing": set(),
     "multiprocessing.resource_tracker": {"corpus/shared.py"},
     "subprocess": {"engine/probe.py", "engine/spawn.py"},
-    "concurrent.futures": {"engine/inprocess.py", "engine/known.py"},
+    "concurrent.futures": {"dataset/many.py", "engine/inprocess.py", "engine/known.py"},
     "signal": {
         "engine/deaths.py",
         "engine/stop.py",

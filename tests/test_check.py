@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dataset_runs import (
@@ -17,17 +18,22 @@ from dataset_runs import (
 )
 from stored import shard_path
 
+from shmtext.dataset import check
 from shmtext.dataset.check import (
     check_run,
+    check_shard,
+    check_shards,
     mark_damaged,
     take_damaged_marks,
 )
 from shmtext.dataset.containers import CONTAINERS
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.manifest import committed_shards
+from shmtext.dataset.glance import Glance
+from shmtext.dataset.manifest import Manifest, committed_shards, manifest_name
 from shmtext.dataset.merge import read_success, remove_success
 from shmtext.dataset.record import RunRecord
-from shmtext.errors import DamageError
+from shmtext.dataset.sealed import seal
+from shmtext.errors import DamageError, InterruptedRunError
 
 IMAGE = "images/00001/000000200.jpg"
 Damaging = Callable[[Path], None]
@@ -267,6 +273,67 @@ def test_damage_to_sizes_and_small_files_is_always_found(
     assert 3 - len(shards) == report.num_whole
     assert report.damages
     assert all("\n" not in str(found) for found in report.damages)
+
+
+@each_of(BY_SIZE)
+def test_a_glance_changes_nothing_of_what_is_found(
+    record: RunRecord,
+    folder: OutputFolder,
+    out: Path,
+    case: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    BY_SIZE[case][0](out)
+    found = check_run(folder, record, checksums=False)
+    monkeypatch.setattr(Glance, "is_whole", lambda _self, _manifest: False)
+
+    assert check_run(folder, record, checksums=False) == found
+
+
+@each_of({f"files: {name}": case for name, case in (TO_FILES | TO_RECORDS).items()})
+def test_damage_is_found_where_manifests_are_of_before_files_had_a_sum(
+    record: RunRecord, folder: OutputFolder, out: Path, case: str
+) -> None:
+    for index, manifest in committed_shards(folder, record.plan, record.fingerprint)[0].items():
+        older = replace(manifest, stored_bytes=None, stored_crc32=None)
+        folder.write_file(manifest_name(index), seal(older.as_json(), readable=False), sync=False)
+    assert check_run(folder, record, checksums=False).whole
+    damage, shards = BY_SIZE[case]
+    damage(out)
+
+    assert shards == set(check_run(folder, record, checksums=False).damaged_shards)
+
+
+def test_shards_that_a_glance_finds_whole_are_not_looked_at_again(
+    record: RunRecord, folder: OutputFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closely: list[int] = []
+
+    def noted(folder: OutputFolder, record: RunRecord, manifest: Manifest, *more: Any) -> Any:
+        closely.append(manifest.shard)
+        return check_shard(folder, record, manifest, *more)
+
+    monkeypatch.setattr(check, "check_shard", noted)
+    manifests, _ = committed_shards(folder, record.plan, record.fingerprint)
+
+    assert [] == check_shards(folder, record, manifests.values(), ())
+    assert [] == closely
+    assert [] == check_shards(folder, record, manifests.values(), {1})
+    assert [1] == closely
+
+
+def test_a_check_of_shards_ends_when_it_is_told_to(record: RunRecord, folder: OutputFolder) -> None:
+    manifests, _ = committed_shards(folder, record.plan, record.fingerprint)
+    calls: list[None] = []
+
+    def stop_at_the_second() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            raise InterruptedRunError
+
+    with pytest.raises(InterruptedRunError):
+        check_shards(folder, record, manifests.values(), (), stop_at_the_second)
+    assert len(calls) == 2
 
 
 @each_of(BY_CHECKSUM)

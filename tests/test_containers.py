@@ -30,6 +30,7 @@ from shmtext.corpus.ragged import pack_texts
 from shmtext.dataset.check import check_run
 from shmtext.dataset.containers import CONTAINERS, one_file, open_container
 from shmtext.dataset.containers.base import CommittedPictures, Container, Room, StoredSum
+from shmtext.dataset.containers.files import files_sum
 from shmtext.dataset.folder import FileBytes, FreeSpace, OutputFolder
 from shmtext.dataset.fragment import PictureRows, label_table
 from shmtext.dataset.manifest import read_labels
@@ -122,15 +123,46 @@ def test_batches_come_in_any_order_and_files_hold_examples_in_theirs(
     assert first == output_bytes(tmp_path)
 
 
-def test_what_is_said_of_a_shards_file_is_its_size_and_checksum(
+def test_what_is_said_of_a_shards_pictures_is_the_sum_of_their_file_or_files(
     folder: OutputFolder, tmp_path: Path, container: Container
 ) -> None:
     found = put(folder, container, THREE)
     path = tmp_path / container.shard_path(SHARD)
-    data = path.read_bytes() if path.is_file() else b""
+    if container.name == "files":
+        expected = files_sum(
+            {os.fsencode(file.name): file.stat().st_size for file in path.iterdir()}
+        )
+    else:
+        expected = StoredSum(path.stat().st_size, zlib.crc32(path.read_bytes()))
 
-    assert found == (StoredSum(len(data), zlib.crc32(data)) if data else None)
-    assert (found is None) == (container.name == "files")
+    assert expected == found
+    with folder.opened("images") as images_fd:
+        assert container.is_in_place(images_fd, SHARD, expected)
+        assert not container.is_in_place(images_fd, PLAN.shard(0), expected)
+
+
+@pytest.mark.parametrize("container", [FILES])
+def test_no_other_name_or_size_of_a_file_passes_for_it(
+    folder: OutputFolder, tmp_path: Path, container: Container
+) -> None:
+    stored = put(folder, container, THREE)
+    assert stored is not None
+    path = tmp_path / container.shard_path(SHARD)
+    files = sorted(path.iterdir())
+    with folder.opened("images") as images_fd:
+        for file in files:
+            data = file.read_bytes()
+            for other in (b"", data[:-1], data + b"1"):
+                file.write_bytes(other)
+                assert not container.is_in_place(images_fd, SHARD, stored)
+            file.write_bytes(data)
+            assert container.is_in_place(images_fd, SHARD, stored)
+            for name in ("other.jpg", "x" * 200):
+                renamed = file.rename(path / name)
+                assert not container.is_in_place(images_fd, SHARD, stored)
+                renamed.rename(file)
+        os.mkfifo(path / "fifo")
+        assert not container.is_in_place(images_fd, SHARD, stored)
 
 
 @pytest.mark.parametrize("max_held_bytes", [0, 10, 1_000])
@@ -219,9 +251,10 @@ def test_a_shard_without_pictures_leaves_none_from_before(
         path.touch()
     elif leftover == "link":
         path.symlink_to("nobody")
-    assert put(folder, container, []) is None
-    committed = CommittedPictures(rows_of(container, {}), None, checksums=True)
+    stored = put(folder, container, [])
+    committed = CommittedPictures(rows_of(container, {}), stored, checksums=True)
 
+    assert stored == (StoredSum(0, 0) if container.name == "files" else None)
     assert not path.is_symlink()
     assert not path.is_file()
     assert pictures(tmp_path) == {}

@@ -189,8 +189,6 @@ def test_no_flipped_bit_and_no_cut_passes_for_another_manifest(tmp_path: Path) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"stored_bytes": 1},
-        {"stored_crc32": 1},
         {"stored_bytes": None, "stored_crc32": None},
         {"stored_bytes": 1, "stored_crc32": None},
         {"stored_bytes": 1.0, "stored_crc32": 1},
@@ -219,31 +217,33 @@ KEYS = (
     *("version", "shard", "start", "stop", "num_rows", "num_skipped", "num_failed", "image_bytes"),
     *("fingerprint", "images_digest", "fragment_bytes", "fragment_crc32", "skipped_bytes"),
     *("skipped_crc32", "worker", "host", "boot_id", "num_alone", "seconds", "finished_at"),
+    *("stored_bytes", "stored_crc32"),
 )
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
-def test_the_sum_of_a_shards_file_stands_in_its_manifest_where_there_is_such_a_file(
-    tmp_path: Path, name: str
-) -> None:
+def test_the_sum_of_a_shards_pictures_stands_in_its_manifest(tmp_path: Path, name: str) -> None:
     with OutputFolder.open(tmp_path, create=False) as folder:
         manifest = render_shard(folder, 1, record_of(400, name))
         data = folder.read_file(manifest_name(1))
         assert data is not None
         assert manifest == parse_manifest(data, "it")
     keys = [key for key in json.loads(data) if key != "checksum"]
+    path = tmp_path / shard_path(name, 1)
     if name == "files":
-        assert sorted(KEYS) == sorted(keys)
-        assert manifest.stored is None
-        return
-    file = (tmp_path / shard_path(name, 1)).read_bytes()
+        files = sorted(path.iterdir())
+        sizes = [file.stat().st_size for file in files]
+        summed = "\0".join(file.name for file in files).encode()
+        summed += b"".join(size.to_bytes(8, "little") for size in sizes)
+        expected = StoredSum(sum(sizes), zlib.crc32(summed))
+    else:
+        expected = StoredSum(path.stat().st_size, zlib.crc32(path.read_bytes()))
 
-    assert sorted([*KEYS, "stored_bytes", "stored_crc32"]) == sorted(keys)
-    assert StoredSum(len(file), zlib.crc32(file)) == manifest.stored
+    assert sorted(KEYS) == sorted(keys)
+    assert expected == manifest.stored
 
 
-def test_a_manifest_of_files_has_the_bytes_that_it_always_had(tmp_path: Path) -> None:
-    """Runs of before there were other containers are read on, and end as they began."""
+def test_a_manifest_is_one_line_of_known_keys_in_a_known_order(tmp_path: Path) -> None:
     expected = {
         "version": 2,
         "shard": 0,
@@ -267,10 +267,20 @@ def test_a_manifest_of_files_has_the_bytes_that_it_always_had(tmp_path: Path) ->
     assert seal(order, readable=False) == data
 
 
-def test_a_manifest_without_a_key_is_damage(tmp_path: Path) -> None:
+def test_a_manifest_of_files_from_before_these_had_a_sum_is_read(tmp_path: Path) -> None:
+    manifest, _ = manifest_bytes(tmp_path)
+    older = replace(manifest, stored_bytes=None, stored_crc32=None)
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        folder.write_file(manifest_name(0), seal(older.as_json(), readable=False), sync=False)
+
+        assert ({0: older}, []) == committed_shards(folder, PLAN, FINGERPRINT)
+
+
+@pytest.mark.parametrize("key", ["images_digest", "stored_bytes", "stored_crc32"])
+def test_a_manifest_without_a_key_is_damage(tmp_path: Path, key: str) -> None:
     manifest, _ = manifest_bytes(tmp_path)
     value = manifest.as_json()
-    del value["images_digest"]
+    del value[key]
     with pytest.raises(DamageError, match="exactly the keys"):
         parse_manifest(seal(value, readable=False), "it")
 
@@ -290,6 +300,27 @@ def test_manifests_of_another_run_or_shard_are_damage(tmp_path: Path) -> None:
     assert {None, 0, 2} == {damage.shard for damage in damages}
     assert len(damages) == 4
     assert "other settings" in str(next(d for d in damages if d.shard == 2))
+
+
+def test_manifests_of_shards_that_are_not_asked_for_are_not_opened(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        manifests = [render_shard(folder, index) for index in range(3)]
+        (tmp_path / manifest_name(0)).write_bytes(b"damaged")
+        (tmp_path / "fragments" / "00007.json").write_bytes(b"nobody's")
+
+        assert ({2: manifests[2]}, []) == committed_shards(folder, PLAN, FINGERPRINT, {2})
+        assert ({}, []) == committed_shards(folder, PLAN, FINGERPRINT, ())
+        found, damages = committed_shards(folder, PLAN, FINGERPRINT, range(2))
+        assert ([1], [0]) == (list(found), [damage.shard for damage in damages])
+
+
+def test_a_manifest_laid_out_for_people_is_as_good(tmp_path: Path) -> None:
+    with OutputFolder.open(tmp_path, create=False) as folder:
+        manifests = {index: render_shard(folder, index) for index in range(3)}
+        readable = seal(manifests[1].as_json(), readable=True)
+        folder.write_file(manifest_name(1), readable, sync=False)
+
+        assert (manifests, []) == committed_shards(folder, PLAN, FINGERPRINT)
 
 
 def test_a_manifest_that_is_a_link_is_damage(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whether what was committed is still there, whole; and the marks that have it redone.
 
-Sizes alone cost a ``stat`` a picture; checksums read every byte. Nothing is mended here, and
+Sizes alone cost a ``stat`` a picture; checksums read every byte. A shard that a glance finds whole
+(``glance.py``) is not looked at more closely; all others are, here. Nothing is mended, and
 nothing is trusted: pictures and fragments are held against the manifest, the label table against
 ``_SUCCESS.json``. What is found names its shard, and marked shards are redone by the next run.
 """
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shmtext.dataset.containers.base import CommittedPictures
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, opened_at
 from shmtext.dataset.fragment import images_digest
+from shmtext.dataset.glance import glancing
 from shmtext.dataset.manifest import (
     Manifest,
     committed_shards,
@@ -26,6 +28,7 @@ from shmtext.dataset.manifest import (
     skipped_name,
     uncommit,
 )
+from shmtext.dataset.many import look_at_all
 from shmtext.dataset.merge import (
     CSV,
     METADATA,
@@ -47,6 +50,7 @@ __all__ = [
     "Report",
     "check_run",
     "check_shard",
+    "check_shards",
     "check_tables",
     "mark_damaged",
     "take_damaged_marks",
@@ -89,11 +93,9 @@ def check_run(folder: OutputFolder, record: RunRecord, checksums: bool) -> Repor
     """Check every committed shard, and the label table of a finished run."""
     plan = record.plan
     manifests, damages = committed_shards(folder, plan, record.fingerprint)
-    num_whole = 0
-    for manifest in manifests.values():
-        found = check_shard(folder, record, manifest, checksums)
-        damages += found
-        num_whole += not found
+    found = check_shards(folder, record, manifests.values(), set(manifests) if checksums else ())
+    damages += found
+    num_whole = len(manifests) - len({damage.shard for damage in found})
     missing = {shard.index for shard in plan.shards()} - set(manifests)
     missing -= {damage.shard for damage in damages if damage.shard is not None}
     finished = False
@@ -142,6 +144,31 @@ def check_shard(
         more = f"{len(found) - _MAX_NAMED:,} more of its pictures are damaged"
         damages.append(Damage(shard.index, container.shard_path(shard), more))
     return damages
+
+
+def check_shards(
+    folder: OutputFolder,
+    record: RunRecord,
+    manifests: Iterable[Manifest],
+    with_checksums: Collection[int],
+    between: Callable[[], None] = lambda: None,
+) -> list[Damage]:
+    """Hold many shards' files against their manifests, some ``with_checksums``; as ``check_shard``.
+
+    ``between`` is called before each, maybe by other threads, and may raise to end it all.
+    """
+    with glancing(folder, record) as glance:
+
+        def look(chunk: Sequence[Manifest]) -> list[Damage]:
+            damages: list[Damage] = []
+            for manifest in chunk:
+                between()
+                checksums = manifest.shard in with_checksums
+                if checksums or glance is None or not glance.is_whole(manifest):
+                    damages += check_shard(folder, record, manifest, checksums)
+            return damages
+
+        return [damage for found in look_at_all(list(manifests), look) for damage in found]
 
 
 def check_tables(

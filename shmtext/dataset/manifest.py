@@ -14,8 +14,9 @@ the pictures are still what was committed is ``check.py``'s.
 from __future__ import annotations
 
 import zlib
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from shmtext.dataset.containers.base import StagedShard, StoredSum
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, read_at
 from shmtext.dataset.fragment import SKIPPED, Fragment, read_fragment
+from shmtext.dataset.many import look_at_all
 from shmtext.dataset.plan import Plan, Shard, shard_name
-from shmtext.dataset.sealed import check_types, seal, unseal
+from shmtext.dataset.sealed import check_types, seal, unseal, unseal_many
 from shmtext.errors import DamageError
 
 FRAGMENTS = "fragments"
@@ -82,8 +84,9 @@ class Manifest:
     seconds: float
     finished_at: float
     stored_bytes: int | None = None
-    """Of the file that has all pictures; None, as ``stored_crc32``, where there is no such file:
-    then neither stands in the JSON."""
+    """See ``StoredSum``. None, as ``stored_crc32``, where one file would hold all pictures, and
+    there are none; in older manifests also where each is a file. Then neither stands in the JSON.
+    """
     stored_crc32: int | None = None
 
     def __post_init__(self) -> None:
@@ -101,7 +104,7 @@ class Manifest:
 
     @property
     def stored(self) -> StoredSum | None:
-        """What is committed of the file that has all pictures."""
+        """What is committed of all pictures together."""
         if self.stored_bytes is None or self.stored_crc32 is None:
             return None
         return StoredSum(self.stored_bytes, self.stored_crc32)
@@ -125,6 +128,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("seconds", "finished_at"), (int, float)),
 }
 _STORED: dict[str, type] = dict.fromkeys(("stored_bytes", "stored_crc32"), int)
+_TYPES_WITH_SUM = _TYPES | _STORED
+_FIELDS = tuple(field.name for field in fields(Manifest))
 
 
 def labels_name(shard: int) -> str:
@@ -197,10 +202,7 @@ def read_manifest(folder: OutputFolder, shard: Shard | int) -> Manifest | None:
 
 def parse_manifest(data: bytes, what: str) -> Manifest:
     """Read a manifest's bytes strictly: version, keys, types, checksum."""
-    value = unseal(data, what, MANIFEST_VERSION)
-    has_file = not _STORED.keys().isdisjoint(value)
-    check_types(what, value, _TYPES | _STORED if has_file else _TYPES)
-    return Manifest(**value)
+    return _manifest(unseal(data, what, MANIFEST_VERSION), what)
 
 
 def committed_manifest(folder: OutputFolder, shard: Shard, fingerprint: str) -> Manifest | None:
@@ -215,36 +217,38 @@ def committed_manifest(folder: OutputFolder, shard: Shard, fingerprint: str) -> 
 
 
 def committed_shards(
-    folder: OutputFolder, plan: Plan, fingerprint: str
+    folder: OutputFolder, plan: Plan, fingerprint: str, shards: Collection[int] | None = None
 ) -> tuple[dict[int, Manifest], list[Damage]]:
     """Every valid manifest of this run, in shard order, and those that are not valid.
 
-    Looks at manifests alone, a tenth of a millisecond each. A damaged one counts as none.
+    Looks at manifests alone, a twentieth of a millisecond each: those of ``shards``, and of all
+    where that is None. A damaged one counts as none.
     """
-    manifests: dict[int, Manifest] = {}
-    damages: list[Damage] = []
     names = sorted(
         (name for name in folder.list_names(FRAGMENTS) if name.endswith(".json")),
         key=lambda name: (len(name), name),
     )
+    if shards is not None:
+        names = [name for name in names if _is_among(shards, _shard_called(name, plan))]
     if not names:
-        return manifests, damages
+        return {}, []
     with folder.errors_of("read", FRAGMENTS), folder.opened(FRAGMENTS) as fragments_fd:
-        for name in names:
-            path = f"{FRAGMENTS}/{name}"
-            shard = _shard_called(name, plan)
-            try:
-                manifest = parse_manifest(read_at(fragments_fd, name), path)
-            except FileNotFoundError:  # a live run is redoing this shard
-                continue
-            except DamageError as error:
-                wrong = NOBODYS if shard is None else str(error).removeprefix(f"{path} ")
-            else:
-                wrong = _why_not_of(manifest, shard, fingerprint)
-                if not wrong:
-                    manifests[manifest.shard] = manifest
-            if wrong:
-                damages.append(Damage(None if shard is None else shard.index, path, wrong))
+        chunks = look_at_all(names, partial(_manifests_called, fragments_fd))
+    found = {name: each for chunk in chunks for name, each in chunk.items()}
+    manifests: dict[int, Manifest] = {}
+    damages: list[Damage] = []
+    for name in names:
+        path, shard, manifest = f"{FRAGMENTS}/{name}", _shard_called(name, plan), found.get(name)
+        if manifest is None:
+            continue
+        if isinstance(manifest, DamageError):
+            wrong = NOBODYS if shard is None else str(manifest).removeprefix(f"{path} ")
+        else:
+            wrong = _why_not_of(manifest, shard, fingerprint)
+            if not wrong:
+                manifests[manifest.shard] = manifest
+        if wrong:
+            damages.append(Damage(None if shard is None else shard.index, path, wrong))
     return manifests, damages
 
 
@@ -307,6 +311,39 @@ def _read_rows(
     ):
         raise DamageError(f"{prefix} does not hold the rows its manifest says")
     return table
+
+
+def _manifest(value: dict[str, Any], what: str) -> Manifest:
+    has_sum = not _STORED.keys().isdisjoint(value)
+    check_types(what, value, _TYPES_WITH_SUM if has_sum else _TYPES)
+    # By place: by name, Python would compare each key with half of the fields.
+    values: list[Any] = [value.get(name) for name in _FIELDS]
+    return Manifest(*values)
+
+
+def _manifests_called(fragments_fd: int, names: Sequence[str]) -> dict[str, Manifest | DamageError]:
+    """Read manifests by their names: each, or what is wrong with it. Raises bare ``OSError``."""
+    texts: dict[str, bytes] = {}
+    found: dict[str, Manifest | DamageError] = {}
+    for name in names:
+        try:
+            texts[name] = read_at(fragments_fd, name)
+        except FileNotFoundError:  # a live run is redoing this shard
+            pass
+        except DamageError as error:
+            found[name] = error
+    values = unseal_many(list(texts.values()), MANIFEST_VERSION)
+    for (name, text), value in zip(texts.items(), values, strict=True):
+        path = f"{FRAGMENTS}/{name}"
+        try:
+            found[name] = parse_manifest(text, path) if value is None else _manifest(value, path)
+        except DamageError as error:
+            found[name] = error
+    return found
+
+
+def _is_among(shards: Collection[int], shard: Shard | None) -> bool:
+    return shard is not None and shard.index in shards
 
 
 def _shard_called(name: str, plan: Plan) -> Shard | None:

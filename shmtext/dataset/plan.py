@@ -91,10 +91,11 @@ class Plan:
 
     def shard(self, index: int) -> Shard:
         """The shard of this number, ``0`` to ``num_shards - 1``."""
-        if not 0 <= index < self.num_shards:
+        examples_per_shard = self.examples_per_shard
+        start = index * examples_per_shard
+        if not 0 <= start < self.num_examples:
             raise IndexError(f"shards go from 0 to {self.num_shards - 1}, got {index}")
-        start = index * self.examples_per_shard
-        return Shard(index, start, min(start + self.examples_per_shard, self.num_examples))
+        return Shard(index, start, min(start + examples_per_shard, self.num_examples))
 
     def shards(self) -> Iterator[Shard]:
         """All shards in order."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shmtext.config import Resume
 from shmtext.dataset.check import (
     DAMAGED,
-    check_shard,
+    check_shards,
     check_tables,
     take_damaged_marks,
     uncommit,
@@ -90,17 +90,16 @@ def whole_shards(
         manifests, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
     boot_id = current_boot_id()
     is_checked = _is_checked_since_boot(run.folder, boot_id)
-    other_boot = False
-    for manifest in manifests.values():
-        stop.check()
-        is_older = manifest.boot_id != boot_id and not is_checked
-        other_boot |= is_older
-        damages += check_shard(
-            run.folder, run.record, manifest, checksums=is_older or marked is None
-        )
+    older = {
+        index
+        for index, manifest in manifests.items()
+        if manifest.boot_id != boot_id and not is_checked
+    }
+    with_checksums = set(manifests) if marked is None else older
+    damages += check_shards(run.folder, run.record, manifests.values(), with_checksums, stop.check)
     damages += check_tables(run.folder, run.record, manifests)
     _take_back(run, damages)
-    if other_boot:
+    if older:
         run.folder.write_file(BOOT_CHECKED, (boot_id or "").encode(), sync=False)
     damaged = {damage.shard for damage in damages}
     return {index: each for index, each in manifests.items() if index not in damaged}

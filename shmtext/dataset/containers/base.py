@@ -35,7 +35,11 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class StoredSum:
-    """Size and checksum of the file that holds all pictures of a shard."""
+    """What tells a shard's pictures from others without its label rows.
+
+    Of the file that holds them all, its size and checksum. Where each is a file, the size of all
+    together, and the checksum of their names and sizes.
+    """
 
     num_bytes: int
     crc32: int
@@ -76,8 +80,8 @@ class StagedShard(Protocol):
     def publish(self, rows: pa.Table) -> StoredSum | None:
         """Put all pictures where readers look, in place of any uncommitted ones there.
 
-        ``rows`` are their label rows, in example order. Returns the sum of the file that has them
-        all; None where there is no such file.
+        ``rows`` are their label rows, in example order. Returns their sum; None where one file
+        would hold all, and there are none.
         """
 
 
@@ -115,6 +119,12 @@ class Container(Protocol):
 
     def stage(self, folder: OutputFolder, shard: Shard) -> StagedShard:
         """A stage for a shard's pictures."""
+
+    def is_in_place(self, images_fd: int, shard: Shard, stored: StoredSum) -> bool:
+        """Whether a shard's pictures are in the open folder ``IMAGES``, by names and sizes.
+
+        False says nothing: ``check`` tells.
+        """
 
     def check(
         self, folder: OutputFolder, shard: Shard, committed: CommittedPictures

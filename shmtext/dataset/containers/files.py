@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from shmtext.checksums import crc32
 from shmtext.corpus.ragged import RaggedTexts
-from shmtext.dataset.containers.base import IMAGES, CommittedPictures, PictureReader, Room
+from shmtext.dataset.containers.base import (
+    IMAGES,
+    CommittedPictures,
+    PictureReader,
+    Room,
+    StoredSum,
+)
 from shmtext.dataset.containers.moving import put_in_place
 from shmtext.dataset.containers.names import PictureNames
 from shmtext.dataset.damage import Damage
@@ -82,6 +88,21 @@ class Files:
     def stage(self, folder: OutputFolder, shard: Shard) -> FilesShard:
         """A sink that writes each picture at once, under ``_stage/``."""
         return FilesShard(folder, shard, self.shard_path(shard))
+
+    def is_in_place(self, images_fd: int, shard: Shard, stored: StoredSum) -> bool:
+        """Look at every file in the folder."""
+        try:
+            fd = os.open(shard.name, FOLDER_FLAGS, dir_fd=images_fd)
+            try:
+                with os.scandir(fd) as entries:
+                    found = {each.name: each.stat(follow_symlinks=False) for each in entries}
+            finally:
+                os.close(fd)
+        except OSError:
+            return False
+        if not all(stat.S_ISREG(each.st_mode) for each in found.values()):
+            return False
+        return stored == files_sum({os.fsencode(name): found[name].st_size for name in found})
 
     def check(
         self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
@@ -148,6 +169,8 @@ class FilesShard:
         # Random, so that a shard rendered twice at once never meets itself; never in the output.
         self._stage = f"{STAGE}/{shard.name}.{os.urandom(4).hex()}"
         self._images_fd = -1
+        self._num_bytes: dict[bytes, int] = {}
+        """Of each file."""
         self._file_us: list[int] = []
         """Of each batch that is large enough to tell."""
 
@@ -182,6 +205,7 @@ class FilesShard:
             except OSError as error:
                 file = self._folder.path / self._target / os.fsdecode(name)
                 raise self._folder.storage_error(f"write {file}", error) from error
+        self._num_bytes.update(zip(names, map(len, data), strict=True))
         if len(names) >= TELLING_FILES:
             self._file_us.append((time.monotonic_ns() - begin_ns) // (1_000 * len(names)))
 
@@ -190,9 +214,10 @@ class FilesShard:
         """Of that batch in which it took least: others may have met a stall."""
         return min(self._file_us, default=0)
 
-    def publish(self, rows: pa.Table) -> None:  # noqa: ARG002 - rows say nothing that files need
+    def publish(self, rows: pa.Table) -> StoredSum:  # noqa: ARG002 - each file says all itself
         """Rename the staged folder to where readers look."""
         put_in_place(self._folder, f"{self._stage}/images", self._target)
+        return files_sum(self._num_bytes)
 
     def _make_stage(self) -> None:
         self._folder.make_folder(self._stage)
@@ -200,6 +225,19 @@ class FilesShard:
             # Not with the stage's own narrow mode: this is the folder that will be published.
             os.mkdir("images", FOLDER_MODE, dir_fd=fd)
             self._images_fd = os.open("images", FOLDER_FLAGS, dir_fd=fd)
+
+
+def files_sum(num_bytes: Mapping[bytes, int]) -> StoredSum:
+    """Sum files, whose sizes are given by their names.
+
+    >>> files_sum({b"000000008.jpg": 499, b"000000007.jpg": 500})
+    StoredSum(num_bytes=999, crc32=113188412)
+    """
+    names = sorted(num_bytes)
+    sizes = [num_bytes[name] for name in names]
+    of_names = crc32(b"\0".join(names))
+    # Little-endian, whatever the machine.
+    return StoredSum(sum(sizes), crc32(np.array(sizes, "<i8").tobytes(), of_names))
 
 
 def _is_folder(folder: OutputFolder, name: str) -> bool:

@@ -76,6 +76,17 @@ class OneFile:
         write = partial(self.write, shard)
         return OneFileShard(FileInStage(folder, shard, self.shard_path(shard), write))
 
+    def is_in_place(self, images_fd: int, shard: Shard, stored: StoredSum) -> bool:
+        """Compare the file's size."""
+        try:
+            with opened_at(images_fd, self.shard_path(shard).removeprefix(f"{IMAGES}/")) as (
+                _,
+                found,
+            ):
+                return found == stored.num_bytes
+        except (OSError, DamageError):
+            return False
+
     def check(
         self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
     ) -> Iterator[Damage]:
