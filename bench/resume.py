@@ -14,12 +14,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import click
+import numpy as np
 import psutil
 
 from bench import asking, plots, work
@@ -41,6 +43,7 @@ NAME = "resume"
 QUESTION = "What does an interruption cost?"
 
 DEADLINE_S = 120.0
+CONTAINERS = ("files", "tar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +68,17 @@ class KillRow:
 class Row:
     """A folder in which every shard is committed."""
 
+    container: str
     num_shards: int
     images_per_shard: int
     manifests_s: Spread
     """Looked through by manifests alone."""
     checked_s: Spread
-    """With fragments read and the size of every picture, as a resumed run does."""
+    """With fragments' bytes and the sizes of all pictures, as a resumed run does."""
     finished_s: Spread
     """The whole of ``render``, which finds the run finished."""
     resumed_s: Spread
     """The whole of ``render``, which finds every shard and has labels to merge."""
-    us_per_shard: float
-    us_per_image: float
-    """Of what checking takes beyond the manifests; shards of few pictures make it high."""
 
 
 # -- work lost --------------------------------------------------------------------------------
@@ -151,8 +152,18 @@ def _kill_in(config: Path, out: Path, num_workers: int, after_s: float) -> None:
 # -- what is missing --------------------------------------------------------------------------
 
 
-def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int) -> Row:
-    """Make a run of small shards, all alike, and time how it is looked through and resumed."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a folder holds."""
+
+    container: str
+    num_shards: int
+    per_shard: int
+
+
+def _look_through(setting: Setting, home: Path, size: Size) -> Row:
+    """Make a run of shards that are all alike, and time how it is looked through and resumed."""
+    num_shards, per_shard = size.num_shards, size.per_shard
     # Real shards have up to 10,000 pictures: ten thousand of them would not fit in memory. What
     # a shard costs and what a picture costs can be told apart with small ones.
     with patch.object(plans, "shard_size", lambda _num_examples: per_shard):
@@ -162,9 +173,9 @@ def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int)
         config = RunConfig(
             corpus=TextFile(texts),
             style=Style(font_sizes=(16,)),
-            output=Output(image_format="png"),
+            output=Output(image_format="png", container=size.container),
         )
-        out = home / f"shards{num_shards}x{per_shard}"
+        out = home / f"{size.container}{num_shards}x{per_shard}"
 
         def again() -> float:
             return cost_of(lambda: render(config, out, engine="serial", resume="must")).wall_s
@@ -188,14 +199,13 @@ def _look_through(setting: Setting, home: Path, num_shards: int, per_shard: int)
             )
         shutil.rmtree(out)
     return Row(
+        container=size.container,
         num_shards=num_shards,
         images_per_shard=per_shard,
         manifests_s=manifests_s,
         checked_s=checked_s,
         finished_s=finished_s,
         resumed_s=spread(resumed),
-        us_per_shard=manifests_s.median / num_shards * 1e6,
-        us_per_image=(checked_s.median - manifests_s.median) / (num_shards * per_shard) * 1e6,
     )
 
 
@@ -209,11 +219,19 @@ def ask(setting: Setting) -> Answer:
         sizes = [(10, 16), (1_000, 16), (10_000, 16), (10, 10_000)]
     with scratch() as home:
         killed = _kill_and_resume(setting, home)
-        rows = [_look_through(setting, home, *size) for size in sizes]
+        rows = [
+            _look_through(setting, home, Size(container, *size))
+            for container in CONTAINERS
+            for size in sizes
+        ]
+    at_full_size = [
+        _at_full_size([row for row in rows if row.container == container])
+        for container in CONTAINERS
+    ]
     return Answer(
         NAME,
         rows,
-        [_of_kills(killed), _of_looks(rows), _at_full_size(rows[-1], rows[-2])],
+        [_of_kills(killed), _of_looks(rows), "\n".join(at_full_size)],
         lambda figure: _draw(figure, rows),
         {"-killed": [killed]},
     )
@@ -235,13 +253,13 @@ def _of_kills(row: KillRow) -> str:
 
 def _of_looks(rows: list[Row]) -> str:
     header = [
-        *("shards", "images/shard", "manifests alone, s", "folder checked, s"),
-        *("whole, finished, s", "whole, labels to merge, s", "us/shard", "us/image"),
+        *("container", "shards", "images/shard", "manifests alone, s", "folder checked, s"),
+        *("whole, finished, s", "whole, labels to merge, s"),
     ]
     lines = [
         [
-            *(row.num_shards, row.images_per_shard, row.manifests_s, row.checked_s),
-            *(row.finished_s, row.resumed_s, row.us_per_shard, row.us_per_image),
+            *(row.container, row.num_shards, row.images_per_shard, row.manifests_s),
+            *(row.checked_s, row.finished_s, row.resumed_s),
         ]
         for row in rows
     ]
@@ -252,28 +270,44 @@ def _of_looks(rows: list[Row]) -> str:
     )
 
 
-def _at_full_size(large: Row, many: Row) -> str:
-    """Extrapolate to shards as a run of that many has them."""
-    num_images = 10_000 * plans.MAX_SHARD_SIZE
-    seconds = (10_000 * many.us_per_shard + num_images * large.us_per_image) / 1e6
+def _at_full_size(rows: list[Row]) -> str:
+    """Extrapolate to shards as a run of that many has them, by what a shard and a picture cost."""
+
+    # The smallest, the one of most shards, the one of large ones: they tell the three costs apart.
+    telling = [rows[0], rows[-2], rows[-1]]
+    known = [[1, row.num_shards, row.num_shards * row.images_per_shard] for row in telling]
+
+    def seconds(of: Callable[[Row], Spread]) -> str:
+        costs = np.linalg.solve(known, [of(row).median for row in telling]).clip(0)
+        return number(float(costs @ [1, num_shards, num_shards * plans.MAX_SHARD_SIZE]))
+
+    num_shards = 10_000
+    num_images = num_shards * plans.MAX_SHARD_SIZE
     return (
-        f"At these costs a run of 10,000 full shards ({num_images / 1e6:.0f} million pictures) is "
-        f"checked in {number(seconds)} s, its manifests alone in "
-        f"{number(10_000 * many.us_per_shard / 1e6)} s."
+        f"At these costs a finished run of {num_shards:,} full shards ({num_images / 1e6:.0f} "
+        f"million pictures) in {rows[0].container} is started again, found whole and ended in "
+        f"{seconds(lambda row: row.finished_s)} s by one process, in "
+        f"{seconds(lambda row: row.resumed_s)} s with its labels to merge; "
+        f"{seconds(lambda row: row.checked_s)} s of these look through the folder."
     )
 
 
 def _draw(figure: Any, rows: list[Row]) -> None:
     fewest = min(row.images_per_shard for row in rows)
-    kept = [row for row in rows if row.images_per_shard == fewest]
-    of = {
-        "looking through it, manifests alone": [
-            (float(r.num_shards), r.manifests_s.median) for r in kept
-        ],
-        "looking through it": [(float(r.num_shards), r.checked_s.median) for r in kept],
-        "the whole, finished": [(float(r.num_shards), r.finished_s.median) for r in kept],
-        "the whole, labels to merge": [(float(r.num_shards), r.resumed_s.median) for r in kept],
-    }
+    of = {}
+    for container in CONTAINERS:
+        kept = [
+            row for row in rows if row.images_per_shard == fewest and row.container == container
+        ]
+        for what, seconds in (
+            ("looking through it, manifests alone", lambda row: row.manifests_s),
+            ("looking through it", lambda row: row.checked_s),
+            ("the whole, finished", lambda row: row.finished_s),
+            ("the whole, labels to merge", lambda row: row.resumed_s),
+        ):
+            of[f"{container}: {what}"] = [
+                (float(row.num_shards), seconds(row).median) for row in kept
+            ]
     axes = figure.subplots()
     plots.lines(axes, of, (f"committed shards of {fewest} images", "seconds"), logs="xy")
     axes.legend()

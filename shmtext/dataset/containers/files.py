@@ -9,9 +9,10 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Self
 
 import numpy as np
@@ -95,14 +96,16 @@ class Files:
             fd = os.open(shard.name, FOLDER_FLAGS, dir_fd=images_fd)
             try:
                 with os.scandir(fd) as entries:
-                    found = {each.name: each.stat(follow_symlinks=False) for each in entries}
+                    in_order = sorted(entries, key=attrgetter("name"))
+                found = [entry.stat(follow_symlinks=False) for entry in in_order]
             finally:
                 os.close(fd)
         except OSError:
             return False
-        if not all(stat.S_ISREG(each.st_mode) for each in found.values()):
+        if not all(map(stat.S_ISREG, {each.st_mode for each in found})):
             return False
-        return stored == files_sum({os.fsencode(name): found[name].st_size for name in found})
+        names = os.fsencode("\0".join([entry.name for entry in in_order]))
+        return stored == files_sum(names, [each.st_size for each in found])
 
     def check(
         self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
@@ -217,7 +220,8 @@ class FilesShard:
     def publish(self, rows: pa.Table) -> StoredSum:  # noqa: ARG002 - each file says all itself
         """Rename the staged folder to where readers look."""
         put_in_place(self._folder, f"{self._stage}/images", self._target)
-        return files_sum(self._num_bytes)
+        names = sorted(self._num_bytes)
+        return files_sum(b"\0".join(names), [self._num_bytes[name] for name in names])
 
     def _make_stage(self) -> None:
         self._folder.make_folder(self._stage)
@@ -227,17 +231,15 @@ class FilesShard:
             self._images_fd = os.open("images", FOLDER_FLAGS, dir_fd=fd)
 
 
-def files_sum(num_bytes: Mapping[bytes, int]) -> StoredSum:
-    """Sum files, whose sizes are given by their names.
+def files_sum(names: bytes, num_bytes: Sequence[int]) -> StoredSum:
+    """Sum files by their names, in order with NUL between, and their sizes.
 
-    >>> files_sum({b"000000008.jpg": 499, b"000000007.jpg": 500})
+    >>> files_sum(b"000000007.jpg\\x00000000008.jpg", [500, 499])
     StoredSum(num_bytes=999, crc32=113188412)
     """
-    names = sorted(num_bytes)
-    sizes = [num_bytes[name] for name in names]
-    of_names = crc32(b"\0".join(names))
     # Little-endian, whatever the machine.
-    return StoredSum(sum(sizes), crc32(np.array(sizes, "<i8").tobytes(), of_names))
+    sizes = np.array(num_bytes, "<i8").tobytes()
+    return StoredSum(sum(num_bytes), crc32(sizes, crc32(names)))
 
 
 def _is_folder(folder: OutputFolder, name: str) -> bool:
