@@ -27,8 +27,12 @@ from fault_runs import HANG_S, SHM, environment, tree
 from PIL import Image, ImageFont
 
 from shmtext import BalancedText, Output, Renderer, RunConfig, RunSummary, Style, TextFile, render
+from shmtext.dataset.check import check_shards
+from shmtext.dataset.damage import Damage
+from shmtext.engine import checking, resume
 from shmtext.engine.progress import Progress
-from shmtext.errors import ConfigError, FolderError, FontError, InputError
+from shmtext.engine.task import ShardQueue, Task
+from shmtext.errors import ConfigError, FolderError, FontError, InputError, InterruptedRunError
 
 TINY = RunConfig(
     corpus=BalancedText(letters="abcdefgh", numbers="0123", character_frequency=250),
@@ -589,6 +593,55 @@ class Watcher:
 
     def progress(self, progress: Progress) -> None:
         self.seen.append(progress)
+
+
+@pytest.mark.parametrize("container", ["files", "tar"])
+def test_workers_look_at_every_byte_and_leave_what_is_not_whole_to_the_main_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, container: str
+) -> None:
+    left: list[int] = []
+
+    def noted(*arguments: Any) -> list[Damage]:
+        left.extend(manifest.shard for manifest in arguments[2])
+        return check_shards(*arguments)
+
+    watcher = Watcher()
+    config = replace(TINY, output=replace(TINY.output, container=container))
+    with Renderer(config, workers=2, engine="processes", observer=watcher) as renderer:
+        summary = renderer.render(tmp_path)
+        before = tree(tmp_path)
+        path = sorted((tmp_path / "images").glob("00001*"))[0]
+        path = sorted(path.iterdir())[0] if path.is_dir() else path
+        path.write_bytes(bytes(path.stat().st_size))
+        monkeypatch.setattr(checking, "MANY_PICTURES", 0)
+        monkeypatch.setattr(checking, "check_shards", noted)
+        monkeypatch.setattr(resume, "current_boot_id", lambda: "of another start")
+        again = renderer.render(tmp_path)
+
+    assert [1] == left
+    assert 0 < again.num_rendered < summary.num_images
+    assert 1 == len(watcher.notes)
+    assert "has other bytes" in watcher.notes[0]
+    assert tree(tmp_path) == before
+
+
+def test_ctrl_c_ends_a_check_by_workers_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(ShardQueue):
+        def take(self) -> Task | None:
+            signal.raise_signal(signal.SIGINT)
+            return super().take()
+
+    with Renderer(TINY, workers=2, engine="processes") as renderer:
+        renderer.render(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(checking, "MANY_PICTURES", 0)
+            patch.setattr(checking, "ShardQueue", Interrupting)
+            with pytest.raises(InterruptedRunError):
+                renderer.render(tmp_path)
+
+        assert 0 == renderer.render(tmp_path).num_rendered
 
 
 @pytest.mark.parametrize("engine", ["serial", "threads", "processes"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dataset_runs import open_fds
 from drawing import SANS, picture_maker
 from records import record_of
 
@@ -31,6 +32,7 @@ from shmtext.engine.progress import (
 from shmtext.engine.service import Service
 from shmtext.engine.shards import COMMITTING
 from shmtext.engine.task import Task
+from shmtext.engine.to_check import CheckDestination
 from shmtext.engine.to_dataset import DatasetDestination
 
 TEXTS = [f"text {number}" for number in range(100)]
@@ -100,6 +102,31 @@ def test_shards_are_done_and_told_in_numbers(out: Path, setup: Setup, target: Ta
             assert manifest.num_rows == shard.num_examples
     assert (COMMITTING, SECOND.num_examples) == (worker.row[EXAMPLE], worker.row[IMAGES])
     assert worker.row[HEARTBEAT] >= 4
+
+
+@pytest.mark.parametrize("with_checksums", [(), (0, 1)])
+def test_a_shard_that_is_looked_at_is_told_like_one_that_is_done_where_it_is_whole(
+    out: Path, setup: Setup, target: Target, with_checksums: tuple[int, ...]
+) -> None:
+    worker = Worker()
+    tasks = [(shard.start, shard.stop) for shard in (FIRST, SECOND)]
+    done = worker.answers(setup, target, *tasks)[2:4]
+    with OutputFolder.open(out, create=True) as folder:
+        record = record_of(len(TEXTS), "png")
+        to_check = Target(8, CheckDestination.of(folder, record, frozenset(with_checksums)))
+    before = open_fds()
+    said = worker.answers(setup, to_check, *tasks, Release())
+    nothing = dict.fromkeys(done[1].numbers, 0)
+
+    assert ["ready", "set up", "done", "done", "released"] == kinds(said)
+    assert [{**each.numbers, "file_us": 0} for each in done] == [each.numbers for each in said[2:4]]
+    assert (COMMITTING, 0) == (worker.row[EXAMPLE], worker.row[IMAGES])
+    picture = sorted((out / "images" / SECOND.name).iterdir())[0]
+    picture.write_bytes(picture.read_bytes() + b"1")
+    (out / "fragments" / "00000.json").unlink()
+    said = worker.answers(setup, to_check, *tasks)
+    assert [nothing, {**nothing, "shard": 1}] == [each.numbers for each in said[2:4]]
+    assert before == open_fds()
 
 
 def test_a_shard_is_redone_without_examples_and_after_its_suspect(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shmtext.dataset.containers.base import CommittedPictures
@@ -157,18 +158,31 @@ def check_shards(
 
     ``between`` is called before each, maybe by other threads, and may raise to end it all.
     """
-    with glancing(folder, record) as glance:
+    with checking(folder, record) as check:
 
         def look(chunk: Sequence[Manifest]) -> list[Damage]:
             damages: list[Damage] = []
             for manifest in chunk:
                 between()
-                checksums = manifest.shard in with_checksums
-                if checksums or glance is None or not glance.is_whole(manifest):
-                    damages += check_shard(folder, record, manifest, checksums)
+                damages += check(manifest, manifest.shard in with_checksums)
             return damages
 
         return [damage for found in look_at_all(list(manifests), look) for damage in found]
+
+
+@contextmanager
+def checking(
+    folder: OutputFolder, record: RunRecord
+) -> Iterator[Callable[[Manifest, bool], list[Damage]]]:
+    """Lend ``check_shard`` for many shards of a run: a glance comes before it."""
+    with glancing(folder, record) as glance:
+
+        def check(manifest: Manifest, checksums: bool) -> list[Damage]:
+            if not checksums and glance is not None and glance.is_whole(manifest):
+                return []
+            return check_shard(folder, record, manifest, checksums)
+
+        yield check
 
 
 def check_tables(

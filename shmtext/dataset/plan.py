@@ -97,6 +97,13 @@ class Plan:
             raise IndexError(f"shards go from 0 to {self.num_shards - 1}, got {index}")
         return Shard(index, start, min(start + examples_per_shard, self.num_examples))
 
+    def shard_of(self, start: int, stop: int) -> Shard:
+        """The shard of these examples. Raises ``ValueError`` where they are none."""
+        shard = self.shard(start // self.examples_per_shard)
+        if (shard.start, shard.stop) != (start, stop):
+            raise ValueError(f"{start} to {stop} is no shard of this run")
+        return shard
+
     def shards(self) -> Iterator[Shard]:
         """All shards in order."""
         return map(self.shard, range(self.num_shards))

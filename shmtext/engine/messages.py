@@ -36,7 +36,7 @@ MessageKind = Literal[
     "ready",  # it has its libraries
     "set up",  # it has corpus and fonts
     "released",  # it has let go of a run's folder
-    "done",  # a shard is committed
+    "done",  # a shard is committed; or was, and has been looked at
     "stopped",  # the run can't go on: its folder, or its storage
     "unfit",  # no run can go on, with whichever worker
     "failed",  # an example raised; the worker ends

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from shmtext.config import Resume
 from shmtext.dataset.check import (
     DAMAGED,
-    check_shards,
     check_tables,
     take_damaged_marks,
     uncommit,
@@ -26,8 +25,11 @@ from shmtext.dataset.manifest import (
 )
 from shmtext.dataset.merge import remove_success
 from shmtext.dataset.record import RunRecord, read_record, refuse_foreign_files
+from shmtext.engine.checking import Committed, check_all
+from shmtext.engine.inprocess import InProcess
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
+from shmtext.engine.supervisor import Workers
 from shmtext.errors import DamageError, FolderError, VersionError
 
 BOOT_CHECKED = ".boot_checked"
@@ -69,7 +71,7 @@ def existing_record(folder: OutputFolder, resume: Resume, observer: Observer) ->
 
 
 def whole_shards(
-    run: RunFolder, *, trusts_manifests: bool, stop: StopRequest
+    run: RunFolder, engine: InProcess | Workers, *, trusts_manifests: bool, stop: StopRequest
 ) -> dict[int, Manifest]:
     """Return the manifests of all shards that are committed and whole; take back the others.
 
@@ -96,7 +98,8 @@ def whole_shards(
         if manifest.boot_id != boot_id and not is_checked
     }
     with_checksums = set(manifests) if marked is None else older
-    damages += check_shards(run.folder, run.record, manifests.values(), with_checksums, stop.check)
+    committed = Committed(run.folder, run.record, manifests, frozenset(with_checksums))
+    damages += check_all(committed, engine, stop)
     damages += check_tables(run.folder, run.record, manifests)
     _take_back(run, damages)
     if older:

@@ -103,7 +103,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
         if record is not None:
             refuse_difference(record, wanted, spelled_out(type(config)()))
         run = RunFolder(folder, wanted, observer)
-        manifests = whole_shards(run, trusts_manifests=record is not None, stop=stop)
+        manifests = whole_shards(run, held.engine, trusts_manifests=record is not None, stop=stop)
         if record is None:
             write_record(folder, wanted)
         characters = held.characters if wanted.plan.num_examples == len(examples) else None

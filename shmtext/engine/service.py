@@ -1,4 +1,5 @@
 """What a worker does: set up once, aim at a run's folder, then shard after shard, until its end.
+Shards are drawn, or, where the destination is ``to_check.py``'s, looked at.
 
 Every answer is a ``Message``. A shard that can't be committed is one, and the worker waits for what
 comes next; after an example that raised, or a failure that no other worker would be spared, the
@@ -27,8 +28,9 @@ from shmtext.engine.progress import (
     marker,
     rows,
 )
-from shmtext.engine.shards import Sink, Watch, maker_of, render_shard
+from shmtext.engine.shards import COMMITTING, Sink, Watch, maker_of, render_shard
 from shmtext.engine.task import Task
+from shmtext.engine.to_check import CheckSink
 from shmtext.errors import ShmtextError
 
 NO_MEMORY = "a worker got no memory: free some, raise its limit (ulimit -v), or use fewer workers"
@@ -52,7 +54,7 @@ class Service:
         self._maker: PictureMaker
         self._corpus: RaggedTexts
         self._run = 0
-        self._sink: Sink | None = None
+        self._sink: Sink | CheckSink | None = None
         """Of the run under way; None between runs, and in one whose destination is out of reach."""
 
     def run(self, receive: Callable[[], object]) -> None:
@@ -119,7 +121,11 @@ class Service:
             self._try(task, task.suspect)
         self._batch_done(0)
         try:
-            done = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
+            if isinstance(self._sink, CheckSink):
+                self._watch.about_to_draw(COMMITTING)
+                done = self._sink.check(task.shard)
+            else:
+                done = render_shard(self._maker, self._corpus, task, self._sink, self._watch)
         except ShmtextError as error:
             self._say("stopped", str(error))
         else:
@@ -128,6 +134,7 @@ class Service:
     def _try(self, task: Task, suspect: int) -> None:
         """Draw one example of a task alone: does it end this worker?"""
         assert self._sink is not None
+        assert not isinstance(self._sink, CheckSink)  # no example is to blame in a check
         self._row[ON_TRIAL] = 1
         # Which it is is known of the whole task alone: a stream's positions have gaps.
         of_all = self._maker.examples_of(self._corpus)

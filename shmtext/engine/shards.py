@@ -26,11 +26,13 @@ from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.task import Task
+from shmtext.engine.to_check import CheckSink
 from shmtext.errors import FontError
 from shmtext.looks.own import Mark
 
 COMMITTING = NO_EXAMPLE - 1
-"""Stands in for the example once all pictures are written."""
+"""Stands in for the example once all pictures are written, and while a shard is only looked at:
+storage may be slow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +97,11 @@ class Sink(Protocol):
 class Destination(Protocol):
     """Where shards go, as engines know it: a value that can be sent to workers."""
 
-    def sink(self, settings: RenderSettings, worker: int) -> Sink:
-        """Open the sink of a worker. Raises ``ShmtextError`` where that can't be."""
+    def sink(self, settings: RenderSettings, worker: int) -> Sink | CheckSink:
+        """Open the sink of a worker, or what it only looks at shards with.
+
+        Raises ``ShmtextError`` where that can't be.
+        """
 
 
 def maker_of(settings: RenderSettings) -> PictureMaker:

@@ -70,11 +70,7 @@ class DatasetSink:
 
     def shard(self, start: int, stop: int) -> Shard:
         """The shard of these examples. Raises ``ValueError`` where they are none."""
-        plan = self.record.plan
-        shard = plan.shard(start // plan.examples_per_shard)
-        if (shard.start, shard.stop) != (start, stop):
-            raise ValueError(f"{start} to {stop} is no shard of this run")
-        return shard
+        return self.record.plan.shard_of(start, stop)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -216,6 +216,41 @@ def test_deaths_between_examples_blame_no_example(
     assert tree(out) == undisturbed(*options)
 
 
+@in_containers("files")
+def test_deaths_while_shards_are_looked_at_lose_nothing_and_blame_no_example(
+    out: Path, tmp_path: Path, undisturbed: Undisturbed, container: str
+) -> None:
+    shim = write_shim(
+        tmp_path / "shim",
+        f"""
+        @after_import("shmtext.engine.checking")
+        def leave_it_to_workers(module):
+            module.MANY_PICTURES = 0
+
+        if IS_WORKER:
+            @after_import("shmtext.engine.to_check")
+            def die_now_and_then(module):
+                real = module.CheckSink.check
+
+                def check(self, shard):
+                    for attempt in range(6):
+                        if shard.index == 1 and once({str(tmp_path)!r} + f"/death{{attempt}}"):
+                            do("SIGKILL")
+                    return real(self, shard)
+
+                module.CheckSink.check = check
+        """,
+    )
+    options = ("--max-images", 600, "--container", container)
+    run("render", out, *options, *WORKERS).expect(DONE)
+    (out / "images/00000/000000003.jpg").write_bytes(b"")
+    (out / "fragments/00001.parquet").unlink()
+    again = run("render", out, *options, *WORKERS, shims=[shim])
+    again.expect(DONE, "000000003.jpg: has 0 bytes", "00001.parquet is missing", num_lines=2)
+    assert (tmp_path / "death5").exists()
+    assert tree(out) == undisturbed(*options)
+
+
 @in_containers("tar", "parquet")
 def test_deaths_while_a_shards_file_is_written_blame_no_example(
     out: Path, tmp_path: Path, undisturbed: Undisturbed, container: str
