@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Self
 
 import numpy as np
@@ -96,16 +95,21 @@ class Files:
             fd = os.open(shard.name, FOLDER_FLAGS, dir_fd=images_fd)
             try:
                 with os.scandir(fd) as entries:
-                    in_order = sorted(entries, key=attrgetter("name"))
-                found = [entry.stat(follow_symlinks=False) for entry in in_order]
+                    names = sorted([entry.name for entry in entries])
+                # One by one: entries would keep what they find, which Python would go through
+                # for garbage again and again.
+                modes, sizes = set(), []
+                for name in names:
+                    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                    modes.add(found.st_mode)
+                    sizes.append(found.st_size)
             finally:
                 os.close(fd)
         except OSError:
             return False
-        if not all(map(stat.S_ISREG, {each.st_mode for each in found})):
+        if not all(map(stat.S_ISREG, modes)):
             return False
-        names = os.fsencode("\0".join([entry.name for entry in in_order]))
-        return stored == files_sum(names, [each.st_size for each in found])
+        return stored == files_sum(os.fsencode("\0".join(names)), sizes)
 
     def check(
         self, folder: OutputFolder, shard: Shard, committed: CommittedPictures
