@@ -13,8 +13,8 @@ from bench import asking
 from shmtext.engine.libraries import adapt_libraries
 
 QUESTIONS = (
-    *("corpus-size", "stages", "scaling", "memory", "resume", "peers", "settings", "shaping"),
-    *("first-use", "containers", "looks", "stream", "learn"),
+    *("corpus-size", "stages", "scaling", "memory", "resume", "parts", "peers", "settings"),
+    *("shaping", "first-use", "containers", "looks", "stream", "learn"),
 )
 """In the order of the README; each is a module with ``QUESTION``, ``ask`` and ``command``."""
 

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     )
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
+    from shmtext.engine.join import join
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
     from shmtext.engine.opened import open as open  # of no ``import *``: that would hide Python's
-    from shmtext.engine.renderer import Renderer, render
-    from shmtext.engine.run import RunSummary
+    from shmtext.engine.renderer import Renderer, render, render_part
+    from shmtext.engine.run import PartSummary, RunSummary
     from shmtext.errors import ShmtextError
     from shmtext.ring.batch import LeftOut, StreamBatch
     from shmtext.ring.stream import Stream, stream
@@ -41,8 +42,9 @@ __version__ = "0.1.0"
 _HOMES = {
     **dict.fromkeys(("BalancedText", "Output", "Page", "RunConfig", "Style"), "config"),
     **dict.fromkeys(("DatasetColumn", "Source", "Template", "TextFile", "Texts"), "config"),
-    **dict.fromkeys(("Renderer", "render"), "engine.renderer"),
-    "RunSummary": "engine.run",
+    **dict.fromkeys(("Renderer", "render", "render_part"), "engine.renderer"),
+    **dict.fromkeys(("PartSummary", "RunSummary"), "engine.run"),
+    "join": "engine.join",
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     **dict.fromkeys(("OpenedRun", "Selection", "StoredExample"), "engine.opened"),
@@ -61,6 +63,7 @@ __all__ = [
     "OpenedRun",
     "Output",
     "Page",
+    "PartSummary",
     "Renderer",
     "RunConfig",
     "RunStatus",
@@ -76,7 +79,9 @@ __all__ = [
     "TextFile",
     "Texts",
     "export",
+    "join",
     "render",
+    "render_part",
     "run_status",
     "stream",
     "verify",

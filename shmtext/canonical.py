@@ -25,20 +25,32 @@ def fingerprint(identity: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(identity).encode()).hexdigest()
 
 
-def differences(wanted: object, found: object, defaults: object = None) -> list[str]:
+def differences(
+    wanted: object,
+    found: object,
+    defaults: object = None,
+    places: tuple[str, str] = ("in the folder", "asked for"),
+) -> list[str]:
     """Key-by-key difference of two JSON values, a line each: ``key: found, wanted``.
 
-    A key that one of them lacks has the value that it has in ``defaults``.
+    A key that one of them lacks has the value that it has in ``defaults``. ``places`` are where the
+    one was found and the other is from, in words.
 
     >>> differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2})
     ['a.b: 3 in the folder, 1 asked for']
     >>> differences({}, {"seed": 1}, {"seed": 0})
     ['seed: 1 in the folder, 0 asked for']
     """
-    return _differences("", wanted, found, defaults)
+    return [
+        f"{path}: {json.dumps(there)} {places[0]}, {json.dumps(here)} {places[1]}"
+        for path, there, here in _differences("", wanted, found, defaults)
+    ]
 
 
-def _differences(path: str, wanted: object, found: object, defaults: object) -> list[str]:
+def _differences(
+    path: str, wanted: object, found: object, defaults: object
+) -> list[tuple[str, object, object]]:
+    """Paths of keys, and what was found there and what is wanted."""
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         known = defaults if isinstance(defaults, Mapping) else {}
         lines = {
@@ -55,4 +67,4 @@ def _differences(path: str, wanted: object, found: object, defaults: object) -> 
     # By their JSON, which is hashed: 1 and 1.0 are equal, and hashed differently.
     if canonical_json(wanted) == canonical_json(found):
         return []
-    return [f"{path[:-1]}: {json.dumps(found)} in the folder, {json.dumps(wanted)} asked for"]
+    return [(path[:-1], found, wanted)]

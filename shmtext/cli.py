@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.progress import Progress
-    from shmtext.engine.run import RunSummary
+    from shmtext.engine.run import PartSummary, RunSummary
     from shmtext.terminal import Bar
 
 MIN_ADDRESS_SPACE_BYTES = 600 << 20
@@ -56,6 +57,9 @@ IMAGEFOLDER_IMAGES = 100_000
 
 LINE_EVERY_S = 10
 """Between progress lines where there is no terminal: a night's log stays readable."""
+
+MAX_HOLDERS = 8
+"""Processes that are named, of those that write to a folder."""
 
 MOST_TEXT = 40
 """Characters of a text that is named."""
@@ -285,11 +289,65 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
 
     started = asdict(start)
     held = {name: started.pop(name) for name in ("workers", "engine")}
+    part = started.pop("part")
     with _Screen() as screen, Renderer(run_config, **held, observer=screen) as renderer:
+        if part is not None:
+            of_part = renderer.render_part(out, part, **started)
+            _print_part(of_part)
+            return ExitCode.FAILED_EXAMPLES if of_part.num_failed else ExitCode.DONE
         summary = renderer.render(out, **started)
-    _print_summary(summary, run_config.output.csv)
-    is_all_well = summary.num_images and not summary.num_failed
-    return ExitCode.DONE if is_all_well else ExitCode.FAILED_EXAMPLES
+    _print_summary(summary)
+    return _exit_code(summary)
+
+
+@cli.command(name="join")
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    metavar="OUT...",
+    type=_FolderName(path_type=Path),
+    shell_complete=_completing_paths("dir"),
+)
+@click.option(
+    "--into",
+    type=_FolderName(path_type=Path),
+    metavar="OUT",
+    shell_complete=_completing_paths("dir"),
+    help="Bring together here what parts left in several folders: linked, or else copied.",
+)
+@click.option(
+    "--csv/--no-csv",
+    default=None,
+    help="Write labels.csv beside metadata.parquet. [default: yes]",
+)
+@click.option(
+    "--csv-columns",
+    metavar="NAME,NAME",
+    help="What its two columns are called. [default: filename,label]",
+)
+def join_parts(folders: tuple[Path, ...], **options: Any) -> int:
+    """Join the parts that render --part left in OUT: check all shards, and make the label table.
+
+    Neither fonts nor texts are needed. Parts that lie in several folders, of machines without a
+    common disk, are brought together in another one: join A B C --into OUT.
+
+    \b
+    Exit codes: 0 done, 2 bad options or folders of different runs, 3 shards are missing, which are
+    named, or storage failed, 4 finished but some examples failed or nothing could be drawn, 130
+    interrupted (the same command continues).
+    """
+    _check_address_space()
+    from shmtext.engine.join import join  # noqa: PLC0415 - see the top
+
+    with _Screen() as screen:
+        summary = join(*folders, **options, observer=screen)
+    _say(
+        f"{summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) in {summary.folder}, "
+        f"joined in {summary.elapsed_s:.1f} s"
+    )
+    _print_lost(summary)
+    return _exit_code(summary)
 
 
 @cli.command()
@@ -538,8 +596,12 @@ def _trouble(progress: Progress) -> str:
     return skipped + (f", {progress.num_failed:,} failed" if progress.num_failed else "")
 
 
-def _print_summary(summary: RunSummary, has_csv: bool) -> None:
-    labels = " and labels.csv" if has_csv else ""
+def _exit_code(summary: RunSummary) -> ExitCode:
+    is_all_well = summary.num_images and not summary.num_failed
+    return ExitCode.DONE if is_all_well else ExitCode.FAILED_EXAMPLES
+
+
+def _print_summary(summary: RunSummary) -> None:
     if summary.num_rendered == 0 and summary.num_images:
         _say(f"{summary.folder} is complete: {summary.num_images:,} images were there already")
     else:
@@ -550,6 +612,25 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
         )
     if summary.characters is not None:
         _print_characters(summary.characters, summary.folder)
+    _print_lost(summary)
+
+
+def _print_part(summary: PartSummary) -> None:
+    _say(
+        f"part {summary.part}: {summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) "
+        f"in {summary.num_shards:,} of the {summary.num_run_shards:,} shards of {summary.folder}; "
+        f"{summary.num_rendered:,} rendered in {summary.elapsed_s:.1f} s, "
+        f"{summary.images_per_s:,.0f} images/s"
+    )
+    if summary.num_skipped:
+        _say(f"{summary.num_skipped:,} skipped")
+    if summary.num_failed:
+        _say(f"{summary.num_failed:,} failed")
+    _say(f"when all parts are done: shmtext join {shlex.quote(str(summary.folder))}")
+
+
+def _print_lost(summary: RunSummary) -> None:
+    """Print what has no picture, or took long, and how to load the rest."""
     if summary.num_alone:
         _say(f"{summary.num_alone:,} of them drawn one at a time, as no batch is exact for them")
     if summary.num_skipped:
@@ -562,6 +643,7 @@ def _print_summary(summary: RunSummary, has_csv: bool) -> None:
     if summary.num_images == 0:
         _complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
         return
+    labels = " and labels.csv" if (summary.folder / "labels.csv").exists() else ""
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: {_loading(summary)}")
 
@@ -624,10 +706,16 @@ def _print_reasons(folder: Path) -> None:
 
 
 def _print_status(status: RunStatus) -> None:
-    if status.holder is not None:
-        state = f"running ({status.holder})"
+    if status.holders:
+        num_more = len(status.holders) - MAX_HOLDERS
+        more = f", {num_more:,} more" if num_more > 0 else ""
+        state = f"running ({', '.join(status.holders[:MAX_HOLDERS])}{more})"
+    elif status.finished:
+        state = "finished"
+    elif status.num_committed_shards == status.num_shards:
+        state = "all shards are there: run shmtext join, or the same command, for the label table"
     else:
-        state = "finished" if status.finished else "interrupted: run the same command to continue"
+        state = "interrupted: run the same command to continue"
     _say(f"{status.folder}: {state}")
     _say(
         f"committed: {status.num_images:,} images ({status.image_bytes / 1e6:,.1f} MB) in "

@@ -74,6 +74,12 @@ class VersionError(DamageError):
     exit_code = ExitCode.BAD_INPUT
 
 
+class MissingShardsError(ShmtextError):
+    """Parts can't be joined, as shards are missing. What is there is kept: render the others."""
+
+    exit_code = ExitCode.STOPPED
+
+
 class SharedMemoryError(ShmtextError):
     """No memory and no file could be had for what processes share."""
 

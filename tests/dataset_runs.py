@@ -173,7 +173,7 @@ def power_cut(at: int) -> Iterator[list[int]]:
         return shim
 
     with pytest.MonkeyPatch.context() as patch:
-        for function in ("open", "write", "fsync", "rename", "mkdir", "unlink", "rmdir"):
+        for function in ("open", "write", "fsync", "rename", "link", "mkdir", "unlink", "rmdir"):
             patch.setattr(os, function, dying(function))
         yield calls
 

@@ -15,7 +15,7 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 ROOMS = {
     "bottom": {
         *("errors.py", "canonical.py", "columns.py", "cgroups.py", "limits.py", "checksums.py"),
-        "__init__.py",
+        *("__init__.py", "parts.py"),
         *(name for name in MODULES if name.startswith("config/")),
     },
     "corpus": {name for name in MODULES if name.startswith("corpus/")},
@@ -62,7 +62,9 @@ HOMES: dict[str, set[str]] = {
     "multiprocessing": set(),
     "multiprocessing.resource_tracker": {"corpus/shared.py"},
     "subprocess": {"engine/probe.py", "engine/spawn.py"},
-    "concurrent.futures": {"dataset/many.py", "engine/inprocess.py", "engine/known.py"},
+    "concurrent.futures": {
+        *("dataset/many.py", "engine/inprocess.py", "engine/join.py", "engine/known.py"),
+    },
     "signal": {
         "engine/deaths.py",
         "engine/stop.py",

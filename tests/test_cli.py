@@ -33,9 +33,10 @@ from shmtext.engine import renderer as engine_renderer
 from shmtext.engine.inspect import skip_reasons
 from shmtext.engine.opened import open as open_run
 from shmtext.engine.renderer import Renderer
-from shmtext.engine.run import RunSummary
+from shmtext.engine.run import PartSummary, RunSummary
 from shmtext.errors import ExitCode
 from shmtext.looks.registry import BY_NAME
+from shmtext.parts import Part
 
 TINY = (
     *("--letters", "abcdefgh", "--numbers", "0123", "--character-frequency", "20"),
@@ -92,6 +93,12 @@ class Recorded(Renderer):
     def render(self, out: Any, max_images: Any = None, resume: Any = "auto") -> RunSummary:
         type(self).asked |= {"out": out, "max_images": max_images, "resume": resume}
         return summary_of(Path(out), 1)
+
+    def render_part(
+        self, out: Any, part: str, max_images: Any = None, resume: Any = "auto"
+    ) -> PartSummary:
+        type(self).asked |= {"part": part, "max_images": max_images, "resume": resume}
+        return PartSummary(Path(out), Part.parse(part), 1, 4, 9, 2, 0, 0, 9, 1_000, 1.0)
 
 
 @pytest.fixture
@@ -283,6 +290,68 @@ def test_options_of_the_run_are_no_part_of_the_config(
 
     assert RunConfig() == found["config"]
     assert (3, "threads", "must") == (found["workers"], found["engine"], found["resume"])
+
+
+def test_a_part_is_asked_of_the_renderer(
+    tmp_path: Path, asked: Callable[..., dict[str, Any]]
+) -> None:
+    config = toml(tmp_path, 'part = "1/4"\n')
+
+    assert asked("--part", "01/4", "--resume", "must") == {
+        "config": RunConfig(),
+        "workers": None,
+        "engine": "auto",
+        "part": "1/4",
+        "max_images": None,
+        "resume": "must",
+    }
+    assert asked("--config", config)["part"] == "1/4"
+    assert asked("--config", config, "--part", "2/4")["part"] == "2/4"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--part", "4/4"], "part: a part is i/n, with i from 0 to n - 1"),
+        (["--part", "x"], "part: a part is i/n, such as 0/16"),
+        (["--part", "0/2", "--resume", "never"], "part and resume 'never' exclude each other"),
+    ],
+)
+def test_what_is_no_part_is_refused_before_a_folder_is_made(
+    shmtext: Shell, tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    shmtext("render", tmp_path / "out", *TINY, *arguments).refuses(complaint)
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_parts_are_rendered_and_joined(shmtext: Shell, tmp_path: Path) -> None:
+    out, options = tmp_path / "o u t", (*TINY, "--character-frequency", "200")
+    first = shmtext("render", out, *options, "--part", "0/2")
+    missing = shmtext("join", out)
+    shmtext("render", out, *options, "--part", "1/2")
+    whole = shmtext("status", out)
+    joined = shmtext("join", out, "--no-csv")
+
+    assert first.out.splitlines()[0].startswith("part 0/2: ")
+    assert f"when all parts are done: shmtext join '{out}'" == first.out.splitlines()[-1]
+    assert (ExitCode.STOPPED, "") == (missing.code, missing.out)
+    assert f"shards are missing in {out} (1" in missing.err
+    assert "all shards are there: run shmtext join" in whole.out
+    assert ExitCode.DONE == joined.code
+    assert f" MB) in {out}, joined in " in joined.out
+    assert f"labels: {out}/metadata.parquet\n" in joined.out
+    assert "load: datasets.load_dataset('imagefolder'" in joined.out
+
+
+def test_join_says_what_it_needs(shmtext: Shell, tmp_path: Path) -> None:
+    shmtext("join", tmp_path).refuses("holds no run: it has no run.json")
+    shmtext("join", tmp_path / "a", tmp_path / "b").refuses("2 folders to join: give the one")
+    shmtext("join", tmp_path / "a", "--into", tmp_path / "b").refuses("there is no folder")
+    shmtext("join", tmp_path, "--csv-columns", "a").refuses("csv_columns")
+    assert ExitCode.BAD_INPUT == shmtext("join").code
+
+    assert not (tmp_path / "b").exists()
 
 
 def toml(tmp_path: Path, text: str) -> Path:
@@ -841,10 +910,11 @@ def test_status_tells_how_far_a_run_is(shmtext: Shell, tmp_path: Path) -> None:
 
 def test_status_of_a_live_run_names_who_runs_it(shmtext: Shell, tmp_path: Path) -> None:
     from shmtext.dataset.folder import OutputFolder  # noqa: PLC0415
+    from shmtext.dataset.locks import lock  # noqa: PLC0415
 
     shmtext("render", tmp_path, *TINY)
     with OutputFolder.open(tmp_path, create=False) as folder:
-        folder.lock()
+        lock(folder)
         ended = shmtext("status", tmp_path)
 
     assert f"{tmp_path}: running (process " in ended.out
@@ -1128,7 +1198,7 @@ def test_help_mentions_every_option_with_its_default() -> None:
 
 
 def test_help_stays_within_100_columns() -> None:
-    for arguments in ([], ["config"], ["export"], ["render"], ["status"], ["verify"]):
+    for arguments in ([], ["config"], ["export"], ["join"], ["render"], ["status"], ["verify"]):
         result = CliRunner().invoke(cli.cli, [*arguments, "--help"], terminal_width=100)
 
         assert max(map(len, result.output.splitlines())) <= 100

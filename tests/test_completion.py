@@ -21,7 +21,8 @@ SHELLS: dict[str, type[ShellComplete]] = {
 }
 
 COMMANDS = [
-    f"plain,{name}" for name in ("config", "export", "fonts", "looks", "render", "status", "verify")
+    f"plain,{name}"
+    for name in ("config", "export", "fonts", "join", "looks", "render", "status", "verify")
 ]
 
 

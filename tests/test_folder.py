@@ -5,8 +5,6 @@ import os
 import resource
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,36 +12,14 @@ from dataset_runs import failing, open_fds
 
 from shmtext.dataset import folder as folder_module
 from shmtext.dataset.folder import OutputFolder, write_all
+from shmtext.dataset.locks import lock
 from shmtext.errors import DamageError, FolderError, StorageError
-
-HOLD_LOCK = """
-import sys
-from pathlib import Path
-from shmtext.dataset.folder import OutputFolder
-folder = OutputFolder.open(Path(sys.argv[1]), create=True)
-getattr(folder, sys.argv[2])()
-print("held", flush=True)
-sys.stdin.read()
-"""
+from shmtext.parts import Part
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
-
-
-def holding(out: Path, lock: str) -> subprocess.Popen[str]:
-    """A process that holds a lock until its standard input is closed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD_LOCK, str(out), lock],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
 
 
 def test_open_makes_the_folder_and_those_above_it(tmp_path: Path) -> None:
@@ -54,7 +30,7 @@ def test_open_makes_the_folder_and_those_above_it(tmp_path: Path) -> None:
 def test_open_closes_everything_it_opened(out: Path) -> None:
     before = open_fds()
     with OutputFolder.open(out, create=True) as folder:
-        folder.lock()
+        lock(folder)
         folder.write_file("a", b"1", sync=True)
 
     assert before == open_fds()
@@ -315,58 +291,6 @@ def test_free_space_is_counted_in_bytes_and_inodes(out: Path) -> None:
     assert space.num_inodes > 0
 
 
-def test_a_second_run_is_refused_and_the_first_unharmed(out: Path) -> None:
-    with holding(out, "lock") as process, OutputFolder.open(out, create=True) as folder:
-        with pytest.raises(FolderError, match=rf"another run .*\(process {process.pid} on"):
-            folder.lock()
-        assert (folder.holder() or "").startswith(f"process {process.pid} on ")
-        assert process.poll() is None
-        process.communicate("")
-
-
-def test_the_lock_of_a_killed_run_is_free(out: Path) -> None:
-    with holding(out, "lock") as process:
-        process.kill()
-        process.communicate()
-    with OutputFolder.open(out, create=True) as folder:
-        assert folder.holder() is None
-        folder.lock()
-
-
-def test_the_lock_is_given_back_on_close(out: Path) -> None:
-    for _ in range(2):
-        with OutputFolder.open(out, create=True) as folder:
-            folder.lock()
-
-
-def test_a_run_does_not_start_beside_the_workers_of_a_killed_one(
-    out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folder_module, "ORPHANS_DEADLINE_S", 0.1)
-    with holding(out, "share_worker_lock") as orphan:
-        with (
-            OutputFolder.open(out, create=True) as folder,
-            pytest.raises(FolderError, match="workers of a run that was killed"),
-        ):
-            folder.lock()
-        orphan.communicate("")
-    with OutputFolder.open(out, create=True) as folder:
-        folder.lock()
-
-
-def test_workers_share_their_lock_beside_the_run(out: Path) -> None:
-    with (
-        OutputFolder.open(out, create=True) as run,
-        OutputFolder.open(out, create=False) as one,
-        OutputFolder.open(out, create=False) as other,
-    ):
-        run.lock()
-        one.share_worker_lock()
-        other.share_worker_lock()
-
-        assert run.identity == one.identity
-
-
 def test_a_stage_keeps_what_is_in_it_and_is_a_folder(out: Path) -> None:
     with OutputFolder.open(out, create=True) as folder:
         folder.begin_stage()
@@ -382,6 +306,41 @@ def test_a_stage_keeps_what_is_in_it_and_is_a_folder(out: Path) -> None:
         folder.begin_stage()
         assert not (out / "_stage").is_symlink()
         assert [] == os.listdir(out / "_stage")
+
+
+def test_the_stage_of_a_part_is_put_in_place_and_ended_beside_those_of_others(out: Path) -> None:
+    with (
+        OutputFolder.open(out, create=True, part=Part(0, 2)) as one,
+        OutputFolder.open(out, create=True, part=Part(1, 2)) as other,
+    ):
+        assert not other.begin_stage()
+        assert other.begin_stage()
+        (out / other.stage / "kept").touch()
+        (out / one.stage).symlink_to(out)
+        assert not one.begin_stage()
+        assert not (out / one.stage).is_symlink()
+        one.write_file("a", b"1", sync=True)
+        one.end_stage()
+
+        assert (out / "a").read_bytes() == b"1"
+        assert [path.name for path in (out / "_stage").rglob("*")] == [
+            other.stage.rpartition("/")[2],
+            "kept",
+        ]
+
+
+def test_a_new_file_takes_nothings_place(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with OutputFolder.open(out, create=True) as folder:
+        for _ in range(2):
+            assert folder.write_new_file("a", b"first")
+            assert not folder.write_new_file("a", b"second")
+            assert folder.read_file("a") == b"first"
+            assert folder.list_names("_stage") == []
+            folder.remove_file("a")
+            monkeypatch.setattr(os, "link", refuse)  # as on file systems without links
 
 
 def test_what_is_set_aside_waits_in_the_stage(out: Path) -> None:

@@ -29,6 +29,7 @@ from shmtext.config.page import Page
 from shmtext.config.shares import FontShareKind, parsed
 from shmtext.config.texts import CORPUS, TextFile, Texts
 from shmtext.errors import ConfigError
+from shmtext.parts import Part as RunPart
 
 ImageFormat = Literal["jpg", "png"]
 Mode = Literal["auto", "gray", "rgb"]
@@ -275,6 +276,15 @@ class Style:
             () if papers == plain["background_colors"].default else papers,
             () if inks == plain["font_colors"].default else inks,
         )
+
+
+def parse_part(text: object) -> str:
+    """A part's notation in its one form. Raises ``ConfigError``.
+
+    >>> parse_part("00/16")
+    '0/16'
+    """
+    return str(RunPart.parse(str(text)))
 
 
 def parse_csv_columns(names: object) -> str:
@@ -543,6 +553,16 @@ class Start:
             "What to do with a folder that holds a run: continue it, refuse it, or refuse any "
             "that holds none.",
             RUN,
+        ),
+    )
+    part: str | None = setting(
+        None,
+        About(
+            "Render every N-th shard from the I-th on, as one machine of N (0/4, 1/4, ...); "
+            "`shmtext join` makes the label table when all are there.",
+            *(RUN, "I/N"),
+            default_text="all of the run",
+            parse=parse_part,
         ),
     )
 

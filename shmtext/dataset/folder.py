@@ -22,9 +22,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from urllib.parse import quote
 
 from shmtext.errors import DamageError, FolderError, StorageError
+from shmtext.parts import Part
 
 FileBytes: TypeAlias = Any
 """What can be written: bytes, or a contiguous one-dimensional uint8 array. (Not spelled out:
@@ -32,8 +34,6 @@ numpy's stubs let an array be a buffer from Python 3.12 on only.)"""
 
 STAGE = "_stage"
 """Work in progress; safe to delete when no run holds the lock."""
-RUN_LOCK = ".lock"
-WORKERS_LOCK = ".workers.lock"
 
 NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO put where a file should be must not hold up the run that looks at it.
@@ -43,11 +43,11 @@ FILE_MODE = 0o644
 FOLDER_MODE = 0o755
 _STAGE_MODE = 0o700
 
-ORPHANS_DEADLINE_S = 10.0
-"""Workers notice the death of their main process at the next batch, far sooner than this."""
-_LOCK_DEADLINE_S = 0.2
-"""Long enough to outlast the moment in which ``holder`` tries a lock."""
 _LOCK_POLL_S = 0.02
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What locking comes to on file systems that have no locks, network file systems among them."""
+NO_LINKS = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What linking comes to where there are no links, no more of them, or none to there."""
 _COPY_BYTES = 1 << 20
 
 _GONE = "{out} was removed or replaced during the run: put it back, or choose another folder"
@@ -122,16 +122,38 @@ class StagedFile(io.RawIOBase):
             self._close_fd()
             self._folder.rename_staged(self._staged, self.name, sync=sync)
 
+    def publish_new(self) -> bool:
+        """Give the file a name that nothing has, durably; False where the name is taken.
+
+        Raises bare ``OSError``.
+        """
+        os.fsync(self._fd)
+        self._close_fd()
+        source = f"{self._folder.stage}/{self._staged}"
+        try:
+            self._folder.link(source, self.name)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            if self._folder.read_file(self.name) is not None:
+                return False
+            self._folder.rename_staged(self._staged, self.name, sync=True)
+        else:
+            self._folder.sync_folder(self.name.rpartition("/")[0])
+        return True
+
     def finish(self) -> str:
         """Close the file; say where it lies, for whoever renames it. Raises bare ``OSError``."""
         self._close_fd()
-        return f"{STAGE}/{self._staged}"
+        return f"{self._folder.stage}/{self._staged}"
 
     def discard(self) -> None:
         """Give the file up. Best effort: what stays in the stage is swept by the next run."""
         with suppress(OSError):
             self._close_fd()
-        with suppress(OSError), self._folder.opened(STAGE) as stage_fd:
+        with suppress(OSError), self._folder.opened(self._folder.stage) as stage_fd:
             os.unlink(self._staged, dir_fd=stage_fd)
 
     def _close_fd(self) -> None:
@@ -142,25 +164,50 @@ class StagedFile(io.RawIOBase):
             os.close(fd)
 
 
+Brought: TypeAlias = Literal["links", "copies", "nothing"]
+"""What a folder was brought from another: of copies there is one at least."""
+
+
+class LockFile(NamedTuple):
+    """A lock that is held."""
+
+    folder: OutputFolder
+    name: str
+    fd: int
+
+    def say(self, who: str) -> None:
+        """Write into its file who has it, for whoever has to wait."""
+        with self.folder.errors_of("write", self.name):
+            os.ftruncate(self.fd, 0)
+            os.pwrite(self.fd, f"{who}\n".encode(), 0)
+
+
 class OutputFolder:
     """The one handle on an output folder; closes its descriptors and lets go of its locks."""
 
-    def __init__(self, path: Path, fd: int) -> None:
+    def __init__(self, path: Path, fd: int, part: Part | None = None) -> None:
         self.path = path
+        self.part = part
+        """Which part of a run is written through this; None: all of it."""
+        self.stage = STAGE if part is None else f"{STAGE}/{part.name}.{_host()}"
+        """Where what is written waits for its name. Two hosts that render one part, on a file
+        system without locks, do not take it from one another."""
+        self.lacks_locks = ""
+        """Why no lock could be had on this file system; empty where each was had."""
         self._absolute_path = Path(os.path.abspath(path))
         self._fd = fd
         self._lock_fds: list[int] = []
         self._owner_pid = os.getpid()
 
     @classmethod
-    def open(cls, path: Path, create: bool) -> OutputFolder:
+    def open(cls, path: Path, create: bool, part: Part | None = None) -> OutputFolder:
         """Open ``path``, which must not itself be a link; its parents may be."""
         try:
             if create:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileExistsError):
                     os.mkdir(path, FOLDER_MODE)
-            return cls(path, os.open(path, FOLDER_FLAGS))
+            return cls(path, os.open(path, FOLDER_FLAGS), part)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise FolderError(
@@ -180,31 +227,28 @@ class OutputFolder:
             raise _storage_error(path, f"open {path}", error) from error
 
     @classmethod
-    def join(cls, path: str, identity: FolderIdentity) -> OutputFolder:
-        """Open a folder that the main process has open, and share its lock.
+    def again(cls, path: str, identity: FolderIdentity, part: Part | None = None) -> OutputFolder:
+        """Open a folder that another process of this machine has open.
 
         Raises ``StorageError`` where it is not, or not any more, what it was.
         """
         # The main process holds the folder open: a worker that does not find it is told too late.
         gone = StorageError(_GONE.format(out=path))
         try:
-            folder = cls.open(Path(path), create=False)
+            folder = cls.open(Path(path), create=False, part=part)
         except FolderError as error:
             raise gone from error
         with ExitStack() as undo:
             undo.callback(folder.close)
             if folder.identity != identity:
                 raise gone
-            folder.share_worker_lock()
             undo.pop_all()
         return folder
 
     def close(self) -> None:
         """Let go of the locks and of the folder. May be called twice."""
-        with suppress(OSError):  # nothing was written through these
-            for fd in self._lock_fds if self._owner_pid == os.getpid() else ():
-                # Closing is not enough: a child forked in between holds a copy, and so the lock.
-                fcntl.flock(fd, fcntl.LOCK_UN)
+        for fd in self._lock_fds if self._owner_pid == os.getpid() else ():
+            _unlock(fd)
         for fd in (*self._lock_fds, *([self._fd] if self._fd >= 0 else [])):
             with suppress(OSError):
                 os.close(fd)
@@ -277,29 +321,35 @@ class OutputFolder:
             else:
                 os.unlink(base, dir_fd=fd)
 
-    def begin_stage(self) -> None:
-        """Have a stage. What an earlier run left in it stays there until this one ends.
+    def begin_stage(self) -> bool:
+        """Have a stage; say whether an earlier run left one, with what it still holds.
 
         Nothing is deleted before files are made: on a file system that has just lost many, new
         ones may take ten times as long (ext4 without a journal, for minutes).
         """
-        with self.errors_of("look at", STAGE):
+        with self.errors_of("look at", self.stage):
             try:
-                with self.opened(STAGE):
-                    return
+                with self.opened(self.stage):
+                    return True
             except FileNotFoundError:
                 pass
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     raise
-                self.remove_tree(STAGE)
-        self.make_folder(STAGE)
+                mode = os.stat(STAGE, dir_fd=self._fd, follow_symlinks=False).st_mode
+                self.remove_tree(self.stage if stat.S_ISDIR(mode) else STAGE)
+        self.make_folder(self.stage)
+        return False
+
+    def end_stage(self) -> None:
+        """Remove the stage. The folder above a part's stays, as others may be about to begin."""
+        self.remove_tree(self.stage)
 
     def set_aside(self, name: str) -> None:
         """Have nothing under a name: what is there waits in the stage for the end of the run."""
         with self.errors_of("remove", name):
             try:
-                self.rename(name, f"{STAGE}/{os.urandom(4).hex()}")
+                self.rename(name, f"{self.stage}/{os.urandom(4).hex()}")
             except FileNotFoundError:
                 pass
             except OSError as error:
@@ -317,6 +367,12 @@ class OutputFolder:
         with self.opened(source_above) as source_fd, self.opened(above) as fd:
             os.rename(source_base, base, src_dir_fd=source_fd, dst_dir_fd=fd)
 
+    def link(self, source: str, target: str) -> None:
+        """Give a file a second name, which nothing has. Raises bare ``OSError``."""
+        (source_above, source_base), (above, base) = self._split(source), self._split(target)
+        with self.opened(source_above) as source_fd, self.opened(above) as fd:
+            os.link(source_base, base, src_dir_fd=source_fd, dst_dir_fd=fd, follow_symlinks=False)
+
     def copy(self, source: str, target: str) -> None:
         """Copy a file or a folder of files; whatever has the name goes. Raises bare ``OSError``."""
         self.remove_tree(target)
@@ -330,6 +386,37 @@ class OutputFolder:
             for name in os.listdir(source_fd):
                 _copy_file(source_fd, name, fd, name)
 
+    def bring(self, source: OutputFolder, name: str, target: str) -> Brought:
+        """Have what ``source`` has under ``name``, a file or a folder of files, under ``target``.
+
+        Its files are linked, or copied from the first on that can't be. Raises ``StorageError``.
+        """
+        above, base = self._split(name)
+        target_above, target_base = self._split(target)
+        self.make_folder(target_above)
+        with ExitStack() as stack:
+            with source.errors_of("read", name):
+                try:
+                    source_fd = stack.enter_context(source.opened(above))
+                    found = os.stat(base, dir_fd=source_fd, follow_symlinks=False)
+                except FileNotFoundError:
+                    return "nothing"
+            with self.errors_of("write", target):
+                fd = stack.enter_context(self.opened(target_above))
+            if not stat.S_ISDIR(found.st_mode):
+                bringing = _Bringing(source, source_fd, self, fd)
+                return "links" if bringing.bring(base, target_base, links=True) else "copies"
+            with self.errors_of("write", target):
+                os.mkdir(target_base, FOLDER_MODE, dir_fd=fd)
+                to_fd = stack.enter_context(self.opened(target))
+            with source.errors_of("read", name):
+                from_fd = stack.enter_context(source.opened(name))
+                names = os.listdir(from_fd)
+            bringing, is_linked = _Bringing(source, from_fd, self, to_fd), True
+            for each in names:
+                is_linked = bringing.bring(each, each, links=is_linked)
+            return "links" if is_linked else "copies"
+
     def sync_folder(self, name: str = "") -> None:
         """Make the names in a folder survive a power cut."""
         with self.errors_of("flush", name), self.opened(name) as fd:
@@ -342,9 +429,9 @@ class OutputFolder:
         base = self._split(name)[1]
         # Random, so that no two writers meet; never in the output.
         staged = f"{base}.{os.urandom(4).hex()}"
-        self.make_folder(STAGE)
+        self.make_folder(self.stage)
         with self.errors_of("write", name), ExitStack() as undo:
-            with self.opened(STAGE) as stage_fd:
+            with self.opened(self.stage) as stage_fd:
                 fd = os.open(staged, NEW_FILE_FLAGS, FILE_MODE, dir_fd=stage_fd)
                 file = StagedFile(self, name, staged, fd)
                 undo.callback(file.discard)
@@ -356,11 +443,11 @@ class OutputFolder:
 
         Raises bare ``OSError``.
         """
-        self.make_folder(STAGE)
+        self.make_folder(self.stage)
         name = os.urandom(8).hex()
         flags = NEW_FILE_FLAGS & ~os.O_WRONLY | os.O_RDWR
         with ExitStack() as undo:
-            with self.opened(STAGE) as stage_fd:
+            with self.opened(self.stage) as stage_fd:
                 fd = os.open(name, flags, FILE_MODE, dir_fd=stage_fd)
                 undo.callback(os.close, fd)
                 # Not O_TMPFILE, which overlayfs and NFS may lack.
@@ -371,7 +458,7 @@ class OutputFolder:
     def rename_staged(self, staged: str, name: str, *, sync: bool) -> None:
         """Rename a file from the stage to ``name``. Raises bare ``OSError``."""
         above, base = self._split(name)
-        with self.opened(STAGE) as stage_fd, self.opened(above) as target_fd:
+        with self.opened(self.stage) as stage_fd, self.opened(above) as target_fd:
             os.rename(staged, base, src_dir_fd=stage_fd, dst_dir_fd=target_fd)
             if sync:
                 os.fsync(target_fd)
@@ -392,6 +479,20 @@ class OutputFolder:
         """Put ``data`` in place of ``name``, whole or not at all."""
         with self.replace_file(name, sync=sync) as file:
             file.write(data)
+
+    def write_new_file(self, name: str, data: FileBytes) -> bool:
+        """Put ``data`` under a name that nothing has, whole and durably; False where it is taken.
+
+        Of several that write at once one does. Where the file system has no links, they overwrite
+        one another: ask what stands there afterwards.
+        """
+        file = self.stage_file(name)
+        try:
+            with self.errors_of("write", name):
+                file.write(data)
+                return file.publish_new()
+        finally:
+            file.discard()
 
     def read_file(self, name: str) -> bytes | None:
         """All bytes of a file; None where there is none. A link in its place is damage."""
@@ -423,47 +524,57 @@ class OutputFolder:
 
     # -- locks -----------------------------------------------------------------------------------
 
-    def lock(self) -> None:
-        """Take the folder for this run, until ``close`` or the end of the process.
+    def hold_lock(self, name: str, *, is_shared: bool, deadline_s: float) -> LockFile | None:
+        """Hold a lock until ``close``, or the end of the process; None where others have it.
 
-        The workers of a run whose main process was killed may outlive it by a moment and would
-        write into this run; each holds a second lock, and this waits until the last has let go.
+        On file systems without locks it is had at once, and ``lacks_locks`` says why.
         """
-        fd = self._open_lock(RUN_LOCK)
+        fd = self._open_lock(name)
+        operation = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
+        with ExitStack() as undo, self.errors_of("lock", name):
+            undo.callback(os.close, fd)
+            if not self._flock(fd, operation, deadline_s):
+                return None
+            undo.pop_all()
         self._lock_fds.append(fd)
-        with self.errors_of("lock", RUN_LOCK):
-            if not _flock(fd, fcntl.LOCK_EX, _LOCK_DEADLINE_S):
-                raise FolderError(
-                    f"another run is writing to {self.path} ({_read_holder(fd)}): "
-                    "wait for it or choose another folder"
-                )
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        workers_fd = self._open_lock(WORKERS_LOCK)
-        with self.errors_of("lock", WORKERS_LOCK), closing_fd(workers_fd):
-            if not _flock(workers_fd, fcntl.LOCK_EX, ORPHANS_DEADLINE_S):
-                raise FolderError(
-                    f"workers of a run that was killed still write to {self.path} after "
-                    f"{ORPHANS_DEADLINE_S:.0f} s: end them, then run the same command again"
-                )
+        return LockFile(self, name, fd)
 
-    def share_worker_lock(self) -> None:
-        """Say that a worker writes here, until ``close`` or the end of the process."""
-        fd = self._open_lock(WORKERS_LOCK)
-        self._lock_fds.append(fd)
-        with self.errors_of("lock", WORKERS_LOCK):
-            if not _flock(fd, fcntl.LOCK_SH, _LOCK_DEADLINE_S):
-                raise FolderError(f"another run has taken {self.path}: this worker came too late")
+    def let_go_of(self, lock: LockFile) -> None:
+        """Let go of a lock before its time."""
+        self._lock_fds.remove(lock.fd)
+        _unlock(lock.fd)
+        os.close(lock.fd)
 
-    def holder(self) -> str | None:
-        """Who holds the lock, such as ``process 17 on host``; None when nobody does."""
-        with self.errors_of("look at", RUN_LOCK):
+    def lock_holder(self, name: str, deadline_s: float = 0) -> str | None:
+        """Who has a lock exclusively, as its file says; None where nobody has, or lets go of it in
+        time.
+        """
+        with self.errors_of("look at", name):
             try:
-                fd = os.open(RUN_LOCK, _READ_FLAGS, dir_fd=self._fd)
+                fd = os.open(name, _READ_FLAGS, dir_fd=self._fd)
             except FileNotFoundError:
                 return None
             with closing_fd(fd):
-                return None if _flock(fd, fcntl.LOCK_SH, 0) else _read_holder(fd)
+                is_free = self._flock(fd, fcntl.LOCK_SH, deadline_s)
+                return None if is_free else _read_holder(fd)
+
+    def _flock(self, fd: int, operation: int, deadline_s: float) -> bool:
+        # flock has no timed form: without the short waits it would be all or nothing.
+        deadline = time.monotonic() + deadline_s
+        while True:
+            try:
+                fcntl.flock(fd, operation | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(_LOCK_POLL_S)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                self.lacks_locks = os.strerror(error.errno)
+                return True
+            else:
+                return True
 
     # -- helpers ---------------------------------------------------------------------------------
 
@@ -508,6 +619,11 @@ def folder_path(out: str | os.PathLike[str]) -> Path:
     return Path(name)
 
 
+def _host() -> str:
+    """This host, as a name of a file can have it."""
+    return quote(socket.gethostname(), safe="")
+
+
 def write_all(fd: int, data: FileBytes) -> None:
     """Write every byte; raise ``OSError`` where that can't be done.
 
@@ -528,6 +644,45 @@ def _copy_file(source_folder_fd: int, source: str, folder_fd: int, name: str) ->
     ):
         while piece := os.read(source_fd, _COPY_BYTES):
             write_all(fd, piece)
+
+
+class _Bringing(NamedTuple):
+    """Two folders below two output folders, from the one of which files come into the other."""
+
+    source: OutputFolder
+    source_fd: int
+    folder: OutputFolder
+    fd: int
+
+    def bring(self, name: str, target: str, *, links: bool) -> bool:
+        """Link a file, if that is asked and can be done, or copy it; say whether it was linked."""
+        if links:
+            with self.folder.errors_of("link", target):
+                try:
+                    os.link(
+                        *(name, target),
+                        src_dir_fd=self.source_fd,
+                        dst_dir_fd=self.fd,
+                        follow_symlinks=False,
+                    )
+                except OSError as error:
+                    if error.errno not in NO_LINKS:
+                        raise
+                else:
+                    return True
+        with ExitStack() as stack:
+            with self.source.errors_of("read", name):
+                source_fd, _ = stack.enter_context(opened_at(self.source_fd, name))
+            with self.folder.errors_of("write", target):
+                fd = os.open(target, NEW_FILE_FLAGS, FILE_MODE, dir_fd=self.fd)
+                stack.enter_context(closing_fd(fd))
+            while True:
+                with self.source.errors_of("read", name):
+                    piece = os.read(source_fd, _COPY_BYTES)
+                if not piece:
+                    return False
+                with self.folder.errors_of("write", target):
+                    write_all(fd, piece)
 
 
 def read_at(folder_fd: int, name: str | bytes) -> bytes:
@@ -577,18 +732,10 @@ def closing_fd(fd: int) -> Iterator[int]:
         os.close(fd)
 
 
-def _flock(fd: int, operation: int, deadline_s: float) -> bool:
-    # flock has no timed form: without the short waits it would be all or nothing.
-    deadline = time.monotonic() + deadline_s
-    while True:
-        try:
-            fcntl.flock(fd, operation | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_POLL_S)
-        else:
-            return True
+def _unlock(fd: int) -> None:
+    # Closing is not enough: a child forked in between holds a copy, and so the lock.
+    with suppress(OSError):  # nothing was written through it, and there may be no locks
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _read_holder(fd: int) -> str:

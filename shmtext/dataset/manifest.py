@@ -109,6 +109,11 @@ class Manifest:
             return None
         return StoredSum(self.stored_bytes, self.stored_crc32)
 
+    @property
+    def content(self) -> tuple[object, ...]:
+        """Sums of all pictures and rows: whoever rendered the shard, they are the same."""
+        return self.images_digest, self.fragment_crc32, self.skipped_crc32
+
     def as_json(self) -> dict[str, Any]:
         """As it stands in its file."""
         values = asdict(self)

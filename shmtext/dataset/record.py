@@ -18,7 +18,7 @@ from shmtext.dataset.containers.base import Container
 from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.plan import Plan
 from shmtext.dataset.sealed import check_types, seal, unseal
-from shmtext.errors import ConfigError, DamageError, FolderError
+from shmtext.errors import ConfigError, DamageError, FolderError, VersionError
 
 RECORD = "run.json"
 RECORD_VERSION = 2
@@ -54,8 +54,14 @@ class RunRecord:
         object.__setattr__(self, "fingerprint", fingerprint(self.identity))
 
 
-def write_record(folder: OutputFolder, record: RunRecord) -> None:
-    """Write ``run.json``, durable when this returns."""
+def write_record(
+    folder: OutputFolder, record: RunRecord, defaults: Mapping[str, Any] | None = None
+) -> None:
+    """Write ``run.json``, durable when this returns, unless it is there already, as another part of
+    the run began earlier; one that is damaged is replaced.
+
+    Raises ``FolderError``, as ``refuse_difference`` does, where another run began earlier.
+    """
     value = {
         "version": RECORD_VERSION,
         "identity": record.identity,
@@ -66,7 +72,20 @@ def write_record(folder: OutputFolder, record: RunRecord) -> None:
         "extension": record.container.extension,
         "columns": record.schema.as_json(),
     }
-    folder.write_file(RECORD, seal(value, readable=True), sync=True)
+    data = seal(value, readable=True)
+    if not folder.write_new_file(RECORD, data) and _is_damaged(folder):
+        folder.write_file(RECORD, data, sync=True)
+    refuse_difference(require_record(folder), record, defaults)
+
+
+def _is_damaged(folder: OutputFolder) -> bool:
+    try:
+        read_record(folder)
+    except VersionError:
+        raise
+    except DamageError:
+        return True
+    return False
 
 
 def read_record(folder: OutputFolder) -> RunRecord | None:

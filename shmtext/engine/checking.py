@@ -15,7 +15,6 @@ from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import Manifest
 from shmtext.dataset.record import RunRecord
-from shmtext.engine.inprocess import InProcess
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
 from shmtext.engine.task import ShardQueue
@@ -46,7 +45,7 @@ class Committed:
         )
 
 
-def check_all(committed: Committed, engine: InProcess | Workers, stop: StopRequest) -> list[Damage]:
+def check_all(committed: Committed, workers: Workers | None, stop: StopRequest) -> list[Damage]:
     """Hold all shards' files against their manifests.
 
     Raises ``InterruptedRunError`` when asked to stop, ``StorageError`` where something can't be
@@ -54,11 +53,11 @@ def check_all(committed: Committed, engine: InProcess | Workers, stop: StopReque
     """
     folder, record, manifests = committed.folder, committed.record, committed.manifests
     left = dict(manifests)
-    if isinstance(engine, Workers) and committed.num_pictures > MANY_PICTURES:
+    if workers is not None and committed.num_pictures > MANY_PICTURES:
         shards = (record.plan.shard(index) for index in manifests)
         work = ShardQueue(shards, record.plan.num_examples)
         to_check = CheckDestination.of(folder, record, committed.with_checksums)
-        with closing(engine.run(to_check, work, stop, lambda: False)) as reports:
+        with closing(workers.run(to_check, work, stop, lambda: False)) as reports:
             for done in reports:
                 # Of a shard that is not whole nothing is said.
                 if done is not None and done.num_images + done.num_skipped + done.num_failed:

@@ -30,6 +30,7 @@ from shmtext.dataset.export.shards import (
 )
 from shmtext.dataset.export.splits import Splits
 from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.locks import lock, lock_note
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
 from shmtext.dataset.room import check_room
@@ -126,7 +127,10 @@ def export(
             with stop.raising():
                 _refuse_unfit(run, form, options)
         folder = stack.enter_context(OutputFolder.open(folder_path(dest), create=True))
-        folder.lock()
+        lock(folder)
+        observer = observer or Silent()
+        if note := lock_note(folder):
+            observer.note(note)
         job = Job(run, folder, form, options)
         identity = identity_of(run, to, options)
         counts, num_written = begin(folder, identity), 0
@@ -135,7 +139,7 @@ def export(
             num_workers = default_num_workers() if workers is None else workers
             if workers is None and len(run) < FEW_IMAGES:
                 num_workers = 1
-            under_way = _UnderWay(job, to, num_workers, stop, observer or Silent(), begin_s)
+            under_way = _UnderWay(job, to, num_workers, stop, observer, begin_s)
             all_done, num_written = _write_missing(under_way)
             with stop.raising():
                 counts = _finish(job, all_done)

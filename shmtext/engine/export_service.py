@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from shmtext.dataset import locks
 from shmtext.dataset.export import FORMATS
 from shmtext.dataset.export.base import Asked
 from shmtext.dataset.export.shards import Job
-from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.reading import StoredRun
 from shmtext.engine.libraries import adapt_libraries
 from shmtext.engine.messages import ExportOrder, Message
@@ -28,7 +28,7 @@ class ExportService:
         with ExitStack() as stack:
             run = stack.enter_context(StoredRun(order.run))
             asked = Asked(order.options, run.record.container.extension, run.record.schema)
-            folder = stack.enter_context(OutputFolder.join(order.dest, order.identity))
+            folder = stack.enter_context(locks.join(order.dest, order.identity))
             self._job = Job(run, folder, FORMATS[order.to](asked), order.options)
             self._resources = stack.pop_all()
 

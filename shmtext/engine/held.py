@@ -136,6 +136,8 @@ class FirstRun:
     was_cut_short: bool
     """By a crash, perhaps: it would end this process again."""
     stop: StopRequest
+    num_parts: int = 1
+    """The run is one of so many parts of what the config comes to."""
 
 
 def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
@@ -150,7 +152,7 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
         # How many examples there are, and what is to draw them, is known once fonts are.
         settings = _settings_of(means, first)
     num_per_text = examples_per_text(settings) if settings is not None else 1
-    engine = _chosen_engine(means, first.was_cut_short, num_per_text)
+    engine = _chosen_engine(means, first, num_per_text)
     if engine == "processes":
         return _hold_for_processes(means, first, resources, settings)
     photos = photos_of(config, first.stop, means.observer)
@@ -173,7 +175,7 @@ def _hold_for_processes(
         closing(Workers(means.num_workers, first.stage, means.limits))
     )
     num_per_text = examples_per_text(settings) if settings is not None else 1
-    workers.start(_least_num_shards(means.config, num_per_text))
+    workers.start(-(-_least_num_shards(means.config, num_per_text) // first.num_parts))
     settings = settings or _settings_of(means, first)
     is_spilled, photos = workers.note is not None, None
     if means.config.backgrounds is not None:
@@ -195,14 +197,14 @@ def _hold_for_processes(
 
 
 def _chosen_engine(
-    means: Means, was_cut_short: bool, num_per_text: int
+    means: Means, first: FirstRun, num_per_text: int
 ) -> Literal["processes", "threads", "serial"]:
     """What the engine asked for comes to."""
     match means.engine:
         case "auto":
             num_examples = _estimate_num_examples(means.config, num_per_text)
-            is_large = num_examples > IN_PROCESS_EXAMPLES
-            return "processes" if was_cut_short or is_large else "serial"
+            is_large = num_examples > IN_PROCESS_EXAMPLES * first.num_parts
+            return "processes" if first.was_cut_short or is_large else "serial"
         case "processes" | "threads" | "serial":
             return means.engine
         case _:

@@ -9,6 +9,7 @@ from pathlib import Path
 from shmtext.dataset.check import Report, check_run, mark_damaged
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.locks import holders
 from shmtext.dataset.manifest import committed_shards
 from shmtext.dataset.merge import read_success
 from shmtext.dataset.record import require_record
@@ -21,8 +22,9 @@ class RunStatus:
     """How far the run in a folder is."""
 
     folder: Path
-    holder: str | None
-    """The process that is rendering, such as ``process 17 on host``; None when nobody is."""
+    holders: tuple[str, ...]
+    """The processes that are rendering, such as ``process 17 on host`` or, of parts, ``part 2/16:
+    process 4 on other``."""
     finished: bool
     num_examples: int
     num_shards: int
@@ -36,6 +38,11 @@ class RunStatus:
     """From the first shard's begin to the last commit, pauses included; 0 where none is there."""
     damages: tuple[Damage, ...]
     """Manifests that are not valid."""
+
+    @property
+    def holder(self) -> str | None:
+        """All of them; None where nobody is rendering."""
+        return ", ".join(self.holders) or None
 
     @property
     def num_missing(self) -> int:
@@ -59,7 +66,7 @@ def run_status(out: str | os.PathLike[str]) -> RunStatus:
         num_images = sum(m.num_rows for m in committed)
         return RunStatus(
             folder=folder.path,
-            holder=folder.holder(),
+            holders=tuple(holders(folder)),
             finished=finished,
             num_examples=plan.num_examples,
             num_shards=plan.num_shards,

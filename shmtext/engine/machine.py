@@ -1,4 +1,6 @@
-"""What this machine lends a run: cores, by affinity and cgroup quota, and memory for workers."""
+"""What this machine lends a run: cores, by affinity and cgroup quota, and memory for workers; and
+whether a folder is its own.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,25 @@ from shmtext.cgroups import SYSTEM, Cgroup, cgroups
 
 WORKER_BYTES = 120 << 20
 """Memory of a worker with its libraries and the atlas of a dozen faces; bounds their number."""
+
+LOCAL_FILE_SYSTEMS = {
+    *("ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "jfs", "reiserfs"),
+    *("overlay", "tmpfs"),
+}
+"""Which one machine at a time writes to."""
+
+
+def is_local(folder: Path) -> bool:
+    """Whether a folder is on a file system that no other machine writes to, as far as is known."""
+    path = folder.resolve()
+    mounts = {
+        Path(each.mountpoint): each.fstype
+        for each in psutil.disk_partitions(all=True)
+        if path.is_relative_to(each.mountpoint)
+    }
+    # Of several in one place the last hides the others.
+    deepest = max(mounts, key=lambda mount: len(mount.parts), default=None)
+    return deepest is not None and mounts[deepest] in LOCAL_FILE_SYSTEMS
 
 
 def default_num_workers(system: Path = SYSTEM) -> int:

@@ -18,8 +18,15 @@ from shmtext.engine.deaths import Limits
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
-from shmtext.engine.run import RunOrder, RunSummary, render_into
+from shmtext.engine.run import (
+    PartSummary,
+    RunOrder,
+    RunSummary,
+    render_into,
+    render_part_into,
+)
 from shmtext.errors import ConfigError, RendererError
+from shmtext.parts import Part
 
 NO_THREAD = 0
 """No thread has this identifier (Python's ``threading.get_ident``)."""
@@ -75,17 +82,37 @@ class Renderer:
         ``max_images`` takes the first so many of what the config comes to. ``resume`` ``never``
         refuses a folder that holds a run, ``must`` one that holds none. Raises ``ShmtextError``.
         """
-        check_choice("resume", resume, get_args(Resume))
-        if max_images is not None:
-            max_images = count("max_images", max_images)
+        order = _order(out, max_images, resume)
+        with self._turn():
+            return render_into(order, self._holding)
+
+    def render_part(
+        self,
+        out: str | os.PathLike[str],
+        part: str,
+        max_images: int | None = None,
+        resume: Resume = "auto",
+    ) -> PartSummary:
+        """Render every n-th shard from the i-th on into the folder ``out``, where ``part`` is i/n.
+
+        Parts of one n may be rendered at the same time, by any machine that has the folder; n may
+        be another in the next attempt. ``join`` makes the label table when all shards are there,
+        and so does ``render``, which renders what is missing. The rest is as for ``render``.
+        """
+        order = _order(out, max_images, resume, Part.parse(part))
+        with self._turn():
+            return render_part_into(order, self._holding)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Lend what is held to one run, when it is this thread's turn."""
         self._refuse_workers_of_a_parent()
         with self._turns.take():
             workers = self._holding.workers
             if workers is not None and workers.is_closed:
                 raise RendererError("this Renderer was closed, as Python ends: render before that")
-            order = RunOrder(folder_path(out), max_images, resume)
             try:
-                return render_into(order, self._holding)
+                yield
             finally:
                 self._holding.let_go_of_spilled()
 
@@ -132,6 +159,15 @@ class _Turns:
                 self._thread_id = NO_THREAD
 
 
+def _order(
+    out: str | os.PathLike[str], max_images: int | None, resume: Resume, part: Part | None = None
+) -> RunOrder:
+    check_choice("resume", resume, get_args(Resume))
+    if max_images is not None:
+        max_images = count("max_images", max_images)
+    return RunOrder(folder_path(out), max_images, resume, part)
+
+
 def render(
     config: RunConfig,
     out: str | os.PathLike[str],
@@ -146,3 +182,18 @@ def render(
     """
     with Renderer(config, workers, engine) as renderer:
         return renderer.render(out, resume=resume)
+
+
+def render_part(
+    config: RunConfig,
+    out: str | os.PathLike[str],
+    part: str,
+    workers: int | None = None,
+    engine: Engine = "auto",
+) -> PartSummary:
+    """Render a part of ``config``, such as ``0/16``, into the folder ``out``; see ``Renderer``.
+
+    The same as ``Renderer(config, workers, engine).render_part(out, part)``, for a single part.
+    """
+    with Renderer(config, workers, engine) as renderer:
+        return renderer.render_part(out, part)

@@ -6,9 +6,14 @@ is not is trusted from then on. Looking without touching is ``inspect.py``'s.
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shmtext.config import Resume
+from shmtext.dataset.boots import Boots, Here
 from shmtext.dataset.check import (
     DAMAGED,
     check_tables,
@@ -17,6 +22,7 @@ from shmtext.dataset.check import (
 )
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.locks import turn
 from shmtext.dataset.manifest import (
     OTHER_SETTINGS,
     Manifest,
@@ -24,16 +30,20 @@ from shmtext.dataset.manifest import (
     current_boot_id,
 )
 from shmtext.dataset.merge import remove_success
-from shmtext.dataset.record import RunRecord, read_record, refuse_foreign_files
+from shmtext.dataset.plan import Shard
+from shmtext.dataset.record import (
+    RunRecord,
+    read_record,
+    refuse_difference,
+    refuse_foreign_files,
+    write_record,
+)
 from shmtext.engine.checking import Committed, check_all
-from shmtext.engine.inprocess import InProcess
+from shmtext.engine.machine import is_local
 from shmtext.engine.progress import Observer
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
 from shmtext.errors import DamageError, FolderError, VersionError
-
-BOOT_CHECKED = ".boot_checked"
-"""Holds the boot id under which files of earlier boots were found whole."""
 
 MAX_NOTES = 10
 
@@ -46,6 +56,16 @@ class RunFolder:
     record: RunRecord
     observer: Observer
 
+    def shards(self) -> Iterator[Shard]:
+        """Those that are to be rendered: of a part, its own."""
+        plan, part = self.record.plan, self.folder.part
+        return plan.shards() if part is None else map(plan.shard, part.shards(plan.num_shards))
+
+    @property
+    def num_examples(self) -> int:
+        """Of these shards."""
+        return sum(shard.num_examples for shard in self.shards())
+
 
 def existing_record(folder: OutputFolder, resume: Resume, observer: Observer) -> RunRecord | None:
     """Read ``run.json`` and refuse what ``resume`` does not allow."""
@@ -55,6 +75,10 @@ def existing_record(folder: OutputFolder, resume: Resume, observer: Observer) ->
     except VersionError:
         raise
     except DamageError as error:
+        if folder.part is not None:
+            raise DamageError(
+                f"{error}: render without a part, which writes it again and what is missing"
+            ) from error
         observer.note(f"{error}; it is written again if its shards are of this run")
         record = None
     holds_run = record is not None or bool(folder.list_names("fragments"))
@@ -70,42 +94,66 @@ def existing_record(folder: OutputFolder, resume: Resume, observer: Observer) ->
     return record
 
 
-def whole_shards(
-    run: RunFolder, engine: InProcess | Workers, *, trusts_manifests: bool, stop: StopRequest
-) -> dict[int, Manifest]:
-    """Return the manifests of all shards that are committed and whole; take back the others.
+def claim(run: RunFolder, defaults: Mapping[str, Any]) -> None:
+    """Have ``run.json`` say that this run is in the folder.
 
-    Sizes are checked always, bytes once after the machine was started anew: it may have lost
-    what it had not written yet. ``trusts_manifests`` tells that ``run.json`` vouches for them.
+    Raises ``FolderError`` where another is, or began a moment before this one; a folder of which a
+    run is refused is left as it was.
     """
-    manifests, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
-    foreign = [damage for damage in damages if damage.what == OTHER_SETTINGS]
-    # Before anything is taken back: a run that is refused leaves the folder as it was.
-    if foreign and not trusts_manifests:
+    try:
+        found = read_record(run.folder)
+    except VersionError:
+        raise
+    except DamageError:
+        found = None
+    if found is not None:
+        refuse_difference(found, run.record, defaults)
+        return
+    _, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
+    if any(damage.what == OTHER_SETTINGS for damage in damages):
         raise FolderError(
             f"run.json of {run.folder.path} is damaged or missing, and its shards are of a "
             "run with other settings: give the settings they were made with, or choose "
             "another folder"
         )
-    marked = _take_marks(run.folder, run.observer)
-    if marked:
-        manifests, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
-    boot_id = current_boot_id()
-    is_checked = _is_checked_since_boot(run.folder, boot_id)
-    older = {
-        index
-        for index, manifest in manifests.items()
-        if manifest.boot_id != boot_id and not is_checked
-    }
-    with_checksums = set(manifests) if marked is None else older
-    committed = Committed(run.folder, run.record, manifests, frozenset(with_checksums))
-    damages += check_all(committed, engine, stop)
-    damages += check_tables(run.folder, run.record, manifests)
+    write_record(run.folder, run.record, defaults)
+
+
+def whole_shards(
+    run: RunFolder, stop: StopRequest, workers: Workers | None = None
+) -> dict[int, Manifest]:
+    """Return the manifests of all shards that are committed and whole; take back the others.
+
+    Of a part these are its own. Sizes are checked always, bytes once after the machine that wrote
+    them was started anew: it may have lost what it had not written yet. ``workers`` help to look
+    where that is much.
+    """
+    folder, record = run.folder, run.record
+    # Else a part that is slow at it would take back what another has rendered again by then.
+    with turn(folder):
+        marked = _take_marks(folder, run.observer)
+    num_shards = record.plan.num_shards
+    asked = None if folder.part is None else folder.part.shards(num_shards)
+    manifests, damages = committed_shards(folder, record.plan, record.fingerprint, asked)
+    boots = Boots(_here(folder), manifests.values())
+    unchecked = set(manifests) if marked is None else boots.unchecked(folder)
+    committed = Committed(folder, record, manifests, frozenset(unchecked))
+    damages += check_all(committed, workers, stop)
+    if folder.part is None:
+        damages += check_tables(folder, record, manifests)
     _take_back(run, damages)
-    if older:
-        run.folder.write_file(BOOT_CHECKED, (boot_id or "").encode(), sync=False)
+    boots.note(folder)
     damaged = {damage.shard for damage in damages}
     return {index: each for index, each in manifests.items() if index not in damaged}
+
+
+def _here(folder: OutputFolder) -> Here:
+    return Here(
+        host=socket.gethostname(),
+        boot_id=current_boot_id(),
+        booted_s=time.time() - time.clock_gettime(time.CLOCK_BOOTTIME),
+        has_folder_alone=is_local(folder.path),
+    )
 
 
 def _take_back(run: RunFolder, damages: list[Damage]) -> None:
@@ -123,19 +171,12 @@ def _take_back(run: RunFolder, damages: list[Damage]) -> None:
             run.folder.remove_file(damage.path)
 
 
-def _is_checked_since_boot(folder: OutputFolder, boot_id: str | None) -> bool:
-    """Whether every byte was found whole under this boot; a note that can't be read says no."""
-    try:
-        return folder.read_file(BOOT_CHECKED) == (boot_id or "").encode()
-    except DamageError:
-        return False
-
-
 def _take_marks(folder: OutputFolder, observer: Observer) -> frozenset[int] | None:
     """Take back shards that ``verify`` marked, and return them; None if that can't be read."""
     try:
         return take_damaged_marks(folder)
     except DamageError as error:
         observer.note(f"{error}: every picture is checked instead")
-        folder.remove_file(DAMAGED)
+        if folder.part is None:  # others' shards are still to be checked
+            folder.remove_file(DAMAGED)
         return None

@@ -1,4 +1,5 @@
-"""One run, from its folder to its summary: what is there already, what is missing, the label table.
+"""One run, from its folder to its summary: what is there already, what is missing, the label table;
+or one part of a run, which ends before that.
 
 What the run renders with is ``held.py``'s, what of it is there already ``resume.py``'s.
 """
@@ -7,21 +8,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import Protocol
 
 from shmtext.config import Resume, RunConfig
+from shmtext.corpus.balance import CharacterCounts
 from shmtext.dataset.characters import write_characters
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
-from shmtext.dataset.folder import STAGE, OutputFolder
+from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.locks import lock, lock_note
 from shmtext.dataset.manifest import Manifest
 from shmtext.dataset.merge import SUCCESS, LabelMerge, csv_header, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard
-from shmtext.dataset.record import RunRecord, refuse_difference, write_record
+from shmtext.dataset.record import RunRecord
 from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
 from shmtext.draw.examples import Examples
@@ -30,12 +34,14 @@ from shmtext.engine.characters import CharacterSummary, rows_of
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import beside_settings, identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
-from shmtext.engine.resume import RunFolder, existing_record, whole_shards
+from shmtext.engine.resume import RunFolder, claim, existing_record, whole_shards
 from shmtext.engine.slow_files import slow_files_note
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
-from shmtext.engine.task import ShardQueue
+from shmtext.engine.task import ShardQueue, SpareTime
 from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
+from shmtext.errors import ConfigError
+from shmtext.parts import Part
 
 INSTEAD = "--container tar or parquet, in another folder, makes one a shard"
 
@@ -71,6 +77,32 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class PartSummary:
+    """What a part of a run came to. There is no label table before all parts are joined."""
+
+    folder: Path
+    part: Part
+    num_shards: int
+    """Of the part; of the whole run there are ``num_run_shards``."""
+    num_run_shards: int
+    num_images: int
+    """In the part's shards; likewise all that follows."""
+    num_skipped: int
+    num_failed: int
+    num_alone: int
+    """See ``RunSummary``."""
+    num_rendered: int
+    """Images rendered by this call; the others were there."""
+    image_bytes: int
+    elapsed_s: float
+
+    @property
+    def images_per_s(self) -> float:
+        """Of this call."""
+        return self.num_rendered / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class RunOrder:
     """What a caller wants of one run."""
 
@@ -78,6 +110,15 @@ class RunOrder:
     max_images: int | None
     """The first so many of what the config comes to."""
     resume: Resume
+    part: Part | None = None
+    """Whose shards alone are rendered; None: all, and then the label table."""
+
+    def __post_init__(self) -> None:
+        if self.part is not None and self.resume == "never":
+            raise ConfigError(
+                "part and resume 'never' exclude each other: parts share a folder, in which others "
+                "may have begun"
+            )
 
 
 def render_into(order: RunOrder, holding: Holding) -> RunSummary:
@@ -86,45 +127,26 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
     What is rendered with is made once the folder is found to be this run's to use.
     """
     begin_s = time.monotonic()
-    config, observer = holding.means.config, holding.means.observer
-    with (
-        stop_on_signals() as stop,
-        OutputFolder.open(order.out, create=order.resume != "must") as folder,
-    ):
-        holding.settle()
-        folder.lock()
-        record = existing_record(folder, order.resume, observer)
-        folder.begin_stage()
-        was_cut_short = record is not None and SUCCESS not in folder.list_names()
-        stage = Path(os.path.abspath(order.out)) / STAGE
-        held = holding.make_ready(FirstRun(stage, was_cut_short, stop))
-        examples = held.examples
-        wanted = _record(config, held, examples.first(order.max_images or len(examples)))
-        if record is not None:
-            refuse_difference(record, wanted, spelled_out(type(config)()))
-        run = RunFolder(folder, wanted, observer)
-        manifests = whole_shards(run, held.engine, trusts_manifests=record is not None, stop=stop)
-        if record is None:
-            write_record(folder, wanted)
-        characters = held.characters if wanted.plan.num_examples == len(examples) else None
-        if characters is not None:
-            write_characters(folder, rows_of(characters))
+    output = holding.means.config.output
+    with _begun(order, holding) as begun:
+        run, manifests = begun.run, begun.manifests
+        folder, record = run.folder, run.record
         success = read_success(folder)
         num_rendered, num_alone = 0, sum(each.num_alone for each in manifests.values())
-        is_as_asked = csv_header(folder) == config.output.csv_header
-        if success is None or not is_as_asked or len(manifests) < wanted.plan.num_shards:
+        is_as_asked = csv_header(folder) == output.csv_header
+        if success is None or not is_as_asked or len(manifests) < record.plan.num_shards:
             remove_success(folder)
-            with LabelMerge(folder, wanted, config.output.csv_header) as merge:
-                rendered = _render_missing(_Rendering(run, held, stop, merge), manifests)
+            with LabelMerge(folder, record, output.csv_header) as merge:
+                rendered = _render_missing(begun, merge)
                 num_rendered = sum(done.num_images for done in rendered)
                 num_alone += sum(done.num_alone for done in rendered)
-                with stop.raising():
+                with begun.stop.raising():
                     success = merge.finish()
         else:
-            folder.remove_tree(STAGE)
+            folder.end_stage()
         return RunSummary(
             folder=order.out,
-            container=wanted.container.name,
+            container=record.container.name,
             num_images=success.num_images,
             num_skipped=success.num_skipped,
             num_failed=success.num_failed,
@@ -133,8 +155,79 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             image_bytes=success.image_bytes,
             elapsed_s=time.monotonic() - begin_s,
             digest=success.digest,
-            characters=None if characters is None else CharacterSummary.of(characters),
+            characters=None if begun.characters is None else CharacterSummary.of(begun.characters),
         )
+
+
+def render_part_into(order: RunOrder, holding: Holding) -> PartSummary:
+    """Likewise the shards of the order's part, and no label table."""
+    begin_s = time.monotonic()
+    with _begun(order, holding) as begun:
+        folder, record = begun.run.folder, begun.run.record
+        assert folder.part is not None
+        num_shards = len(folder.part.shards(record.plan.num_shards))
+        if len(begun.manifests) < num_shards:
+            remove_success(folder)
+        rendered = _render_missing(begun, _NoMerge())
+        folder.end_stage()
+        done = [*map(ShardDone.of, begun.manifests.values()), *rendered]
+        return PartSummary(
+            folder=order.out,
+            part=folder.part,
+            num_shards=num_shards,
+            num_run_shards=record.plan.num_shards,
+            num_images=sum(each.num_images for each in done),
+            num_skipped=sum(each.num_skipped for each in done),
+            num_failed=sum(each.num_failed for each in done),
+            num_alone=sum(each.num_alone for each in done),
+            num_rendered=sum(each.num_images for each in rendered),
+            image_bytes=sum(each.image_bytes for each in done),
+            elapsed_s=time.monotonic() - begin_s,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Begun:
+    """A run whose folder is taken, and what of it is there."""
+
+    run: RunFolder
+    held: Held
+    stop: StopRequest
+    manifests: Mapping[int, Manifest]
+    """Of the shards that are committed and whole; of a part, its own."""
+    characters: CharacterCounts | None
+    """How often they occur, where texts were taken again for rare ones (and all are drawn)."""
+
+
+@contextmanager
+def _begun(order: RunOrder, holding: Holding) -> Iterator[_Begun]:
+    config, observer, part = holding.means.config, holding.means.observer, order.part
+    with (
+        stop_on_signals() as stop,
+        OutputFolder.open(order.out, create=order.resume != "must", part=part) as folder,
+    ):
+        holding.settle()
+        lock(folder)
+        if note := lock_note(folder):
+            observer.note(note)
+        record = existing_record(folder, order.resume, observer)
+        had_stage = folder.begin_stage()
+        is_unfinished = record is not None and SUCCESS not in folder.list_names()
+        # The record says nothing of a part: others may have begun, and do well.
+        was_cut_short = is_unfinished if part is None else had_stage
+        stage = Path(os.path.abspath(order.out)) / folder.stage
+        num_parts = part.num_parts if part else 1
+        held = holding.make_ready(FirstRun(stage, was_cut_short, stop, num_parts))
+        examples = held.examples
+        wanted = _record(config, held, examples.first(order.max_images or len(examples)))
+        run = RunFolder(folder, wanted, observer)
+        claim(run, spelled_out(type(config)()))
+        workers = held.engine if isinstance(held.engine, Workers) else None
+        manifests = whole_shards(run, stop, workers)
+        characters = held.characters if wanted.plan.num_examples == len(examples) else None
+        if characters is not None:
+            write_characters(folder, rows_of(characters))
+        yield _Begun(run, held, stop, manifests, characters)
 
 
 def _record(config: RunConfig, held: Held, examples: Examples) -> RunRecord:
@@ -152,35 +245,46 @@ def _record(config: RunConfig, held: Held, examples: Examples) -> RunRecord:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rendering:
-    run: RunFolder
-    held: Held
-    stop: StopRequest
-    merge: LabelMerge
+class _Merge(Protocol):
+    """What is told of the shards that are committed."""
+
+    def committed(self, shard: int) -> None: ...
+
+    def advance(self) -> bool: ...
+
+
+class _NoMerge:
+    """A part's: there is nothing to merge before all are done."""
+
+    def committed(self, shard: int) -> None:
+        """Do nothing."""
+
+    def advance(self) -> bool:
+        """Do nothing."""
+        return False
 
 
 def _shards_done(
-    rendering: _Rendering, todo: list[Shard]
+    begun: _Begun, todo: list[Shard], spare: SpareTime
 ) -> Generator[ShardDone | None, None, None]:
-    run, held = rendering.run, rendering.held
-    more = rendering.stop, rendering.merge.advance
+    run, held = begun.run, begun.held
     if isinstance(held.engine, Workers):
-        work = ShardQueue(todo, run.record.plan.num_examples)
-        return held.engine.run(DatasetDestination.of(run.folder, run.record), work, *more)
+        work = ShardQueue(todo, run.num_examples)
+        destination = DatasetDestination.of(run.folder, run.record)
+        return held.engine.run(destination, work, begun.stop, spare)
     sink = DatasetSink(run.folder, run.record, held.settings, worker=0)
-    return held.engine.run(sink, todo, *more)
+    return held.engine.run(sink, todo, begun.stop, spare)
 
 
-def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) -> list[ShardDone]:
+def _render_missing(begun: _Begun, merge: _Merge) -> list[ShardDone]:
     """Render the shards that have no manifest; say of each what it came to.
 
     Shards are merged in the engine's spare time, those that were there already as well.
     """
-    run, engine, merge = rendering.run, rendering.held.engine, rendering.merge
-    plan, container = run.record.plan, run.record.container
-    todo = [shard for shard in plan.shards() if shard.index not in manifests]
-    tally = Tally(plan.num_examples, begin_s=time.monotonic())
+    run, engine, manifests = begun.run, begun.held.engine, begun.manifests
+    container = run.record.container
+    todo = [shard for shard in run.shards() if shard.index not in manifests]
+    tally = Tally(run.num_examples, begin_s=time.monotonic())
     for manifest in manifests.values():
         tally.add(ShardDone.of(manifest))
         merge.committed(manifest.shard)
@@ -191,7 +295,7 @@ def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) ->
     if not todo:
         return rendered
     # Closed at once if the observer raises: workers would go on as long as its traceback lives.
-    with closing(_shards_done(rendering, todo)) as shards_done:
+    with closing(_shards_done(begun, todo, merge.advance)) as shards_done:
         for done in shards_done:
             if done is not None:
                 if done.num_images and not any(each.num_images for each in rendered):
@@ -204,5 +308,5 @@ def _render_missing(rendering: _Rendering, manifests: Mapping[int, Manifest]) ->
                 merge.committed(done.shard)
                 rendered.append(done)
             run.observer.progress(tally.at(time.monotonic(), engine.num_images_under_way))
-    rendering.stop.check()
+    begun.stop.check()
     return rendered

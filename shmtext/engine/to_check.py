@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
+from shmtext.dataset import locks
 from shmtext.dataset.check import checking
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import FolderIdentity, OutputFolder
@@ -20,6 +21,7 @@ from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.progress import ShardDone
+from shmtext.parts import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,16 @@ class CheckDestination:
 
     path: str
     identity: FolderIdentity
+    part: Part | None
+    """Of the run, to which the process belongs that asks; None: all of it."""
     record: RunRecord
     with_checksums: frozenset[int]
 
     @classmethod
     def of(cls, folder: OutputFolder, record: RunRecord, with_checksums: frozenset[int]) -> Self:
         """Describe a folder that this process has open."""
-        return cls(os.path.abspath(folder.path), folder.identity, record, with_checksums)
+        path = os.path.abspath(folder.path)
+        return cls(path, folder.identity, folder.part, record, with_checksums)
 
     def sink(self, _settings: RenderSettings, _worker: int) -> CheckSink:
         """Open the folder for a worker, sharing its lock.
@@ -42,7 +47,7 @@ class CheckDestination:
         Raises ``StorageError`` where it is not, or not any more, what it was.
         """
         with ExitStack() as stack:
-            folder = stack.enter_context(OutputFolder.join(self.path, self.identity))
+            folder = stack.enter_context(locks.join(self.path, self.identity, self.part))
             check = stack.enter_context(checking(folder, self.record))
             return CheckSink(self, folder, check, stack.pop_all())
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from shmtext.checksums import crc32
 from shmtext.corpus.ranges import Ints
+from shmtext.dataset import locks
 from shmtext.dataset.folder import FileBytes, FolderIdentity, OutputFolder
 from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
@@ -33,6 +34,7 @@ from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import InOrder, Watch
 from shmtext.engine.task import Task
+from shmtext.parts import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,20 @@ class DatasetDestination:
     path: str
     identity: FolderIdentity
     record: RunRecord
+    part: Part | None
+    """Of the run that is written there; None: all of it."""
 
     @classmethod
     def of(cls, folder: OutputFolder, record: RunRecord) -> Self:
         """Describe a folder that this process has open."""
-        return cls(os.path.abspath(folder.path), folder.identity, record)
+        return cls(os.path.abspath(folder.path), folder.identity, record, folder.part)
 
     def sink(self, settings: RenderSettings, worker: int) -> DatasetSink:
         """Open the folder for a worker, sharing its lock.
 
         Raises ``StorageError`` where it is not, or not any more, what it was.
         """
-        folder = OutputFolder.join(self.path, self.identity)
+        folder = locks.join(self.path, self.identity, self.part)
         return DatasetSink(folder, self.record, settings, worker)
 
 

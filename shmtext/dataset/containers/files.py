@@ -35,7 +35,6 @@ from shmtext.dataset.folder import (
     FOLDER_FLAGS,
     FOLDER_MODE,
     NEW_FILE_FLAGS,
-    STAGE,
     FileBytes,
     OutputFolder,
     read_at,
@@ -174,7 +173,7 @@ class FilesShard:
         self._folder = folder
         self._target = target
         # Random, so that a shard rendered twice at once never meets itself; never in the output.
-        self._stage = f"{STAGE}/{shard.name}.{os.urandom(4).hex()}"
+        self._stage = f"{folder.stage}/{shard.name}.{os.urandom(4).hex()}"
         self._images_fd = -1
         self._num_bytes: dict[bytes, int] = {}
         """Of each file."""
