@@ -289,7 +289,8 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
 
     started = asdict(start)
     held = {name: started.pop(name) for name in ("workers", "engine")}
-    part = started.pop("part")
+    held["cluster"] = start.cluster
+    part, _, _ = (started.pop(name) for name in ("part", "distributor", "ray_address"))
     with _Screen() as screen, Renderer(run_config, **held, observer=screen) as renderer:
         if part is not None:
             of_part = renderer.render_part(out, part, **started)

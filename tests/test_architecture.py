@@ -105,6 +105,7 @@ HOMES: dict[str, set[str]] = {
     "psutil": {"engine/*", "corpus/headroom.py"},
     "datasets": {"corpus/hub.py"},
     "lmdb": {"dataset/export/lmdb.py"},
+    "ray": {"engine/ray_nodes.py"},
     "click": {"cli.py"},
     "rich": {"terminal.py", "font_table.py"},
     "tomllib": {"config/reading.py", "config/looks.py"},

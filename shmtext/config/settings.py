@@ -35,6 +35,7 @@ ImageFormat = Literal["jpg", "png"]
 Mode = Literal["auto", "gray", "rgb"]
 Engine = Literal["auto", "processes", "threads", "serial"]
 Resume = Literal["auto", "never", "must"]
+Distributor = Literal["local", "ray"]
 Container = Literal["files", "tar", "tar+json", "parquet"]
 Layout = Literal["full", "basic"]
 Direction = Literal["auto", "ltr", "rtl", "ttb"]
@@ -525,6 +526,15 @@ class RunConfig:
         return max(least, READABLE_LEVELS) if self._are_guarded else least
 
 
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """A cluster of Ray whose nodes render a run; all of them have its folder, texts and fonts."""
+
+    address: str | None = None
+    """None: that of the environment variable ``RAY_ADDRESS``, one that runs on this machine, or a
+    new one of this machine alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """How a run is started: it changes no byte of the output, and is no part of a config."""
@@ -565,6 +575,33 @@ class Start:
             parse=parse_part,
         ),
     )
+    distributor: Distributor = setting(
+        "local",
+        About(
+            "local: this machine renders; ray: the nodes of a Ray cluster, all of which have OUT, "
+            "texts and fonts under the same paths.",
+            RUN,
+        ),
+    )
+    ray_address: str | None = setting(
+        None,
+        About(
+            "Of the Ray cluster.",
+            *(RUN, "HOST:PORT"),
+            default_text="RAY_ADDRESS, one on this machine, or a new one of this machine",
+        ),
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        if self.ray_address is not None and self.distributor != "ray":
+            raise ConfigError("ray_address is of a Ray cluster: ask for it, by distributor 'ray'")
+        if self.distributor == "ray" and self.part is not None:
+            raise ConfigError(
+                "part and distributor 'ray' exclude each other: nodes share all parts"
+            )
+
+    @property
+    def cluster(self) -> RayCluster | None:
+        """Whose nodes render; None: this machine."""
+        return RayCluster(self.ray_address) if self.distributor == "ray" else None

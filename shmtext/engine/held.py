@@ -13,7 +13,16 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
 
-from shmtext.config import BalancedText, DatasetColumn, Engine, RunConfig, Template, TextFile, Texts
+from shmtext.config import (
+    BalancedText,
+    DatasetColumn,
+    Engine,
+    RayCluster,
+    RunConfig,
+    Template,
+    TextFile,
+    Texts,
+)
 from shmtext.corpus.balance import CharacterCounts
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans
@@ -30,6 +39,7 @@ from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer
+from shmtext.engine.ray_nodes import NodesAsked, RayNodes
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
 from shmtext.engine.texts import needed_texts, refuse_no_text
@@ -53,6 +63,8 @@ class Means:
     num_workers: int
     limits: Limits | None
     observer: Observer
+    cluster: RayCluster | None = None
+    """Whose nodes render; None: this machine."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +73,7 @@ class Held:
 
     settings: RenderSettings
     examples: Examples
-    engine: InProcess | Workers
+    engine: InProcess | Workers | RayNodes
     is_spilled: bool
     """A file in the first run's stage took shared memory's place, and goes with it."""
     characters: CharacterCounts | None
@@ -161,10 +173,19 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
     texts = gather_chunks(needed_texts(settings, first.stop, means.observer))
     refuse_no_text(texts, config)
     texts = again.added_to(texts)
-    num_threads = means.num_workers if engine == "threads" else 1
-    drawing = InProcess(settings, texts, num_threads)
+    drawing: InProcess | RayNodes
+    if engine == "nodes":
+        with first.stop.raising():
+            drawing = resources.enter_context(closing(RayNodes(_asked_of_nodes(means))))
+    else:
+        drawing = InProcess(settings, texts, means.num_workers if engine == "threads" else 1)
     examples = Examples.of(texts, settings)
     return Held(settings, examples, drawing, is_spilled=False, characters=again.counts)
+
+
+def _asked_of_nodes(means: Means) -> NodesAsked:
+    assert means.cluster is not None
+    return NodesAsked(means.cluster, means.config, means.num_workers, means.observer)
 
 
 def _hold_for_processes(
@@ -198,8 +219,10 @@ def _hold_for_processes(
 
 def _chosen_engine(
     means: Means, first: FirstRun, num_per_text: int
-) -> Literal["processes", "threads", "serial"]:
+) -> Literal["processes", "threads", "serial", "nodes"]:
     """What the engine asked for comes to."""
+    if means.cluster is not None:
+        return "nodes"
     match means.engine:
         case "auto":
             num_examples = _estimate_num_examples(means.config, num_per_text)

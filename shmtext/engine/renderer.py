@@ -12,7 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self, get_args
 
-from shmtext.config import MAX_WORKERS, Engine, Resume, RunConfig, check_choice, count
+from shmtext.config import (
+    MAX_WORKERS,
+    Engine,
+    RayCluster,
+    Resume,
+    RunConfig,
+    check_choice,
+    count,
+)
 from shmtext.dataset.folder import folder_path
 from shmtext.engine.deaths import Limits
 from shmtext.engine.held import Holding, Means
@@ -37,7 +45,8 @@ class Renderer:
 
     ``workers`` None means what cores, CPU quota and memory allow. ``engine`` ``auto`` renders
     small runs in this process, unless they were cut short before. ``observer`` is told of progress
-    and of anything unusual.
+    and of anything unusual. With ``cluster`` its nodes render, each with as many workers as it
+    lends CPUs, at most ``workers``.
     """
 
     def __init__(
@@ -48,15 +57,21 @@ class Renderer:
         *,
         observer: Observer | None = None,
         limits: Limits | None = None,
+        cluster: RayCluster | None = None,
     ) -> None:
         if not isinstance(config, RunConfig):
             raise ConfigError(f"config must be a RunConfig, got {config!r}")
         check_choice("engine", engine, get_args(Engine))
         self.config = config
-        self.num_workers = (
-            default_num_workers() if workers is None else count("workers", workers, MAX_WORKERS)
-        )
-        means = Means(config, engine, self.num_workers, limits, observer or Silent())
+        if cluster is not None and engine in ("threads", "serial"):
+            raise ConfigError(
+                f"engine {engine!r} is of one machine: leave it out for a Ray cluster"
+            )
+        if workers is None:
+            # Nodes lend what they have.
+            workers = MAX_WORKERS if cluster is not None else default_num_workers()
+        self.num_workers = count("workers", workers, MAX_WORKERS)
+        means = Means(config, engine, self.num_workers, limits, observer or Silent(), cluster)
         self._holding = Holding(means)
         self._turns = _Turns()
 

@@ -21,11 +21,11 @@ from shmtext.dataset.characters import write_characters
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
 from shmtext.dataset.folder import OutputFolder
-from shmtext.dataset.locks import lock, lock_note
+from shmtext.dataset.locks import lock, lock_note, share_worker_lock
 from shmtext.dataset.manifest import Manifest
 from shmtext.dataset.merge import SUCCESS, LabelMerge, csv_header, read_success, remove_success
 from shmtext.dataset.plan import Plan, Shard
-from shmtext.dataset.record import RunRecord
+from shmtext.dataset.record import RunRecord, refuse_difference, require_record
 from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
 from shmtext.draw.examples import Examples
@@ -34,11 +34,12 @@ from shmtext.engine.characters import CharacterSummary, rows_of
 from shmtext.engine.held import FirstRun, Held, Holding
 from shmtext.engine.identity import beside_settings, identity_of, spelled_out
 from shmtext.engine.progress import ShardDone, Tally
+from shmtext.engine.ray_nodes import RayNodes
 from shmtext.engine.resume import RunFolder, claim, existing_record, whole_shards
 from shmtext.engine.slow_files import slow_files_note
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.supervisor import Workers
-from shmtext.engine.task import ShardQueue, SpareTime
+from shmtext.engine.task import ShardQueue, ShardsOrder, SpareTime
 from shmtext.engine.to_dataset import DatasetDestination, DatasetSink
 from shmtext.errors import ConfigError
 from shmtext.parts import Part
@@ -186,6 +187,28 @@ def render_part_into(order: RunOrder, holding: Holding) -> PartSummary:
         )
 
 
+def render_shards_into(order: ShardsOrder, holding: Holding) -> Generator[ShardDone, None, None]:
+    """Render shards of a run that another process has begun, and merges; yield each committed one.
+
+    Raises ``FolderError`` where the folder is not the run's, or where what is here (fonts, texts,
+    versions) would come to other bytes.
+    """
+    config, stop = holding.means.config, StopRequest()
+    with OutputFolder.open(Path(order.out), create=False) as folder:
+        share_worker_lock(folder)
+        record = require_record(folder)
+        held = holding.make_ready(FirstRun(Path(order.out, folder.stage), False, stop))
+        wanted = _record(config, held, held.examples.first(order.num_examples))
+        run = RunFolder(folder, wanted, holding.means.observer)
+        refuse_difference(record, wanted, spelled_out(type(config)()))
+        begun = _Begun(run, held, stop, {}, None)
+        todo = [record.plan.shard(index) for index in order.shards]
+        with closing(_shards_done(begun, todo, lambda: False)) as shards_done:
+            for done in shards_done:
+                if done is not None:
+                    yield done
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Begun:
     """A run whose folder is taken, and what of it is there."""
@@ -268,6 +291,8 @@ def _shards_done(
     begun: _Begun, todo: list[Shard], spare: SpareTime
 ) -> Generator[ShardDone | None, None, None]:
     run, held = begun.run, begun.held
+    if isinstance(held.engine, RayNodes):
+        return held.engine.run(run, todo, begun.stop, spare)
     if isinstance(held.engine, Workers):
         work = ShardQueue(todo, run.num_examples)
         destination = DatasetDestination.of(run.folder, run.record)

@@ -127,6 +127,20 @@ def interrupts_held() -> Iterator[None]:
 
 
 @contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put back handlers that a library sets in the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def signals_blocked() -> Iterator[None]:
     """Hold signals back while a process is started: it inherits that, and ignores them for good.
 

@@ -30,6 +30,16 @@ class Task:
     """Where a ring wants its batches, one after the other."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShardsOrder:
+    """Shards of a run that another process has begun, for one that has the same folder."""
+
+    out: str
+    num_examples: int
+    """Of the run."""
+    shards: tuple[int, ...]
+
+
 class Work(Protocol):
     """Tasks, as they can be had."""
 
