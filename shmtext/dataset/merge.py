@@ -39,6 +39,8 @@ BYTES_PER_GROUP = 16 * 2**20
 five times their bytes."""
 ROWS_PER_GROUP = 65_536
 """Some 4 MB of labels: what a reader, and this writer, holds at a time."""
+MAX_HELD_TABLES = 256
+"""Then they are made one: a table of few rows takes sixteen kilobytes beside these."""
 _TYPES = {
     **dict.fromkeys(("version", "num_images", "num_skipped", "num_failed", "image_bytes"), int),
     **dict.fromkeys(("digest", "fingerprint"), str),
@@ -308,6 +310,8 @@ class _RowGroups:
             yield joined.slice(0, ROWS_PER_GROUP).combine_chunks()
         if self._num_held_bytes >= BYTES_PER_GROUP:
             yield from self.rest()
+        if len(self._held) >= MAX_HELD_TABLES:
+            self._held = [pa.concat_tables(self._held).combine_chunks()]
 
     def rest(self) -> Iterator[pa.Table]:
         """Yield what is held, if that is anything."""
