@@ -310,7 +310,7 @@ def test_without_ray_and_without_a_cluster_one_line_says_so(
     [
         ({"ray_address": "a:1"}, "ask for it, by distributor 'ray'"),
         ({"distributor": "ray", "part": "0/2"}, "part and distributor 'ray' exclude each other"),
-        ({"distributor": "dask"}, "distributor must be one of local, ray"),
+        ({"distributor": "dask"}, "distributor must be one of ray"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], why: str) -> None:

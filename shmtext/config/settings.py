@@ -35,7 +35,7 @@ ImageFormat = Literal["jpg", "png"]
 Mode = Literal["auto", "gray", "rgb"]
 Engine = Literal["auto", "processes", "threads", "serial"]
 Resume = Literal["auto", "never", "must"]
-Distributor = Literal["local", "ray"]
+Distributor = Literal["ray"]
 Container = Literal["files", "tar", "tar+json", "parquet"]
 Layout = Literal["full", "basic"]
 Direction = Literal["auto", "ltr", "rtl", "ttb"]
@@ -575,12 +575,13 @@ class Start:
             parse=parse_part,
         ),
     )
-    distributor: Distributor = setting(
-        "local",
+    distributor: Distributor | None = setting(
+        None,
         About(
-            "local: this machine renders; ray: the nodes of a Ray cluster, all of which have OUT, "
-            "texts and fonts under the same paths.",
+            "ray: the nodes of a Ray cluster render, all of which have OUT, texts and fonts under "
+            "the same paths.",
             RUN,
+            default_text="this machine renders",
         ),
     )
     ray_address: str | None = setting(

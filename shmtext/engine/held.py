@@ -17,7 +17,6 @@ from shmtext.config import (
     BalancedText,
     DatasetColumn,
     Engine,
-    RayCluster,
     RunConfig,
     Template,
     TextFile,
@@ -39,7 +38,7 @@ from shmtext.engine.identity import corpus_digest
 from shmtext.engine.inprocess import InProcess
 from shmtext.engine.messages import Setup
 from shmtext.engine.progress import Observer
-from shmtext.engine.ray_nodes import NodesAsked, RayNodes
+from shmtext.engine.ray_nodes import Cluster, NodesAsked, RayNodes
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.supervisor import Workers
 from shmtext.engine.texts import needed_texts, refuse_no_text
@@ -63,7 +62,7 @@ class Means:
     num_workers: int
     limits: Limits | None
     observer: Observer
-    cluster: RayCluster | None = None
+    cluster: Cluster | None = None
     """Whose nodes render; None: this machine."""
 
 

@@ -8,7 +8,6 @@ shards are given to others: to commit a shard twice comes to the same bytes.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import time
@@ -17,7 +16,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shmtext.config import RayCluster, RunConfig
+from shmtext.config import RunConfig
 from shmtext.dataset.check import check_shard, uncommit
 from shmtext.dataset.manifest import committed_manifest
 from shmtext.dataset.plan import Shard
@@ -43,10 +42,20 @@ PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster, and what renders on each of its nodes."""
+
+    address: str | None
+    """See ``RayCluster``."""
+    node: type
+    """``ray_node.Node``, of which Ray makes actors."""
+
+
+@dataclass(frozen=True, slots=True)
 class NodesAsked:
     """What is asked of a cluster's nodes, for several runs."""
 
-    cluster: RayCluster
+    cluster: Cluster
     config: RunConfig
     num_workers: int
     """Of a node, at most; and no more than the CPUs that it lends."""
@@ -112,7 +121,7 @@ class RayNodes:
         self._asked = asked
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
-            self._connect(asked.cluster)
+            self._connect(asked.cluster.address)
         self._nodes: dict[str, _Node] = {}
         """By the identifiers of nodes."""
         self._num_losses = 0
@@ -161,13 +170,11 @@ class RayNodes:
             with handlers_kept():
                 self._ray.shutdown()
 
-    def _connect(self, cluster: RayCluster) -> None:
+    def _connect(self, address: str | None) -> None:
         with handlers_kept():
             try:
-                _check_answers(cluster.address)
-                self._ray.init(
-                    address=cluster.address, log_to_driver=False, logging_level=logging.CRITICAL
-                )
+                _check_answers(address)
+                self._ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
             except (OSError, RuntimeError, ValueError) as error:
                 raise WorkersError(
                     f"no Ray cluster answers ({_line(error)}): give the address of its head, "
@@ -180,15 +187,13 @@ class RayNodes:
             NodeAffinitySchedulingStrategy,
         )
 
-        from shmtext.engine.ray_node import Node  # noqa: PLC0415 - which imports what imports this
-
         for found in self._ray.nodes():
             number, num_cpus = found["NodeID"], int(found["Resources"].get("CPU", 0))
             if not found["Alive"] or not num_cpus or number in self._nodes:
                 continue
             num_workers = min(num_cpus, self._asked.num_workers)
             actor = (
-                self._ray.remote(Node)
+                self._ray.remote(self._asked.cluster.node)
                 .options(
                     num_cpus=num_workers,
                     max_restarts=0,

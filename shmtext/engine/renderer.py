@@ -26,6 +26,8 @@ from shmtext.engine.deaths import Limits
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
+from shmtext.engine.ray_node import Node
+from shmtext.engine.ray_nodes import Cluster
 from shmtext.engine.run import (
     PartSummary,
     RunOrder,
@@ -71,7 +73,8 @@ class Renderer:
             # Nodes lend what they have.
             workers = MAX_WORKERS if cluster is not None else default_num_workers()
         self.num_workers = count("workers", workers, MAX_WORKERS)
-        means = Means(config, engine, self.num_workers, limits, observer or Silent(), cluster)
+        nodes = None if cluster is None else Cluster(cluster.address, Node)
+        means = Means(config, engine, self.num_workers, limits, observer or Silent(), nodes)
         self._holding = Holding(means)
         self._turns = _Turns()
 
