@@ -49,6 +49,7 @@ __all__ = [
     "DAMAGED",
     "Damage",
     "Report",
+    "check_closely",
     "check_run",
     "check_shard",
     "check_shards",
@@ -94,7 +95,8 @@ def check_run(folder: OutputFolder, record: RunRecord, checksums: bool) -> Repor
     """Check every committed shard, and the label table of a finished run."""
     plan = record.plan
     manifests, damages = committed_shards(folder, plan, record.fingerprint)
-    found = check_shards(folder, record, manifests.values(), set(manifests) if checksums else ())
+    with_checksums = set(manifests) if checksums else ()
+    found = check_closely(folder, record, manifests.values(), with_checksums)
     damages += found
     num_whole = len(manifests) - len({damage.shard for damage in found})
     missing = {shard.index for shard in plan.shards()} - set(manifests)
@@ -168,6 +170,27 @@ def check_shards(
             return damages
 
         return [damage for found in look_at_all(list(manifests), look) for damage in found]
+
+
+def check_closely(
+    folder: OutputFolder,
+    record: RunRecord,
+    manifests: Iterable[Manifest],
+    with_checksums: Collection[int] = (),
+    between: Callable[[], None] = lambda: None,
+) -> list[Damage]:
+    """Likewise, and read the label rows of all: whether they are what a manifest says of them, its
+    own sums apart, a glance does not ask.
+    """
+
+    def look(chunk: Sequence[Manifest]) -> list[Damage]:
+        damages: list[Damage] = []
+        for manifest in chunk:
+            between()
+            damages += check_shard(folder, record, manifest, manifest.shard in with_checksums)
+        return damages
+
+    return [damage for found in look_at_all(list(manifests), look) for damage in found]
 
 
 @contextmanager

@@ -531,7 +531,7 @@ class OutputFolder:
         """
         fd = self._open_lock(name)
         operation = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
-        with ExitStack() as undo, self.errors_of("lock", name):
+        with self.errors_of("lock", name), ExitStack() as undo:
             undo.callback(os.close, fd)
             if not self._flock(fd, operation, deadline_s):
                 return None
@@ -543,7 +543,8 @@ class OutputFolder:
         """Let go of a lock before its time."""
         self._lock_fds.remove(lock.fd)
         _unlock(lock.fd)
-        os.close(lock.fd)
+        with suppress(OSError):  # nothing of worth was written through it
+            os.close(lock.fd)
 
     def lock_holder(self, name: str, deadline_s: float = 0) -> str | None:
         """Who has a lock exclusively, as its file says; None where nobody has, or lets go of it in

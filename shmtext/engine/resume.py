@@ -16,6 +16,7 @@ from shmtext.config import Resume
 from shmtext.dataset.boots import Boots, Here
 from shmtext.dataset.check import (
     DAMAGED,
+    check_closely,
     check_tables,
     take_damaged_marks,
     uncommit,
@@ -29,7 +30,7 @@ from shmtext.dataset.manifest import (
     committed_shards,
     current_boot_id,
 )
-from shmtext.dataset.merge import remove_success
+from shmtext.dataset.merge import SUCCESS, remove_success
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import (
     RunRecord,
@@ -140,7 +141,11 @@ def whole_shards(
     committed = Committed(folder, record, manifests, frozenset(unchecked))
     damages += check_all(committed, workers, stop)
     if folder.part is None:
-        damages += check_tables(folder, record, manifests)
+        of_tables = check_tables(folder, record, manifests)
+        if any(damage.path == SUCCESS for damage in of_tables):
+            # Manifests that are not those of the run that was finished: which, rows tell.
+            damages += check_closely(folder, record, manifests.values(), between=stop.check)
+        damages += of_tables
     _take_back(run, damages)
     boots.note(folder)
     damaged = {damage.shard for damage in damages}

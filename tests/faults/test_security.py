@@ -288,6 +288,16 @@ def test_a_forged_manifest_is_damage_and_its_shard_made_again(
     assert contents(elsewhere) == before
 
 
+def test_a_resume_of_a_finished_run_finds_a_forged_sum_by_itself(
+    done: Path, again: Again, whole: Tree
+) -> None:
+    """Which is more than a glance at a shard asks."""
+    forge(done / "fragments" / "00000.json", images_digest="0" * 64)
+    assert again(done) is None
+    assert verify(done).whole
+    assert tree(done) == whole
+
+
 @pytest.mark.parametrize("host", ["../../elsewhere", "name\n\x1b[2J", "n" * 100_000])
 def test_what_a_manifest_says_of_its_host_is_not_used(done: Path, host: str) -> None:
     forge(done / "fragments" / "00000.json", host=host)
