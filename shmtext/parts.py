@@ -5,6 +5,7 @@ What a part's process may write to, and what keeps two apart, is ``dataset/locks
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -72,6 +73,20 @@ class Part:
     def shards(self, num_shards: int) -> range:
         """Which of so many shards are the part's."""
         return range(self.index, num_shards, self.num_parts)
+
+
+def names_by_part(names: Iterable[str], prefix: str) -> dict[Part, str]:
+    """Of some names those that are a prefix, a dot and a part's name, by the part.
+
+    >>> names_by_part([".lock", ".lock.0-of-2", ".lock.parts"], ".lock")
+    {Part(index=0, num_parts=2): '.lock.0-of-2'}
+    """
+    found = {}
+    for name in names:
+        part = Part.named(name.removeprefix(f"{prefix}.")) if name.startswith(prefix) else None
+        if part is not None and name == f"{prefix}.{part.name}":
+            found[part] = name
+    return found
 
 
 def _is_number(text: str) -> bool:

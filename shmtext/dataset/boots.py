@@ -17,7 +17,7 @@ from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import Manifest
 from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.errors import DamageError
-from shmtext.parts import Part
+from shmtext.parts import names_by_part
 
 BOOT_CHECKED = ".boot_checked"
 _VERSION = 1
@@ -64,15 +64,14 @@ class Boots:
         """Shards of earlier starts that were not found whole under the last one."""
         if not self._older:
             return set()
-        notes = [(part, _read(folder, name)) for part, name in _names(folder).items()]
+        of_parts = names_by_part(folder.list_names(), BOOT_CHECKED)
+        notes = [(part, _read(folder, name)) for part, name in of_parts.items()]
+        of_all = _read(folder, BOOT_CHECKED)
         return {
             each.shard
             for each in self._older
-            if not any(
-                self._is_last(each, boots)
-                for part, boots in notes
-                if part is None or each.shard in part
-            )
+            if not self._is_last(each, of_all)
+            and not any(self._is_last(each, boots) for part, boots in notes if each.shard in part)
         }
 
     def _is_last(self, manifest: Manifest, boots: Mapping[str, str | None]) -> bool:
@@ -88,22 +87,8 @@ class Boots:
             value = {"version": _VERSION, "boots": boots}
             folder.write_file(name, seal(value, readable=True), sync=False)
         if folder.part is None:
-            for part, of_part in _names(folder).items():
-                if part is not None:
-                    folder.remove_file(of_part)
-
-
-def _names(folder: OutputFolder) -> dict[Part | None, str]:
-    """Notes that are there, by the part they are of."""
-    names: dict[Part | None, str] = {}
-    for name in folder.list_names():
-        if name == BOOT_CHECKED:
-            names[None] = name
-        elif name.startswith(f"{BOOT_CHECKED}."):
-            part = Part.named(name.removeprefix(f"{BOOT_CHECKED}."))
-            if part is not None:
-                names[part] = name
-    return names
+            for of_part in names_by_part(folder.list_names(), BOOT_CHECKED).values():
+                folder.remove_file(of_part)
 
 
 def _read(folder: OutputFolder, name: str) -> Mapping[str, str | None]:

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from shmtext.dataset.containers.base import CommittedPictures
 from shmtext.dataset.damage import Damage
@@ -161,15 +162,7 @@ def check_shards(
     ``between`` is called before each, maybe by other threads, and may raise to end it all.
     """
     with checking(folder, record) as check:
-
-        def look(chunk: Sequence[Manifest]) -> list[Damage]:
-            damages: list[Damage] = []
-            for manifest in chunk:
-                between()
-                damages += check(manifest, manifest.shard in with_checksums)
-            return damages
-
-        return [damage for found in look_at_all(list(manifests), look) for damage in found]
+        return _check_each(check, manifests, with_checksums, between)
 
 
 def check_closely(
@@ -182,12 +175,20 @@ def check_closely(
     """Likewise, and read the label rows of all: whether they are what a manifest says of them, its
     own sums apart, a glance does not ask.
     """
+    return _check_each(partial(check_shard, folder, record), manifests, with_checksums, between)
 
+
+def _check_each(
+    check: Callable[[Manifest, bool], list[Damage]],
+    manifests: Iterable[Manifest],
+    with_checksums: Collection[int],
+    between: Callable[[], None],
+) -> list[Damage]:
     def look(chunk: Sequence[Manifest]) -> list[Damage]:
         damages: list[Damage] = []
         for manifest in chunk:
             between()
-            damages += check_shard(folder, record, manifest, manifest.shard in with_checksums)
+            damages += check(manifest, manifest.shard in with_checksums)
         return damages
 
     return [damage for found in look_at_all(list(manifests), look) for damage in found]

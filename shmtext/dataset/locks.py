@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 
 from shmtext.dataset.folder import FolderIdentity, OutputFolder
 from shmtext.errors import FolderError
-from shmtext.parts import Part
+from shmtext.parts import Part, names_by_part
 
 RUN_LOCK = ".lock"
 WORKERS_LOCK = ".workers.lock"
@@ -174,12 +174,7 @@ def _name(lock: str, part: Part | None) -> str:
 
 def _of_parts(folder: OutputFolder, lock: str) -> dict[Part, str]:
     """The locks of this kind that parts have, or had, by part."""
-    found = {}
-    for name in folder.list_names():
-        part = Part.named(name.removeprefix(f"{lock}.")) if name.startswith(f"{lock}.") else None
-        if part is not None and name == _name(lock, part):
-            found[part] = name
-    return found
+    return names_by_part(folder.list_names(), lock)
 
 
 def _await_workers(folder: OutputFolder, names: list[str]) -> None:

@@ -73,19 +73,19 @@ def write_record(
         "columns": record.schema.as_json(),
     }
     data = seal(value, readable=True)
-    if not folder.write_new_file(RECORD, data) and _is_damaged(folder):
+    if not folder.write_new_file(RECORD, data) and standing_record(folder) is None:
         folder.write_file(RECORD, data, sync=True)
     refuse_difference(require_record(folder), record, defaults)
 
 
-def _is_damaged(folder: OutputFolder) -> bool:
+def standing_record(folder: OutputFolder) -> RunRecord | None:
+    """Read ``run.json``; None where there is none, or one that is damaged."""
     try:
-        read_record(folder)
+        return read_record(folder)
     except VersionError:
         raise
     except DamageError:
-        return True
-    return False
+        return None
 
 
 def read_record(folder: OutputFolder) -> RunRecord | None:

@@ -13,15 +13,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Literal, assert_never
 
-from shmtext.config import (
-    BalancedText,
-    DatasetColumn,
-    Engine,
-    RunConfig,
-    Template,
-    TextFile,
-    Texts,
-)
+from shmtext.config import BalancedText, DatasetColumn, Engine, RunConfig, Template, TextFile, Texts
 from shmtext.corpus.balance import CharacterCounts
 from shmtext.corpus.ragged import RaggedTexts, gather_chunks
 from shmtext.corpus.shared import Segment, SharedCorpus, sweep_orphans

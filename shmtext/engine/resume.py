@@ -37,6 +37,7 @@ from shmtext.dataset.record import (
     read_record,
     refuse_difference,
     refuse_foreign_files,
+    standing_record,
     write_record,
 )
 from shmtext.engine.checking import Committed, check_all
@@ -101,12 +102,7 @@ def claim(run: RunFolder, defaults: Mapping[str, Any]) -> None:
     Raises ``FolderError`` where another is, or began a moment before this one; a folder of which a
     run is refused is left as it was.
     """
-    try:
-        found = read_record(run.folder)
-    except VersionError:
-        raise
-    except DamageError:
-        found = None
+    found = standing_record(run.folder)
     if found is not None:
         refuse_difference(found, run.record, defaults)
         return
