@@ -32,6 +32,7 @@ from shmtext.errors import ConfigError, ExitCode, ShmtextError
 if TYPE_CHECKING:
     from shmtext.config import RunConfig, Start
     from shmtext.dataset.check import Report
+    from shmtext.dataset.places import RunPlace
     from shmtext.engine.characters import CharacterSummary
     from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
@@ -194,6 +195,8 @@ class _FolderName(click.Path):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if value == "":
             self.fail("expected the name of a folder, got an empty one ('.' is the current one)")
+        if "://" in value:
+            return value
         return super().convert(value, param, ctx)
 
 
@@ -454,7 +457,7 @@ def show_config(source: Path | None, schema: bool) -> int:
         _say_utf_8(f"{json.dumps(json_schema(), indent=2)}\n")
     elif source is None:
         _say_utf_8(toml_of(RunConfig(), Start()))
-    elif source.is_dir():
+    elif isinstance(source, str) or source.is_dir():
         from shmtext.engine.recorded import recorded_settings  # noqa: PLC0415 - see the top
 
         recorded = recorded_settings(source)
@@ -644,12 +647,12 @@ def _print_lost(summary: RunSummary) -> None:
     if summary.num_images == 0:
         _complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
         return
-    labels = " and labels.csv" if (summary.folder / "labels.csv").exists() else ""
+    labels = " and labels.csv" if summary.has_csv else ""
     _say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
     _say(f"load: {_loading(summary)}")
 
 
-def _print_characters(characters: CharacterSummary, folder: Path) -> None:
+def _print_characters(characters: CharacterSummary, folder: RunPlace) -> None:
     total, at_least = characters.num_characters, characters.at_least
     _say(
         f"{characters.num_after:,} of {total:,} characters occur {at_least:,} times or more, "
@@ -688,6 +691,8 @@ def _print_export(summary: ExportSummary) -> None:
 def _loading(summary: RunSummary) -> str:
     """Return what loads a run of this kind and size; any name of a folder can be pasted."""
     folder, images = repr(str(summary.folder)), repr(str(summary.folder / "images"))
+    if "://" in folder:
+        return f"shmtext.open({folder})"
     if summary.container == "parquet":
         return f"datasets.load_dataset('parquet', data_dir={images})"
     if summary.container in ("tar", "tar+json"):
@@ -699,7 +704,7 @@ def _loading(summary: RunSummary) -> str:
     )
 
 
-def _print_reasons(folder: Path) -> None:
+def _print_reasons(folder: RunPlace) -> None:
     from shmtext.engine.inspect import commonest_reasons  # noqa: PLC0415 - see the top
 
     for line in commonest_reasons(folder):
@@ -715,8 +720,10 @@ def _print_status(status: RunStatus) -> None:
         state = "finished"
     elif status.num_committed_shards == status.num_shards:
         state = "all shards are there: run shmtext join, or the same command, for the label table"
-    else:
+    elif isinstance(status.folder, Path):
         state = "interrupted: run the same command to continue"
+    else:
+        state = "not finished: run the same command to continue (who is at work, no bucket tells)"
     _say(f"{status.folder}: {state}")
     _say(
         f"committed: {status.num_images:,} images ({status.image_bytes / 1e6:,.1f} MB) in "

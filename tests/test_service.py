@@ -167,10 +167,10 @@ def test_a_folder_that_is_not_the_one_stops_the_run_and_its_tasks_do_nothing(
 ) -> None:
     place = target.destination
     assert isinstance(place, DatasetDestination)
-    gone = replace(place, path=str(out / "elsewhere"))
-    other = replace(place, identity=place.identity._replace(inode=1))
+    gone = replace(place.spec, path=str(out / "elsewhere"))
+    other = replace(place.spec, identity=place.spec.identity._replace(inode=1))
     for wrong in (gone, other):
-        aim = replace(target, destination=wrong)
+        aim = replace(target, destination=replace(place, spec=wrong))
         said = Worker().answers(setup, aim, (FIRST.start, FIRST.stop), Release())
 
         assert ["ready", "set up", "stopped", "released"] == kinds(said)

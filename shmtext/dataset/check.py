@@ -17,7 +17,7 @@ from functools import partial
 
 from shmtext.dataset.containers.base import CommittedPictures
 from shmtext.dataset.damage import Damage
-from shmtext.dataset.folder import OutputFolder, opened_at
+from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.fragment import images_digest
 from shmtext.dataset.glance import glancing
 from shmtext.dataset.manifest import (
@@ -242,20 +242,29 @@ def mark_damaged(folder: OutputFolder, shards: Collection[int]) -> bool:
     return True
 
 
-def take_damaged_marks(folder: OutputFolder) -> frozenset[int]:
+def take_damaged_marks(
+    folder: OutputFolder, among: Collection[int] | None = None
+) -> frozenset[int]:
     """Take back what was marked: shards are uncommitted, and the run no longer counts as finished.
 
-    The marks go last, so that a run killed in here finds them again.
+    Of shards that are not ``among`` those given, the marks stay; None: all are. The marks go last,
+    so that a run killed in here finds them again.
     """
     marks = _read_marks(folder)
     if marks is None:
         return frozenset()
     remove_success(folder)
-    for shard in marks:
+    taken = frozenset(shard for shard in marks if among is None or shard in among)
+    for shard in taken:
         uncommit(folder, shard)
-    folder.remove_file(DAMAGED)
+    left = set(marks) - taken
+    if not left:
+        folder.remove_file(DAMAGED)
+    elif taken:
+        value = {"version": DAMAGED_VERSION, "shards": sorted(left)}
+        folder.write_file(DAMAGED, seal(value, readable=True), sync=True)
     folder.sync_folder()
-    return frozenset(marks)
+    return taken
 
 
 def _read_marks(folder: OutputFolder) -> list[int] | None:
@@ -273,32 +282,33 @@ def _read_marks(folder: OutputFolder) -> list[int] | None:
 
 def _check_tables(folder: OutputFolder, success: MergeResult, checksums: bool) -> Iterator[Damage]:
     """Hold the files of the whole run against what was written."""
-    with folder.opened() as fd:
-        for name in (METADATA, CSV, SKIPPED_TABLE):
-            wanted = success.files.get(name)
-            try:
-                found = _file_sum(fd, name, checksums)
-            except FileNotFoundError:
-                if wanted is not None:
-                    yield Damage(None, name, "is missing")
-            except DamageError as error:
-                yield Damage(None, name, str(error))
-            except OSError as error:
-                raise folder.storage_error(f"read {folder.path / name}", error) from error
-            else:
-                if wanted is None:
-                    yield Damage(None, name, "is there, none was written")
-                elif found.num_bytes != wanted.num_bytes:
-                    sizes = f"has {found.num_bytes:,} bytes, {wanted.num_bytes:,} were written"
-                    yield Damage(None, name, sizes)
-                elif checksums and found.sha256 != wanted.sha256:
-                    yield Damage(None, name, "has other bytes than were written")
+    for name in (METADATA, CSV, SKIPPED_TABLE):
+        wanted = success.files.get(name)
+        try:
+            found = _file_sum(folder, name, checksums)
+        except FileNotFoundError:
+            if wanted is not None:
+                yield Damage(None, name, "is missing")
+        except DamageError as error:
+            yield Damage(None, name, str(error))
+        except OSError as error:
+            raise folder.storage_error(f"read {folder.path / name}", error) from error
+        else:
+            if wanted is None:
+                yield Damage(None, name, "is there, none was written")
+            elif found.num_bytes != wanted.num_bytes:
+                sizes = f"has {found.num_bytes:,} bytes, {wanted.num_bytes:,} were written"
+                yield Damage(None, name, sizes)
+            elif checksums and found.sha256 != wanted.sha256:
+                yield Damage(None, name, "has other bytes than were written")
 
 
-def _file_sum(folder_fd: int, name: str, checksums: bool) -> FileSum:
+def _file_sum(folder: OutputFolder, name: str, checksums: bool) -> FileSum:
+    if not checksums:
+        return FileSum(folder.num_bytes(name), "")
     digest = hashlib.sha256()
-    with opened_at(folder_fd, name) as (fd, num_bytes):
-        while checksums and (piece := os.read(fd, _HASH_BYTES)):
+    with folder.opened_file(name) as (fd, num_bytes):
+        while piece := os.read(fd, _HASH_BYTES):
             digest.update(piece)
     return FileSum(num_bytes, digest.hexdigest())
 

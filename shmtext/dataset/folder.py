@@ -19,12 +19,14 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias
 from urllib.parse import quote
 
+from shmtext.dataset.places import RunPlace, StoreUrl
 from shmtext.errors import DamageError, FolderError, StorageError
 from shmtext.parts import Part
 
@@ -83,6 +85,18 @@ class FolderIdentity(NamedTuple):
 
     device: int
     inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSpec:
+    """An open folder, for another process of this machine to open it, too."""
+
+    path: str
+    """On this machine; of a run in a bucket, its scratch folder's."""
+    identity: FolderIdentity
+    part: Part | None
+    url: StoreUrl | None
+    """Where a run in a bucket is."""
 
 
 class StagedFile(io.RawIOBase):
@@ -164,6 +178,9 @@ class StagedFile(io.RawIOBase):
             os.close(fd)
 
 
+ManyReader: TypeAlias = Callable[[Sequence[str]], "list[bytes | DamageError | None]"]
+"""Reads files by their names in a folder: bytes, what is wrong with them, or None for none."""
+
 Brought: TypeAlias = Literal["links", "copies", "nothing"]
 """What a folder was brought from another: of copies there is one at least."""
 
@@ -185,8 +202,12 @@ class LockFile(NamedTuple):
 class OutputFolder:
     """The one handle on an output folder; closes its descriptors and lets go of its locks."""
 
+    is_durable: ClassVar[bool] = False
+    """Whether what was written is there whatever becomes of the machine that wrote it."""
+
     def __init__(self, path: Path, fd: int, part: Part | None = None) -> None:
-        self.path = path
+        self.path: RunPlace = path
+        """By which people know it."""
         self.part = part
         """Which part of a run is written through this; None: all of it."""
         self.stage = STAGE if part is None else f"{STAGE}/{part.name}.{_host()}"
@@ -194,7 +215,7 @@ class OutputFolder:
         system without locks, do not take it from one another."""
         self.lacks_locks = ""
         """Why no lock could be had on this file system; empty where each was had."""
-        self._absolute_path = Path(os.path.abspath(path))
+        self.absolute_path = Path(os.path.abspath(path))
         self._fd = fd
         self._lock_fds: list[int] = []
         self._owner_pid = os.getpid()
@@ -226,24 +247,15 @@ class OutputFolder:
                 ) from error
             raise _storage_error(path, f"open {path}", error) from error
 
-    @classmethod
-    def again(cls, path: str, identity: FolderIdentity, part: Part | None = None) -> OutputFolder:
-        """Open a folder that another process of this machine has open.
+    @property
+    def spec(self) -> FolderSpec:
+        """What another process of this machine needs to open it, too."""
+        return FolderSpec(str(self.absolute_path), self.identity, self.part, None)
 
-        Raises ``StorageError`` where it is not, or not any more, what it was.
-        """
-        # The main process holds the folder open: a worker that does not find it is told too late.
-        gone = StorageError(_GONE.format(out=path))
-        try:
-            folder = cls.open(Path(path), create=False, part=part)
-        except FolderError as error:
-            raise gone from error
-        with ExitStack() as undo:
-            undo.callback(folder.close)
-            if folder.identity != identity:
-                raise gone
-            undo.pop_all()
-        return folder
+    def check_is(self, spec: FolderSpec) -> None:
+        """Raise ``StorageError`` unless this is the folder that another process opened."""
+        if self.identity != spec.identity:
+            raise gone(spec.path)
 
     def close(self) -> None:
         """Let go of the locks and of the folder. May be called twice."""
@@ -270,9 +282,9 @@ class OutputFolder:
     def check_in_place(self) -> None:
         """Raise unless the path still leads to the folder that was opened."""
         with self.errors_of("look at", ""):
-            found = os.stat(self._absolute_path, follow_symlinks=False)
+            found = os.stat(self.absolute_path, follow_symlinks=False)
         if FolderIdentity(found.st_dev, found.st_ino) != self.identity:
-            raise StorageError(_GONE.format(out=self.path))
+            raise gone(self.absolute_path if self.is_durable else self.path)
 
     # -- folders ---------------------------------------------------------------------------------
 
@@ -391,6 +403,8 @@ class OutputFolder:
 
         Its files are linked, or copied from the first on that can't be. Raises ``StorageError``.
         """
+        if source.is_durable:
+            return self._copy_of(source, name, target)
         above, base = self._split(name)
         target_above, target_base = self._split(target)
         self.make_folder(target_above)
@@ -416,6 +430,23 @@ class OutputFolder:
             for each in names:
                 is_linked = bringing.bring(each, each, links=is_linked)
             return "links" if is_linked else "copies"
+
+    def _copy_of(self, source: OutputFolder, name: str, target: str) -> Brought:
+        above, base = self._split(target)
+        self.make_folder(above)
+        with ExitStack() as stack:
+            with source.errors_of("read", name):
+                try:
+                    source_fd, _ = stack.enter_context(source.opened_file(name))
+                except FileNotFoundError:
+                    return "nothing"
+            with self.errors_of("write", target):
+                folder_fd = stack.enter_context(self.opened(above))
+                fd = os.open(base, NEW_FILE_FLAGS, FILE_MODE, dir_fd=folder_fd)
+                stack.enter_context(closing_fd(fd))
+                while piece := os.read(source_fd, _COPY_BYTES):
+                    write_all(fd, piece)
+        return "copies"
 
     def sync_folder(self, name: str = "") -> None:
         """Make the names in a folder survive a power cut."""
@@ -480,6 +511,11 @@ class OutputFolder:
         with self.replace_file(name, sync=sync) as file:
             file.write(data)
 
+    def commit_file(self, name: str, data: bytes) -> bytes:
+        """Put ``data`` in place of ``name``, durably; return what stands there afterwards."""
+        self.write_file(name, data, sync=True)
+        return data
+
     def write_new_file(self, name: str, data: FileBytes) -> bool:
         """Put ``data`` under a name that nothing has, whole and durably; False where it is taken.
 
@@ -503,6 +539,51 @@ class OutputFolder:
                     return read_at(fd, base)
             except FileNotFoundError:
                 return None
+
+    def heed(self, check: Callable[[], None]) -> None:
+        """Have what waits long for its storage call this now and then: it may raise to end that."""
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Be told of files that are read next, each once: where that takes long, begin with it."""
+
+    @contextmanager
+    def reading_in(self, folder: str) -> Iterator[ManyReader]:
+        """Lend what reads files of a folder by their names in it. Raises bare ``OSError``."""
+        with self.opened(folder) as fd:
+
+            def read(names: Sequence[str]) -> list[bytes | DamageError | None]:
+                return [_read_or_damage(fd, name) for name in names]
+
+            yield read
+
+    @contextmanager
+    def opened_file(self, name: str) -> Iterator[tuple[int, int]]:
+        """Lend descriptor and size of a file. Raises bare ``OSError``, and ``DamageError`` for what
+        is no file.
+        """
+        above, base = self._split(name)
+        with self.opened(above) as folder_fd, opened_at(folder_fd, base) as opened:
+            yield opened
+
+    def num_bytes(self, name: str) -> int:
+        """The size of a file. Raises bare ``OSError``, and ``DamageError`` for what is no file."""
+        with self.opened_file(name) as (_, num_bytes):
+            return num_bytes
+
+    def sizes(self, folder: str) -> dict[str, int] | None:  # noqa: ARG002
+        """Names, from the run's folder, and sizes of all files in a folder; None where none of
+        them may be taken for whole by its size.
+        """
+        return None
+
+    def read_start(self, name: str, num_bytes: int) -> bytes:
+        """The first so many bytes of a file. Raises bare ``OSError``, and ``DamageError``."""
+        with self.opened_file(name) as (fd, _):
+            return os.pread(fd, num_bytes, 0)
+
+    def local_path(self, name: str) -> Path:
+        """Where a file can be read by its path."""
+        return self.absolute_path / name
 
     def remove_file(self, name: str) -> bool:
         """Remove a file; False where there was none."""
@@ -609,20 +690,14 @@ class OutputFolder:
             return os.open(name, flags, FILE_MODE, dir_fd=self._fd)
 
 
-def folder_path(out: str | os.PathLike[str]) -> Path:
-    """The path of an output folder, as a caller names it; ``FolderError`` if it names none."""
-    try:
-        name = os.fspath(out)
-    except TypeError:
-        name = None
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise FolderError(f"the output folder must be a path without NUL, got {out!r}")
-    return Path(name)
-
-
 def _host() -> str:
     """This host, as a name of a file can have it."""
     return quote(socket.gethostname(), safe="")
+
+
+def gone(path: object) -> StorageError:
+    """The error for a folder that is not any more where it was."""
+    return StorageError(_GONE.format(out=path))
 
 
 def write_all(fd: int, data: FileBytes) -> None:
@@ -686,6 +761,15 @@ class _Bringing(NamedTuple):
                     write_all(fd, piece)
 
 
+def _read_or_damage(folder_fd: int, name: str) -> bytes | DamageError | None:
+    try:
+        return read_at(folder_fd, name)
+    except FileNotFoundError:
+        return None
+    except DamageError as error:
+        return error
+
+
 def read_at(folder_fd: int, name: str | bytes) -> bytes:
     """All bytes of a regular file in an open folder; raises bare ``OSError``."""
     # Without ``opened_at``: where very many files are read, a context costs as much as a call.
@@ -743,7 +827,7 @@ def _read_holder(fd: int) -> str:
     return os.pread(fd, 200, 0).decode(errors="replace").strip() or "unknown process"
 
 
-def _storage_error(path: Path, doing: str, error: OSError) -> StorageError:
+def _storage_error(path: RunPlace, doing: str, error: OSError) -> StorageError:
     fallback = f"{error.strerror or error}: mend it {{again}}"
     advice = _ADVICE.get(error.errno or 0, fallback)
     return StorageError(f"cannot {doing}: {advice.format(out=path, again=_AGAIN)}")

@@ -17,13 +17,13 @@ from shmtext.dataset.manifest import (
     FRAGMENTS,
     Manifest,
     current_boot_id,
+    equal_manifest,
     labels_name,
-    manifest_name,
+    make_way,
     skipped_name,
-    uncommit,
+    write_manifest,
 )
 from shmtext.dataset.record import RunRecord
-from shmtext.dataset.sealed import seal
 
 
 def bring_shard(
@@ -39,7 +39,10 @@ def bring_shard(
     staged = f"{folder.stage}/{shard.name}.{os.urandom(4).hex()}"
     brought = folder.bring(source, target, staged)
     folder.make_folder(FRAGMENTS)
-    uncommit(folder, shard.index)
+    there = make_way(folder, shard, record.fingerprint)
+    if there is not None:
+        equal_manifest(there, manifest.content)
+        return []
     if brought == "nothing":
         folder.set_aside(target)
     else:
@@ -50,13 +53,12 @@ def bring_shard(
             folder.remove_file(name)
         else:
             folder.write_file(name, data, sync=False)
-    is_copied = brought == "copies"
+    is_copied = brought == "copies" or (folder.is_durable and brought != "nothing")
     damages = check_shard(folder, record, manifest, checksums=is_copied)
     if damages:
         return damages
     if is_copied:
         # A power cut here may harm these files, whatever becomes of the host that rendered them.
         manifest = replace(manifest, host=socket.gethostname(), boot_id=current_boot_id())
-    data = seal(manifest.as_json(), readable=False)
-    folder.write_file(manifest_name(shard.index), data, sync=True)
+    write_manifest(folder, manifest)
     return []

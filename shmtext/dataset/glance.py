@@ -6,7 +6,7 @@ out about a shard that is not as it was committed: what is wrong with that is ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -54,9 +54,31 @@ class Glance:
         return len(data) == num_bytes and crc32(data) == wanted_crc32
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SizesGlance:
+    """The sizes of all objects of a run in a bucket, of which none is ever there in part."""
+
+    record: RunRecord
+    sizes: Mapping[str, int]
+
+    def is_whole(self, manifest: Manifest) -> bool:
+        """Whether a shard's objects are there, of the sizes that were committed."""
+        shard = self.record.plan.shard(manifest.shard)
+        wanted = {
+            labels_name(shard.index): manifest.fragment_bytes,
+            skipped_name(shard.index): manifest.skipped_bytes,
+            self.record.container.shard_path(shard): manifest.stored_bytes,
+        }
+        return all(self.sizes.get(name) == num_bytes for name, num_bytes in wanted.items())
+
+
 @contextmanager
-def glancing(folder: OutputFolder, record: RunRecord) -> Iterator[Glance | None]:
-    """Hold the folders of a run open; None where one is not there to be opened."""
+def glancing(folder: OutputFolder, record: RunRecord) -> Iterator[Glance | SizesGlance | None]:
+    """Hold the folders of a run open, or list them; None where one is not there to be opened."""
+    fragments = folder.sizes(FRAGMENTS)
+    if fragments is not None:
+        yield SizesGlance(record, fragments | (folder.sizes(IMAGES) or {}))
+        return
     with ExitStack() as stack:
         try:
             fragments_fd = stack.enter_context(folder.opened(FRAGMENTS))

@@ -19,7 +19,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from shmtext.dataset.folder import FolderIdentity, OutputFolder
+from shmtext.dataset.folder import FolderSpec, OutputFolder
+from shmtext.dataset.opening import open_again
 from shmtext.errors import FolderError
 from shmtext.parts import Part, names_by_part
 
@@ -42,6 +43,8 @@ def lock(folder: OutputFolder) -> None:
     Raises ``FolderError`` where others write there: to a part, where a whole run does, or the same
     part, or one of another number of parts, whose shards are partly the same.
     """
+    if folder.is_durable:
+        return  # in a bucket there are no locks: manifests are created once
     if folder.part is None:
         _lock_whole(folder)
     else:
@@ -104,7 +107,7 @@ def _take_part(folder: OutputFolder, part: Part) -> None:
 @contextmanager
 def turn(folder: OutputFolder) -> Iterator[None]:
     """Have what is done to others' shards done by one part at a time; a whole run has no others."""
-    if folder.part is None:
+    if folder.part is None or folder.is_durable:
         yield
         return
     lock = folder.hold_lock(_PARTS_LOCK, is_shared=False, deadline_s=_TURN_DEADLINE_S)
@@ -119,13 +122,13 @@ def turn(folder: OutputFolder) -> Iterator[None]:
         folder.let_go_of(lock)
 
 
-def join(path: str, identity: FolderIdentity, part: Part | None = None) -> OutputFolder:
+def join(spec: FolderSpec) -> OutputFolder:
     """Open a folder that a worker's main process has open, and share its lock.
 
     Raises ``StorageError`` where it is not, or not any more, what it was.
     """
     with ExitStack() as undo:
-        folder = OutputFolder.again(path, identity, part)
+        folder = open_again(spec)
         undo.callback(folder.close)
         share_worker_lock(folder)
         undo.pop_all()
@@ -134,6 +137,8 @@ def join(path: str, identity: FolderIdentity, part: Part | None = None) -> Outpu
 
 def share_worker_lock(folder: OutputFolder) -> None:
     """Say that a worker writes here, until the folder is closed or the process ends."""
+    if folder.is_durable:
+        return
     name = _name(WORKERS_LOCK, folder.part)
     if folder.hold_lock(name, is_shared=True, deadline_s=_DEADLINE_S) is None:
         raise FolderError(f"another run has taken {folder.path}: this worker came too late")
@@ -143,6 +148,8 @@ def holders(folder: OutputFolder) -> list[str]:
     """Who writes to the folder, such as ``process 17 on host``; of parts, in their order, such as
     ``part 2/16: process 4 on other``.
     """
+    if folder.is_durable:
+        return []
     whole = folder.lock_holder(RUN_LOCK)
     if whole is not None:
         return [whole]

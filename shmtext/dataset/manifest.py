@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,14 +26,17 @@ import pyarrow as pa
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers.base import StagedShard, StoredSum
 from shmtext.dataset.damage import Damage
-from shmtext.dataset.folder import OutputFolder, read_at
+from shmtext.dataset.folder import ManyReader, OutputFolder
 from shmtext.dataset.fragment import SKIPPED, Fragment, read_fragment
 from shmtext.dataset.many import look_at_all
 from shmtext.dataset.plan import Plan, Shard, shard_name
 from shmtext.dataset.sealed import check_types, seal, unseal, unseal_many
-from shmtext.errors import DamageError
+from shmtext.errors import DamageError, StorageError
 
 FRAGMENTS = "fragments"
+
+Content: TypeAlias = tuple[str, int, int | None]
+"""Sums of a shard's pictures, label rows and skipped rows."""
 _END_OF_TIME_S = 1e12
 """No time is so late; infinity, NaN and integers that no float holds fail the comparison, too."""
 MANIFEST_VERSION = 2
@@ -110,7 +113,7 @@ class Manifest:
         return StoredSum(self.stored_bytes, self.stored_crc32)
 
     @property
-    def content(self) -> tuple[object, ...]:
+    def content(self) -> Content:
         """Sums of all pictures and rows: whoever rendered the shard, they are the same."""
         return self.images_digest, self.fragment_crc32, self.skipped_crc32
 
@@ -160,9 +163,10 @@ def commit_shard(
     if sink.shard != shard:
         raise ValueError(f"pictures of shard {sink.shard.index}, labels of shard {shard.index}")
     folder.make_folder(FRAGMENTS)
-    # A shard may be rendered twice (its first worker was taken for dead): from here to the end
-    # its files are neither the old ones nor the new, so the old manifest must not vouch for them.
-    uncommit(folder, shard.index)
+    # A shard may be rendered twice (its first worker was taken for dead).
+    there = make_way(folder, shard, origin.fingerprint)
+    if there is not None:
+        return equal_manifest(there, _content_of(fragment))
     stored = sink.publish(fragment.rows)
     manifest = Manifest(
         version=MANIFEST_VERSION,
@@ -187,9 +191,59 @@ def commit_shard(
         folder.remove_file(skipped_name(shard.index))
     else:
         folder.write_file(skipped_name(shard.index), fragment.skipped, sync=False)
+    return write_manifest(folder, manifest)
+
+
+def make_way(folder: OutputFolder, shard: Shard, fingerprint: str) -> Manifest | None:
+    """Before a shard's files are written: have no manifest vouch for them.
+
+    Where files are replaced one by one, they are neither the old ones nor the new until the end.
+    Objects are whole at any time, and others may be at work: a valid manifest stays, and is
+    returned, as nothing that it stands for may be replaced.
+    """
+    if folder.is_durable:
+        try:
+            there = read_manifest(folder, shard)
+        except DamageError:
+            there = None
+        else:
+            if there is None or not _why_not_of(there, shard, fingerprint):
+                return there
+    uncommit(folder, shard.index)
+    return None
+
+
+def write_manifest(folder: OutputFolder, manifest: Manifest) -> Manifest:
+    """Commit a shard whose files are in place, and return the manifest that stands.
+
+    That is an equal one, where another machine came first. Raises ``StorageError`` where that one's
+    differs: as its objects may have been replaced by ours, the shard is taken back.
+    """
+    name = manifest_name(manifest.shard)
     data = seal(manifest.as_json(), readable=False)
-    folder.write_file(manifest_name(shard.index), data, sync=True)
-    return manifest
+    there = folder.commit_file(name, data)
+    if there == data:
+        return manifest
+    theirs = parse_manifest(there, name)
+    if theirs.content != manifest.content:
+        uncommit(folder, manifest.shard)
+    return equal_manifest(theirs, manifest.content)
+
+
+def equal_manifest(theirs: Manifest, content: Content) -> Manifest:
+    """The manifest of whoever committed a shard before; ``StorageError`` if that differs."""
+    if theirs.content != content:
+        raise StorageError(
+            f"shard {theirs.shard} was committed by {theirs.host} meanwhile, with other pictures "
+            "or labels: a worker of one of them could not draw what the other could, or a machine "
+            "is faulty; run the same command again, and see what `shmtext verify --checksums` says"
+        )
+    return theirs
+
+
+def _content_of(fragment: Fragment) -> Content:
+    skipped_crc32 = None if fragment.skipped is None else zlib.crc32(fragment.skipped)
+    return fragment.images_digest, zlib.crc32(fragment.labels), skipped_crc32
 
 
 def uncommit(folder: OutputFolder, shard: int) -> None:
@@ -237,8 +291,8 @@ def committed_shards(
         names = [name for name in names if _is_among(shards, _shard_called(name, plan))]
     if not names:
         return {}, []
-    with folder.errors_of("read", FRAGMENTS), folder.opened(FRAGMENTS) as fragments_fd:
-        chunks = look_at_all(names, partial(_manifests_called, fragments_fd))
+    with folder.errors_of("read", FRAGMENTS), folder.reading_in(FRAGMENTS) as read:
+        chunks = look_at_all(names, partial(_manifests_called, read))
     found = {name: each for chunk in chunks for name, each in chunk.items()}
     manifests: dict[int, Manifest] = {}
     damages: list[Damage] = []
@@ -326,17 +380,15 @@ def _manifest(value: dict[str, Any], what: str) -> Manifest:
     return Manifest(*values)
 
 
-def _manifests_called(fragments_fd: int, names: Sequence[str]) -> dict[str, Manifest | DamageError]:
+def _manifests_called(read: ManyReader, names: Sequence[str]) -> dict[str, Manifest | DamageError]:
     """Read manifests by their names: each, or what is wrong with it. Raises bare ``OSError``."""
     texts: dict[str, bytes] = {}
     found: dict[str, Manifest | DamageError] = {}
-    for name in names:
-        try:
-            texts[name] = read_at(fragments_fd, name)
-        except FileNotFoundError:  # a live run is redoing this shard
-            pass
-        except DamageError as error:
-            found[name] = error
+    for name, data in zip(names, read(names), strict=True):
+        if isinstance(data, DamageError):
+            found[name] = data
+        elif data is not None:  # else a live run is redoing this shard
+            texts[name] = data
     values = unseal_many(list(texts.values()), MANIFEST_VERSION)
     for (name, text), value in zip(texts.items(), values, strict=True):
         path = f"{FRAGMENTS}/{name}"

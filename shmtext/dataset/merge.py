@@ -10,7 +10,6 @@ was cut short is done again.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,9 +19,18 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from shmtext.dataset.folder import STAGE, OutputFolder, opened_at
+from shmtext.dataset.folder import STAGE, OutputFolder
 from shmtext.dataset.fragment import REPEATING_SKIPPED, SKIPPED, write_options
-from shmtext.dataset.manifest import Manifest, committed_manifest, read_labels, read_skipped
+from shmtext.dataset.manifest import (
+    Manifest,
+    committed_manifest,
+    committed_shards,
+    labels_name,
+    manifest_name,
+    read_labels,
+    read_skipped,
+    uncommit,
+)
 from shmtext.dataset.record import RunRecord
 from shmtext.dataset.sealed import check_types, seal, unseal
 from shmtext.dataset.summed import SummedFile
@@ -41,6 +49,9 @@ ROWS_PER_GROUP = 65_536
 """Some 4 MB of labels: what a reader, and this writer, holds at a time."""
 MAX_HELD_TABLES = 256
 """Then they are made one: a table of few rows takes sixteen kilobytes beside these."""
+AHEAD = 16
+"""Shards whose labels are asked for before their turn, where it takes long to get them."""
+_COMMITTED, _EXPECTED = 1, 2
 _TYPES = {
     **dict.fromkeys(("version", "num_images", "num_skipped", "num_failed", "image_bytes"), int),
     **dict.fromkeys(("digest", "fingerprint"), str),
@@ -107,7 +118,8 @@ class LabelMerge:
 
     def committed(self, shard: int) -> None:
         """Note that a shard is committed, in any order."""
-        self._is_committed[shard] = True
+        self._is_committed[shard] = self._is_committed[shard] or _COMMITTED
+        self._expect()
 
     def advance(self) -> bool:
         """Merge the shard that is next in line, if it is committed; False where none was merged.
@@ -138,24 +150,43 @@ class LabelMerge:
         its manifest says, and ``StorageError``.
         """
         left = range(self._next, len(self._is_committed))
-        missing = [shard for shard in left if self._manifest(shard) is None]
-        if missing:
+        if missing := self._missing(left):
             raise DamageError(
                 f"shard {missing[0]} is not committed ({len(missing)} are not): run the same "
                 "command again to render what is missing"
             )
         remove_success(self._folder)
         for shard in left:
+            self.committed(shard)
+        for shard in left:
             manifest = self._manifest(shard)
             if manifest is None:
                 raise DamageError(f"shard {shard} is not committed any more: run the same command")
-            self._merge(manifest)
+            try:
+                self._merge(manifest)
+            except DamageError:
+                if self._folder.is_durable:
+                    # A look at sizes does not tell: the next run would come to this again.
+                    uncommit(self._folder, shard)
+                raise
         result = self._result(self._publish())
         data = seal({"version": SUCCESS_VERSION, **asdict(result)}, readable=True)
         self._folder.write_file(SUCCESS, data, sync=True)
         with suppress(StorageError):  # everything is done: what stays is swept by the next run
             self._folder.remove_tree(STAGE)
         return result
+
+    def _missing(self, shards: range) -> list[int]:
+        plan, fingerprint = self._record.plan, self._record.fingerprint
+        there, _ = committed_shards(self._folder, plan, fingerprint, shards)
+        return [shard for shard in shards if shard not in there]
+
+    def _expect(self) -> None:
+        """Tell the folder what is read next, as far as it is committed."""
+        for shard in range(self._next, min(self._next + AHEAD, len(self._is_committed))):
+            if self._is_committed[shard] == _COMMITTED:
+                self._is_committed[shard] = _EXPECTED
+                self._folder.expect((manifest_name(shard), labels_name(shard)))
 
     def _manifest(self, shard: int) -> Manifest | None:
         record = self._record
@@ -177,6 +208,7 @@ class LabelMerge:
         self._image_bytes += manifest.image_bytes
         self._digest.update(_digest_line(manifest))
         self._next += 1
+        self._expect()
 
     @property
     def _files(self) -> list[_TableFile]:
@@ -248,10 +280,9 @@ def merge_labels(folder: OutputFolder, record: RunRecord, csv_header: str | None
 
 def csv_header(folder: OutputFolder) -> str | None:
     """The first line of ``labels.csv``; None where there is no such file, or none of a run's."""
-    with folder.errors_of("read", CSV), folder.opened() as fd:
+    with folder.errors_of("read", CSV):
         try:
-            with opened_at(fd, CSV) as (file_fd, _):
-                start = os.pread(file_fd, MOST_HEADER_BYTES, 0)
+            start = folder.read_start(CSV, MOST_HEADER_BYTES)
         except (FileNotFoundError, DamageError):
             return None
     return start.partition(b"\n")[0].decode("utf-8", "replace")

@@ -27,9 +27,11 @@ from shmtext.checksums import crc32
 from shmtext.corpus.ranges import Ints, seams
 from shmtext.dataset.containers.base import PictureReader
 from shmtext.dataset.containers.one_file import pieces
-from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.manifest import committed_manifest, read_labels
 from shmtext.dataset.merge import METADATA, MergeResult, read_success
+from shmtext.dataset.opening import open_folder
+from shmtext.dataset.places import RunPlace, StoreUrl, run_place
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord, require_record
 from shmtext.dataset.skipped import SkippedTexts, read_skipped_texts
@@ -86,7 +88,8 @@ class StoredRun:
 
     def __init__(self, out: str | os.PathLike[str]) -> None:
         """Raise ``FolderError`` where no finished run is, ``DamageError`` where it is not whole."""
-        self.path = Path(os.path.abspath(folder_path(out)))
+        place = run_place(out)
+        self.path = place if isinstance(place, StoreUrl) else Path(os.path.abspath(place))
         self._turn = Turn()
         self._is_closed = False
         self._readers: OrderedDict[int, tuple[PictureReader, ExitStack]] = OrderedDict()
@@ -94,13 +97,13 @@ class StoredRun:
         self._skipped: SkippedTexts | None = None
         """None until they are asked for."""
         with ExitStack() as stack:
-            self._folder = stack.enter_context(OutputFolder.open(self.path, create=False))
+            self._folder = stack.enter_context(open_folder(self.path, create=False))
             self.record = require_record(self._folder)
             self._table = stack.enter_context(_LabelTable(self._folder, self.record))
             stack.callback(self._close_readers)
             self._resources = stack.pop_all()
 
-    def __reduce__(self) -> tuple[type[StoredRun], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[StoredRun], tuple[RunPlace]]:
         return type(self), (self.path,)
 
     def close(self) -> None:
@@ -262,7 +265,8 @@ class _LabelTable:
             try:
                 # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts
                 # it. Not read ahead: a forked child has none of the threads that would do so.
-                self._source = stack.enter_context(pa.OSFile(self._what))
+                path = str(folder.local_path(METADATA))
+                self._source = stack.enter_context(pa.OSFile(path))
                 self._file = stack.enter_context(
                     pq.ParquetFile(self._source, pre_buffer=False, page_checksum_verification=True)
                 )

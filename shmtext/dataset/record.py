@@ -60,8 +60,14 @@ def write_record(
     """Write ``run.json``, durable when this returns, unless it is there already, as another part of
     the run began earlier; one that is damaged is replaced.
 
-    Raises ``FolderError``, as ``refuse_difference`` does, where another run began earlier.
+    Raises ``ConfigError`` for pictures that would be objects of their own, and ``FolderError``, as
+    ``refuse_difference`` does, where another run began earlier.
     """
+    if folder.is_durable and record.container.name == "files":
+        raise ConfigError(
+            f"{folder.path} would get an object for each picture, which takes long and costs much: "
+            "choose container tar or parquet"
+        )
     value = {
         "version": RECORD_VERSION,
         "identity": record.identity,

@@ -100,7 +100,7 @@ def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
         with (
             folder.errors_of("read", SKIPPED_TABLE),
             # No file of Python's: Arrow's threads may let go of it as Python ends, which aborts it.
-            pa.memory_map(str(folder.path / SKIPPED_TABLE)) as file,
+            pa.memory_map(str(folder.local_path(SKIPPED_TABLE))) as file,
             pq.ParquetFile(file) as table,
         ):
             return counted_reasons(
@@ -120,7 +120,7 @@ def read_skipped_texts(folder: OutputFolder) -> SkippedTexts:
     try:
         with (
             folder.errors_of("read", SKIPPED_TABLE),
-            pa.memory_map(str(folder.path / SKIPPED_TABLE)) as file,
+            pa.memory_map(str(folder.local_path(SKIPPED_TABLE))) as file,
             pq.ParquetFile(file) as table,
         ):
             return SkippedTexts(table.read(columns, use_threads=False))

@@ -29,8 +29,9 @@ from shmtext.dataset.export.shards import (
     fitting_rows,
 )
 from shmtext.dataset.export.splits import Splits
-from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.locks import lock, lock_note
+from shmtext.dataset.places import folder_path
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.reading import StoredRun
 from shmtext.dataset.room import check_room
@@ -119,7 +120,8 @@ def export(
     splits = Splits.of(split, split_seed, disjoint_texts=disjoint_texts)
     options = Options(splits, unfit, easyocr_quote)
     with stop_on_signals() as stop, ExitStack() as stack:
-        run = stack.enter_context(StoredRun(out))
+        with stop.raising():
+            run = stack.enter_context(StoredRun(out))
         asked = Asked(options, run.record.container.extension, run.record.schema)
         form = FORMATS[to](asked)
         form.check()
@@ -146,7 +148,7 @@ def export(
                 finish(folder, identity, counts)
         remove_work(folder)
         return ExportSummary(
-            folder=folder.path,
+            folder=folder_path(dest),
             to=to,
             num_images=counts.num_images,
             image_bytes=counts.image_bytes,
@@ -235,13 +237,7 @@ def _written(
     if num_workers == 1:
         yield from _written_here(job, missing, stop)
         return
-    order = ExportOrder(
-        str(job.run.path),
-        os.path.abspath(job.folder.path),
-        job.folder.identity,
-        under_way.to,
-        job.options,
-    )
+    order = ExportOrder(job.run.path, job.folder.spec, under_way.to, job.options)
     # Closed at once if anything raises: workers would go on as long as its traceback lives.
     with closing(export_by_workers(order, missing, num_workers, stop)) as ends:
         for end in ends:

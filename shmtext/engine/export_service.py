@@ -28,7 +28,7 @@ class ExportService:
         with ExitStack() as stack:
             run = stack.enter_context(StoredRun(order.run))
             asked = Asked(order.options, run.record.container.extension, run.record.schema)
-            folder = stack.enter_context(locks.join(order.dest, order.identity))
+            folder = stack.enter_context(locks.join(order.dest))
             self._job = Job(run, folder, FORMATS[order.to](asked), order.options)
             self._resources = stack.pop_all()
 

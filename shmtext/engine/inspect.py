@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from shmtext.dataset.check import Report, check_run, mark_damaged
 from shmtext.dataset.damage import Damage
-from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.locks import holders
 from shmtext.dataset.manifest import committed_shards
 from shmtext.dataset.merge import read_success
+from shmtext.dataset.opening import open_folder
+from shmtext.dataset.places import RunPlace, run_place
 from shmtext.dataset.record import require_record
 from shmtext.dataset.skipped import SkipReason, commonest, read_skip_reasons
+from shmtext.engine.stop import stop_on_signals
 from shmtext.errors import DamageError
 
 
@@ -21,10 +22,10 @@ from shmtext.errors import DamageError
 class RunStatus:
     """How far the run in a folder is."""
 
-    folder: Path
+    folder: RunPlace
     holders: tuple[str, ...]
     """The processes that are rendering, such as ``process 17 on host`` or, of parts, ``part 2/16:
-    process 4 on other``."""
+    process 4 on other``. In a bucket there are no locks, and nothing tells."""
     finished: bool
     num_examples: int
     num_shards: int
@@ -52,7 +53,7 @@ class RunStatus:
 
 def run_status(out: str | os.PathLike[str]) -> RunStatus:
     """Tell how far the run in ``out`` is; works on a running, interrupted or finished one."""
-    with OutputFolder.open(folder_path(out), create=False) as folder:
+    with open_folder(run_place(out), create=False) as folder:
         record = require_record(folder)
         plan = record.plan
         manifests, damages = committed_shards(folder, plan, record.fingerprint)
@@ -82,7 +83,7 @@ def run_status(out: str | os.PathLike[str]) -> RunStatus:
 
 def skip_reasons(out: str | os.PathLike[str]) -> list[SkipReason]:
     """Why examples of the finished run in ``out`` have no picture, the commonest reason first."""
-    with OutputFolder.open(folder_path(out), create=False) as folder:
+    with open_folder(run_place(out), create=False) as folder:
         return read_skip_reasons(folder)
 
 
@@ -96,8 +97,10 @@ def verify(out: str | os.PathLike[str], *, checksums: bool = False) -> Report:
 
     Shards found damaged are marked: the next run of the same config renders them again.
     """
-    with OutputFolder.open(folder_path(out), create=False) as folder:
-        report = check_run(folder, require_record(folder), checksums)
+    with stop_on_signals() as stop, open_folder(run_place(out), create=False) as folder:
+        folder.heed(stop.check)
+        with stop.raising():
+            report = check_run(folder, require_record(folder), checksums)
         if report.damages:
             mark_damaged(folder, report.damaged_shards)
         return report

@@ -12,17 +12,18 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from shmtext.canonical import differences
 from shmtext.config import Output, RunConfig
 from shmtext.dataset.characters import CHARACTERS
 from shmtext.dataset.damage import Damage
-from shmtext.dataset.folder import OutputFolder, folder_path
+from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.gather import bring_shard
 from shmtext.dataset.locks import holders, lock, lock_note
 from shmtext.dataset.manifest import Manifest, committed_shards
-from shmtext.dataset.merge import LabelMerge, csv_header, read_success, remove_success
+from shmtext.dataset.merge import CSV, LabelMerge, csv_header, read_success, remove_success
+from shmtext.dataset.opening import open_folder
+from shmtext.dataset.places import RunPlace, run_place
 from shmtext.dataset.record import (
     RunRecord,
     read_record,
@@ -73,11 +74,12 @@ def join(
         raise ConfigError("no folder to join: give those that hold parts")
     if csv_columns is not None:
         Output(csv_columns=csv_columns)  # raises what is wrong with it
-    out = folder_path(folders[0] if into is None else into)
+    out = run_place(folders[0] if into is None else into)
     with stop_on_signals() as stop, ExitStack() as stack:
         # Before a folder is made for them.
-        sources = _opened_sources(folders, stack) if into is not None else []
-        folder = stack.enter_context(OutputFolder.open(out, create=into is not None))
+        sources = _opened_sources(folders, stack, stop) if into is not None else []
+        folder = stack.enter_context(open_folder(out, create=into is not None))
+        folder.heed(stop.check)
         lock(folder)
         observer = observer or Silent()
         if note := lock_note(folder):
@@ -116,6 +118,7 @@ def join(
             image_bytes=success.image_bytes,
             elapsed_s=time.monotonic() - begin_s,
             digest=success.digest,
+            has_csv=CSV in success.files,
         )
 
 
@@ -190,8 +193,9 @@ class _Source:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Source]:
-    with OutputFolder.open(path, create=False) as folder:
+def _opened(path: RunPlace, stop: StopRequest) -> Iterator[_Source]:
+    with open_folder(path, create=False) as folder:
+        folder.heed(stop.check)
         record = require_record(folder)
         if others := holders(folder):
             raise FolderError(
@@ -201,9 +205,11 @@ def _opened(path: Path) -> Iterator[_Source]:
         yield _Source(folder, record, manifests)
 
 
-def _opened_sources(paths: Iterable[PathLike], stack: ExitStack) -> list[_Source]:
+def _opened_sources(
+    paths: Iterable[PathLike], stack: ExitStack, stop: StopRequest
+) -> list[_Source]:
     """Open folders until the stack is closed. Raises ``FolderError`` where their runs differ."""
-    sources = [stack.enter_context(_opened(folder_path(path))) for path in paths]
+    sources = [stack.enter_context(_opened(run_place(path), stop)) for path in paths]
     for source in sources[1:]:
         _refuse_other_run(sources[0], source.folder.path, source.record)
     return sources
@@ -226,7 +232,7 @@ def _bring_all(joining: _Joining, sources: Sequence[_Source]) -> None:
     folder.end_stage()
 
 
-def _refuse_other_run(first: _Source, path: Path, record: RunRecord) -> None:
+def _refuse_other_run(first: _Source, path: RunPlace, record: RunRecord) -> None:
     places = f"in {path}", f"in {first.folder.path}"
     lines = differences(first.record.identity, record.identity, spelled_out(RunConfig()), places)
     if lines:

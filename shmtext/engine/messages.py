@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 if TYPE_CHECKING:
     from shmtext.corpus.shared import CorpusSpec, SegmentSpec
     from shmtext.dataset.export.base import Options
-    from shmtext.dataset.folder import FolderIdentity
+    from shmtext.dataset.folder import FolderSpec
+    from shmtext.dataset.places import RunPlace
     from shmtext.draw.settings import RenderSettings
     from shmtext.engine.backgrounds import PhotosSpec
     from shmtext.engine.shards import Destination
@@ -82,10 +83,8 @@ class Release:
 class ExportOrder:
     """What a worker of an export is to do; the first thing it is sent."""
 
-    run: str
-    dest: str
-    identity: FolderIdentity
-    """Of ``dest``."""
+    run: RunPlace
+    dest: FolderSpec
     to: str
     """The format."""
     options: Options

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.dataset.places import RunPlace
 from shmtext.dataset.reading import LabelRow, StoredRun, Turn
 from shmtext.dataset.shuffled import ShuffledPositions
 from shmtext.engine.redraw import Redrawing
@@ -54,7 +55,7 @@ class OpenedRun:
         self._redrawing_by: dict[int, Redrawing] = {}
         """By process: a forked child's copy may be in the middle of a drawing."""
 
-    def __reduce__(self) -> tuple[type[OpenedRun], tuple[Path, tuple[Path, ...], Path | None]]:
+    def __reduce__(self) -> tuple[type[OpenedRun], tuple[RunPlace, tuple[Path, ...], Path | None]]:
         return type(self), (self._stored.path, self._fonts, self._backgrounds)
 
     def close(self) -> None:

@@ -209,7 +209,7 @@ class RayNodes:
                 continue
             shards = work.take(min(node.num_workers * SHARDS_PER_WORKER, MAX_SHARDS))
             order = ShardsOrder(
-                out=os.path.abspath(run.folder.path),
+                out=run.folder.spec.url or run.folder.spec.path,
                 num_examples=run.record.plan.num_examples,
                 shards=tuple(shard.index for shard in shards),
             )

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shmtext.config import RunConfig, Texts
-from shmtext.dataset.folder import OutputFolder, folder_path
 from shmtext.dataset.merge import SUCCESS, csv_header
+from shmtext.dataset.opening import open_folder
+from shmtext.dataset.places import run_place
 from shmtext.dataset.record import require_record
 from shmtext.engine.fonts import fonts_of
 from shmtext.engine.identity import PHOTOGRAPHS, config_of
@@ -25,7 +26,7 @@ class RecordedSettings:
 
 def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
     """The settings of the run in ``out``. Raises ``FolderError`` where there is none."""
-    with OutputFolder.open(folder_path(out), create=False) as folder:
+    with open_folder(run_place(out), create=False) as folder:
         record = require_record(folder)
         names = folder.list_names()
         header = csv_header(folder)

@@ -21,7 +21,7 @@ from shmtext.config import (
     check_choice,
     count,
 )
-from shmtext.dataset.folder import folder_path
+from shmtext.dataset.places import run_place
 from shmtext.engine.deaths import Limits
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
@@ -183,7 +183,7 @@ def _order(
     check_choice("resume", resume, get_args(Resume))
     if max_images is not None:
         max_images = count("max_images", max_images)
-    return RunOrder(folder_path(out), max_images, resume, part)
+    return RunOrder(run_place(out), max_images, resume, part)
 
 
 def render(

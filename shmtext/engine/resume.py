@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,13 +126,14 @@ def whole_shards(
     where that is much.
     """
     folder, record = run.folder, run.record
-    # Else a part that is slow at it would take back what another has rendered again by then.
-    with turn(folder):
-        marked = _take_marks(folder, run.observer)
     num_shards = record.plan.num_shards
     asked = None if folder.part is None else folder.part.shards(num_shards)
+    # Else a part that is slow at it would take back what another has rendered again by then.
+    with turn(folder):
+        marked = _take_marks(folder, run.observer, asked if folder.is_durable else None)
     manifests, damages = committed_shards(folder, record.plan, record.fingerprint, asked)
-    boots = Boots(_here(folder), manifests.values())
+    # Of what is durable no power cut has taken anything.
+    boots = Boots(_here(folder), () if folder.is_durable else manifests.values())
     unchecked = set(manifests) if marked is None else boots.unchecked(folder)
     committed = Committed(folder, record, manifests, frozenset(unchecked))
     damages += check_all(committed, workers, stop)
@@ -143,7 +144,8 @@ def whole_shards(
             damages += check_closely(folder, record, manifests.values(), between=stop.check)
         damages += of_tables
     _take_back(run, damages)
-    boots.note(folder)
+    if not folder.is_durable:
+        boots.note(folder)
     damaged = {damage.shard for damage in damages}
     return {index: each for index, each in manifests.items() if index not in damaged}
 
@@ -153,7 +155,7 @@ def _here(folder: OutputFolder) -> Here:
         host=socket.gethostname(),
         boot_id=current_boot_id(),
         booted_s=time.time() - time.clock_gettime(time.CLOCK_BOOTTIME),
-        has_folder_alone=is_local(folder.path),
+        has_folder_alone=is_local(folder.absolute_path),
     )
 
 
@@ -172,10 +174,12 @@ def _take_back(run: RunFolder, damages: list[Damage]) -> None:
             run.folder.remove_file(damage.path)
 
 
-def _take_marks(folder: OutputFolder, observer: Observer) -> frozenset[int] | None:
+def _take_marks(
+    folder: OutputFolder, observer: Observer, among: Collection[int] | None
+) -> frozenset[int] | None:
     """Take back shards that ``verify`` marked, and return them; None if that can't be read."""
     try:
-        return take_damaged_marks(folder)
+        return take_damaged_marks(folder, among)
     except DamageError as error:
         observer.note(f"{error}: every picture is checked instead")
         if folder.part is None:  # others' shards are still to be checked

@@ -6,13 +6,11 @@ What the run renders with is ``held.py``'s, what of it is there already ``resume
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
-from pathlib import Path
 from typing import Protocol
 
 from shmtext.config import Resume, RunConfig
@@ -20,10 +18,11 @@ from shmtext.corpus.balance import CharacterCounts
 from shmtext.dataset.characters import write_characters
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import open_container
-from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.locks import lock, lock_note, share_worker_lock
 from shmtext.dataset.manifest import Manifest
-from shmtext.dataset.merge import SUCCESS, LabelMerge, csv_header, read_success, remove_success
+from shmtext.dataset.merge import CSV, SUCCESS, LabelMerge, csv_header, read_success, remove_success
+from shmtext.dataset.opening import open_folder
+from shmtext.dataset.places import RunPlace, run_place
 from shmtext.dataset.plan import Plan, Shard
 from shmtext.dataset.record import RunRecord, refuse_difference, require_record
 from shmtext.dataset.room import check_room
@@ -51,7 +50,7 @@ INSTEAD = "--container tar or parquet, in another folder, makes one a shard"
 class RunSummary:
     """What a run came to."""
 
-    folder: Path
+    folder: RunPlace
     container: str
     """How pictures are stored."""
     num_images: int
@@ -70,6 +69,8 @@ class RunSummary:
     """Over every picture and label row; equal runs have equal digests."""
     characters: CharacterSummary | None = None
     """How often they occur, where texts were taken again for rare ones (and all were drawn)."""
+    has_csv: bool = False
+    """There is a ``labels.csv`` beside the label table."""
 
     @property
     def images_per_s(self) -> float:
@@ -81,7 +82,7 @@ class RunSummary:
 class PartSummary:
     """What a part of a run came to. There is no label table before all parts are joined."""
 
-    folder: Path
+    folder: RunPlace
     part: Part
     num_shards: int
     """Of the part; of the whole run there are ``num_run_shards``."""
@@ -107,7 +108,7 @@ class PartSummary:
 class RunOrder:
     """What a caller wants of one run."""
 
-    out: Path
+    out: RunPlace
     max_images: int | None
     """The first so many of what the config comes to."""
     resume: Resume
@@ -157,6 +158,7 @@ def render_into(order: RunOrder, holding: Holding) -> RunSummary:
             elapsed_s=time.monotonic() - begin_s,
             digest=success.digest,
             characters=None if begun.characters is None else CharacterSummary.of(begun.characters),
+            has_csv=CSV in success.files,
         )
 
 
@@ -194,10 +196,10 @@ def render_shards_into(order: ShardsOrder, holding: Holding) -> Generator[ShardD
     versions) would come to other bytes.
     """
     config, stop = holding.means.config, StopRequest()
-    with OutputFolder.open(Path(order.out), create=False) as folder:
+    with open_folder(run_place(order.out), create=False) as folder:
         share_worker_lock(folder)
         record = require_record(folder)
-        held = holding.make_ready(FirstRun(Path(order.out, folder.stage), False, stop))
+        held = holding.make_ready(FirstRun(folder.absolute_path / folder.stage, False, stop))
         wanted = _record(config, held, held.examples.first(order.num_examples))
         run = RunFolder(folder, wanted, holding.means.observer)
         refuse_difference(record, wanted, spelled_out(type(config)()))
@@ -227,9 +229,10 @@ def _begun(order: RunOrder, holding: Holding) -> Iterator[_Begun]:
     config, observer, part = holding.means.config, holding.means.observer, order.part
     with (
         stop_on_signals() as stop,
-        OutputFolder.open(order.out, create=order.resume != "must", part=part) as folder,
+        open_folder(order.out, create=order.resume != "must", part=part) as folder,
     ):
         holding.settle()
+        folder.heed(stop.check_overdue)
         lock(folder)
         if note := lock_note(folder):
             observer.note(note)
@@ -238,7 +241,7 @@ def _begun(order: RunOrder, holding: Holding) -> Iterator[_Begun]:
         is_unfinished = record is not None and SUCCESS not in folder.list_names()
         # The record says nothing of a part: others may have begun, and do well.
         was_cut_short = is_unfinished if part is None else had_stage
-        stage = Path(os.path.abspath(order.out)) / folder.stage
+        stage = folder.absolute_path / folder.stage
         num_parts = part.num_parts if part else 1
         held = holding.make_ready(FirstRun(stage, was_cut_short, stop, num_parts))
         examples = held.examples

@@ -30,9 +30,10 @@ SEND_TIMEOUT_S = 5
 WORKER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "TOKIO_WORKER_THREADS": "2",
     "NO_ALBUMENTATIONS_UPDATE": "1",
 }
-"""For workers alone: numpy and OpenCV each make a pool of threads when they are imported, and
+"""For workers alone: numpy, OpenCV and the client of object stores each make a pool of threads, and
 albumentations asks the network for its latest version."""
 
 CHILD = "from shmtext.engine.spawn import spawn_main; spawn_main()"

@@ -54,6 +54,11 @@ class StopRequest:
         if self.asked:
             raise self.error()
 
+    def check_overdue(self) -> None:
+        """Raise ``InterruptedRunError`` if the time to finish what is under way is over."""
+        if self.overdue:
+            raise self.error()
+
     def error(self) -> InterruptedRunError:
         """What a run that was asked to stop ends with."""
         return InterruptedRunError(

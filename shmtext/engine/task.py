@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from shmtext.dataset.places import StoreUrl
 from shmtext.dataset.plan import Shard
 
 SpareTime = Callable[[], bool]
@@ -34,7 +35,7 @@ class Task:
 class ShardsOrder:
     """Shards of a run that another process has begun, for one that has the same folder."""
 
-    out: str
+    out: StoreUrl | str
     num_examples: int
     """Of the run."""
     shards: tuple[int, ...]

@@ -6,7 +6,6 @@ and tells: a message has no room for the names of many pictures.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,31 +14,26 @@ from typing import Self
 from shmtext.dataset import locks
 from shmtext.dataset.check import checking
 from shmtext.dataset.damage import Damage
-from shmtext.dataset.folder import FolderIdentity, OutputFolder
+from shmtext.dataset.folder import FolderSpec, OutputFolder
 from shmtext.dataset.manifest import Manifest, committed_manifest
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord
 from shmtext.draw.settings import RenderSettings
 from shmtext.engine.progress import ShardDone
-from shmtext.parts import Part
 
 
 @dataclass(frozen=True, slots=True)
 class CheckDestination:
     """A run's folder, and which of its shards are looked at byte by byte."""
 
-    path: str
-    identity: FolderIdentity
-    part: Part | None
-    """Of the run, to which the process belongs that asks; None: all of it."""
+    spec: FolderSpec
     record: RunRecord
     with_checksums: frozenset[int]
 
     @classmethod
     def of(cls, folder: OutputFolder, record: RunRecord, with_checksums: frozenset[int]) -> Self:
         """Describe a folder that this process has open."""
-        path = os.path.abspath(folder.path)
-        return cls(path, folder.identity, folder.part, record, with_checksums)
+        return cls(folder.spec, record, with_checksums)
 
     def sink(self, _settings: RenderSettings, _worker: int) -> CheckSink:
         """Open the folder for a worker, sharing its lock.
@@ -47,7 +41,7 @@ class CheckDestination:
         Raises ``StorageError`` where it is not, or not any more, what it was.
         """
         with ExitStack() as stack:
-            folder = stack.enter_context(locks.join(self.path, self.identity, self.part))
+            folder = stack.enter_context(locks.join(self.spec))
             check = stack.enter_context(checking(folder, self.record))
             return CheckSink(self, folder, check, stack.pop_all())
 

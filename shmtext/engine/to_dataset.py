@@ -5,7 +5,6 @@ Per image there is encoding, one file and a checksum; all else is done once for 
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from shmtext.checksums import crc32
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset import locks
-from shmtext.dataset.folder import FileBytes, FolderIdentity, OutputFolder
+from shmtext.dataset.folder import FileBytes, FolderSpec, OutputFolder
 from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
 from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Shard
@@ -34,31 +33,26 @@ from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import InOrder, Watch
 from shmtext.engine.task import Task
-from shmtext.parts import Part
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetDestination:
-    """A run's folder, by where it is and which one it is."""
+    """A run's folder."""
 
-    path: str
-    identity: FolderIdentity
+    spec: FolderSpec
     record: RunRecord
-    part: Part | None
-    """Of the run that is written there; None: all of it."""
 
     @classmethod
     def of(cls, folder: OutputFolder, record: RunRecord) -> Self:
         """Describe a folder that this process has open."""
-        return cls(os.path.abspath(folder.path), folder.identity, record, folder.part)
+        return cls(folder.spec, record)
 
     def sink(self, settings: RenderSettings, worker: int) -> DatasetSink:
         """Open the folder for a worker, sharing its lock.
 
         Raises ``StorageError`` where it is not, or not any more, what it was.
         """
-        folder = locks.join(self.path, self.identity, self.part)
-        return DatasetSink(folder, self.record, settings, worker)
+        return DatasetSink(locks.join(self.spec), self.record, settings, worker)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +134,8 @@ class DatasetShard:
     def commit(self) -> ShardDone:
         """Write the label rows, and publish all of it."""
         sink = self._sink
+        # A store may take long to answer: this worker has not hung.
+        sink.folder.heed(lambda: self._watch.batch_done(self._num_images))
         fragment = self._fragment()
         sink.folder.check_in_place()
         origin = Origin(

@@ -209,7 +209,7 @@ class FilesShard:
                 finally:
                     os.close(fd)
             except OSError as error:
-                file = self._folder.path / self._target / os.fsdecode(name)
+                file = self._folder.path / f"{self._target}/{os.fsdecode(name)}"
                 raise self._folder.storage_error(f"write {file}", error) from error
         self._num_bytes.update(zip(names, map(len, data), strict=True))
         if len(names) >= TELLING_FILES:

@@ -257,14 +257,14 @@ def check_file(
     """Compare a shard's file with the sum that was committed; without a checksum, its size."""
     stored = committed.stored
     try:
-        with opened_file(folder, target) as (fd, num_bytes):
-            if stored is None:
-                yield Damage(shard.index, target, "is there, none was committed")
-            elif num_bytes != stored.num_bytes:
-                wrong = f"has {num_bytes:,} bytes, {stored.num_bytes:,} were committed"
-                yield Damage(shard.index, target, wrong)
-            elif committed.checksums and _file_crc32(fd) != stored.crc32:
-                yield Damage(shard.index, target, "has other bytes than were committed")
+        num_bytes = folder.num_bytes(target)
+        if stored is None:
+            yield Damage(shard.index, target, "is there, none was committed")
+        elif num_bytes != stored.num_bytes:
+            wrong = f"has {num_bytes:,} bytes, {stored.num_bytes:,} were committed"
+            yield Damage(shard.index, target, wrong)
+        elif committed.checksums and _file_crc32(folder, target) != stored.crc32:
+            yield Damage(shard.index, target, "has other bytes than were committed")
     except FileNotFoundError:
         if stored is not None:
             yield Damage(shard.index, target, "is missing")
@@ -277,18 +277,13 @@ def check_file(
 
 
 @contextmanager
-def opened_file(folder: OutputFolder, target: str) -> Iterator[tuple[int, int]]:
-    """Lend descriptor and size of a shard's file. Raises bare ``OSError`` and ``DamageError``."""
-    with folder.opened(IMAGES) as fd, opened_at(fd, target.removeprefix(f"{IMAGES}/")) as opened:
-        yield opened
-
-
-@contextmanager
 def readable_file(folder: OutputFolder, target: str) -> Iterator[tuple[int, int]]:
-    """Likewise; one that can't be opened is damage, or ``StorageError``."""
+    """Lend descriptor and size of a shard's file; one that can't be opened is damage, or
+    ``StorageError``.
+    """
     with ExitStack() as stack:
         try:
-            opened = stack.enter_context(opened_file(folder, target))
+            opened = stack.enter_context(folder.opened_file(target))
         except FileNotFoundError as error:
             raise DamageError(f"{target} is missing") from error
         except OSError as error:
@@ -307,8 +302,9 @@ def pread_all(fd: int, num_bytes: int, begin: int) -> bytes:
     return data
 
 
-def _file_crc32(fd: int) -> int:
+def _file_crc32(folder: OutputFolder, target: str) -> int:
     checksum = 0
-    while piece := os.read(fd, _HASH_BYTES):
-        checksum = crc32(piece, checksum)
+    with folder.opened_file(target) as (fd, _):
+        while piece := os.read(fd, _HASH_BYTES):
+            checksum = crc32(piece, checksum)
     return checksum

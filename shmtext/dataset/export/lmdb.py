@@ -178,7 +178,7 @@ class _Environment:
 
         map_bytes = BYTES_PER_BYTE * self._num_bytes + BYTES_PER_SAMPLE * self._num_samples
         map_bytes = SPARE_BYTES + -(-map_bytes // PAGE_BYTES) * PAGE_BYTES
-        what = self._folder.path / self._waiting / DATA
+        what = self._folder.path / f"{self._waiting}/{DATA}"
         with (
             self._folder.errors_of("open", self._waiting),
             self._folder.opened(self._waiting) as fd,
