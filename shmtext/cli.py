@@ -195,7 +195,9 @@ class _FolderName(click.Path):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         if value == "":
             self.fail("expected the name of a folder, got an empty one ('.' is the current one)")
-        if "://" in value:
+        from shmtext.dataset.places import is_url  # noqa: PLC0415 - see the top
+
+        if is_url(value):
             return value
         return super().convert(value, param, ctx)
 
@@ -691,7 +693,7 @@ def _print_export(summary: ExportSummary) -> None:
 def _loading(summary: RunSummary) -> str:
     """Return what loads a run of this kind and size; any name of a folder can be pasted."""
     folder, images = repr(str(summary.folder)), repr(str(summary.folder / "images"))
-    if "://" in folder:
+    if not isinstance(summary.folder, Path):
         return f"shmtext.open({folder})"
     if summary.container == "parquet":
         return f"datasets.load_dataset('parquet', data_dir={images})"

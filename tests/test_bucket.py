@@ -225,7 +225,7 @@ def test_writers_of_the_same_shards_race_and_each_is_committed_once(
     barrier = threading.Barrier(4, timeout=120)
     real = ObjectStore.create
 
-    def create(store: ObjectStore, name: str, data: bytes) -> objects.Created:
+    def create(store: ObjectStore, name: str, data: bytes) -> bytes:
         barrier.wait()
         return real(store, name, data)
 
@@ -258,7 +258,7 @@ def test_two_configs_that_begin_at_once_one_is_refused_with_the_difference(
     real = ObjectStore.create
     first = threading.local()
 
-    def create(store: ObjectStore, name: str, data: bytes) -> objects.Created:
+    def create(store: ObjectStore, name: str, data: bytes) -> bytes:
         if not hasattr(first, "is_over"):
             first.is_over = True
             barrier.wait()
@@ -301,9 +301,10 @@ def test_a_shard_that_another_committed_with_other_bytes_is_an_error(
         store.delete([name])
     real = ObjectStore.create
 
-    def create(store: ObjectStore, created: str, mine: bytes) -> objects.Created:
+    def create(store: ObjectStore, created: str, mine: bytes) -> bytes:
         if created == name:
-            assert real(store, name, seal(other, readable=False)).is_ours
+            theirs = seal(other, readable=False)
+            assert real(store, name, theirs) == theirs
         return real(store, created, mine)
 
     monkeypatch.setattr(ObjectStore, "create", create)
@@ -361,9 +362,10 @@ def test_a_joined_shard_that_another_committed_with_other_bytes_is_an_error(
     other["images_digest"] = "0" * 64
     real = ObjectStore.create
 
-    def create(store: ObjectStore, created: str, mine: bytes) -> objects.Created:
+    def create(store: ObjectStore, created: str, mine: bytes) -> bytes:
         if created == name:
-            assert real(store, name, seal(other, readable=False)).is_ours
+            theirs = seal(other, readable=False)
+            assert real(store, name, theirs) == theirs
         return real(store, created, mine)
 
     with monkeypatch.context() as patch:

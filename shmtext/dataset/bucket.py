@@ -1,10 +1,9 @@
 """A run in a bucket: an output folder whose files are objects.
 
 What is under way, and what of the run is read through descriptors, lies in a scratch folder of this
-machine; a file that gets its name becomes an object, whole or not at all, and is gone here. Objects
-are replaced by equal ones at any time, so that a commit is the creation of its manifest and nothing
-need be taken back before. There are no locks: who creates a manifest first has committed the shard,
-and whoever comes second finds it equal.
+machine; a file that gets its name becomes an object, whole or not at all, and is gone here. There
+are no locks: a manifest is created and never overwritten, so that who comes first has committed the
+shard, and whoever comes second reads what stands there.
 """
 
 from __future__ import annotations
@@ -60,7 +59,6 @@ class BucketFolder(OutputFolder):
             super().__init__(scratch, fd, part)
             undo.pop_all()
         self.path = url
-        self.url = url
         self.store = store
         self.remove_scratch: Callable[[], object] = lambda: None
         """Called as this is closed."""
@@ -95,7 +93,7 @@ class BucketFolder(OutputFolder):
     @property
     def spec(self) -> FolderSpec:
         """What another process of this machine needs to open it, too."""
-        return replace(super().spec, url=self.url)
+        return replace(super().spec, url=self.store.url)
 
     def close(self) -> None:
         """Let go of the objects, and of the scratch folder. May be called twice."""
@@ -132,10 +130,9 @@ class BucketFolder(OutputFolder):
         if _is_here(target):
             super().rename(source, target)
             return
-        with self.opened(os.path.dirname(source)) as fd:
-            base = os.path.basename(source)
-            self.store.put_file(target, Path(f"/proc/self/fd/{fd}", base))
-            os.unlink(base, dir_fd=fd)
+        file = self.absolute_path / source
+        self.store.put_file(target, file)
+        file.unlink()
 
     def rename_staged(self, staged: str, name: str, *, sync: bool) -> None:  # noqa: ARG002
         """Make an object of a file of the stage, which is durable once it is there."""
@@ -152,11 +149,12 @@ class BucketFolder(OutputFolder):
 
     def write_new_file(self, name: str, data: Any) -> bool:
         """Create an object; False where there is one that is not equal."""
-        return self.store.create(name, bytes(data)).is_ours
+        ours = bytes(data)
+        return self.store.create(name, ours) == ours
 
     def commit_file(self, name: str, data: bytes) -> bytes:
         """Create an object, and return what it holds: another's, where that was there before."""
-        return self.store.create(name, data).there
+        return self.store.create(name, data)
 
     def read_file(self, name: str) -> bytes | None:
         """All bytes of an object; None where there is none."""
@@ -202,17 +200,11 @@ class BucketFolder(OutputFolder):
 
     def num_bytes(self, name: str) -> int:
         """The size of an object. Raises ``FileNotFoundError``."""
-        found = self.store.size(name)
-        if found is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        return found
+        return self.store.size(name)
 
     def read_start(self, name: str, num_bytes: int) -> bytes:
         """The first so many bytes of an object. Raises ``FileNotFoundError``."""
-        start = self.store.get_start(name, num_bytes)
-        if start is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-        return start
+        return self.store.get_start(name, num_bytes)
 
     def local_path(self, name: str) -> Path:
         """Where a copy is that stays until the folder is closed."""

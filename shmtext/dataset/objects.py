@@ -62,15 +62,6 @@ Coming: TypeAlias = "Future[bytes | None]"
 """An object's bytes on their way; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
-    """What became of an object that was to be new."""
-
-    is_ours: bool
-    there: bytes
-    """What the object holds: ours, or what stood there before."""
-
-
 class ObjectStore:
     """The objects of a run, by name. A context manager; threads may share it, forked children not.
 
@@ -130,22 +121,20 @@ class ObjectStore:
         """Likewise of many, in their order, some at a time."""
         return self._run(self._side_by_side(self._get, names))
 
-    def get_start(self, name: str, num_bytes: int) -> bytes | None:
-        """The first bytes of an object, at most so many; None where there is none."""
-        found = self._run(self._start(name, num_bytes))
-        return None if found is None else found[0]
+    def get_start(self, name: str, num_bytes: int) -> bytes:
+        """The first bytes of an object, at most so many. Raises ``FileNotFoundError``."""
+        return self._run(self._start(name, num_bytes))[0]
 
-    def size(self, name: str) -> int | None:
-        """The size of an object; None where there is none."""
+    def size(self, name: str) -> int:
+        """The size of an object. Raises ``FileNotFoundError``."""
         # A HEAD would do, but that it has no words for what goes wrong.
-        found = self._run(self._start(name, 1))
-        return None if found is None else found[1]
+        return self._run(self._start(name, 1))[1]
 
     def get_pieces(self, name: str) -> Iterator[bytes]:
         """An object's bytes, some megabytes at a time. Raises ``FileNotFoundError``."""
         found = self._run(self._tried("read", name, lambda: self._found(name)))
         if found is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+            raise _absent(name)
         stream = found.stream(min_chunk_size=PART_BYTES).__aiter__()
 
         async def following() -> Any:
@@ -179,8 +168,9 @@ class ObjectStore:
 
         self._run(self._tried("write", name, attempt))
 
-    def create(self, name: str, data: bytes) -> Created:
-        """Put an object under a name that nothing has; of several that do, one does.
+    def create(self, name: str, data: bytes) -> bytes:
+        """Put an object under a name that nothing has, and return what the object holds: of several
+        that do, what the first one put.
 
         A writer whose answer was lost may be told that there is one already, which is its own:
         what is there is read back, and decides.
@@ -256,7 +246,7 @@ class ObjectStore:
 
         return await self._tried("read", name, attempt)
 
-    async def _start(self, name: str, num_bytes: int) -> tuple[bytes, int] | None:
+    async def _start(self, name: str, num_bytes: int) -> tuple[bytes, int]:
         """The first bytes, and the size of the whole."""
 
         async def attempt() -> tuple[bytes, int] | None:
@@ -270,12 +260,15 @@ class ObjectStore:
                 return None
             return bytes(await found.bytes_async()), found.meta["size"]
 
-        return await self._tried("read", name, attempt)
+        found = await self._tried("read", name, attempt)
+        if found is None:
+            raise _absent(name)
+        return found
 
-    async def _create(self, name: str, data: bytes) -> Created:
+    async def _create(self, name: str, data: bytes) -> bytes:
         failures = self._obstore.exceptions
 
-        async def attempt() -> Created | None:
+        async def attempt() -> bytes | None:
             try:
                 await self._store.put_async(name, data, mode="create")
             except failures.AlreadyExistsError:
@@ -290,14 +283,13 @@ class ObjectStore:
                     "can, as nothing else keeps two runs apart"
                 ) from None
             else:
-                return Created(is_ours=True, there=data)
-            there = await self._get(name)
-            return None if there is None else Created(is_ours=there == data, there=there)
+                return data
+            return await self._get(name)
 
         for _ in range(MAX_TRIES):
-            found = await self._tried("create", name, attempt)
-            if found is not None:
-                return found
+            there = await self._tried("create", name, attempt)
+            if there is not None:
+                return there
             await asyncio.sleep(FIRST_WAIT_S)
         raise StorageError(
             f"cannot create {self.url / name}: it is refused as if it were there, and is not; try "
@@ -409,6 +401,10 @@ class ObjectStore:
         )
 
 
+def _absent(name: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+
+
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_forever()
     if others := asyncio.all_tasks(loop):
@@ -468,6 +464,7 @@ _NO_HTTP = (
     "or AZURE_ALLOW_HTTP=true)"
 )
 _LASTING = (_NO_TLS, _NO_HTTP)
+_CUT_SHORT = "the answer was cut short"
 _LENDERS = {
     "169.254.169.254": _NO_CREDENTIALS,
     "metadata.google.internal": _NO_CREDENTIALS,
@@ -483,8 +480,8 @@ _SPOKEN_OF = {
     "Timeout": "no answer came in time: check the network",
     "InvalidData": _NO_TLS,
     "builder error": _NO_HTTP,
-    "Error getting list response body": "the answer was cut short",
-    "request or response body error": "the answer was cut short",
+    "Error getting list response body": _CUT_SHORT,
+    "request or response body error": _CUT_SHORT,
 }
 
 
@@ -508,7 +505,7 @@ class Failure:
         code, status, spoken = _code_of(error), _status_of(error), _spoken_of(_SPOKEN_OF, text)
         why = _CURES.get(code) or spoken or _CURES_OF_STATUS.get(status) or "the request failed"
         # What is not answered may have been done: each request here may be done again.
-        is_passing = code in _PASSING or _UNANSWERED in text or "cut short" in spoken
+        is_passing = code in _PASSING or _UNANSWERED in text or spoken == _CUT_SHORT
         return cls(code, status, why, may_pass=is_passing and spoken not in _LASTING)
 
     def error(self, doing: str) -> StorageError:

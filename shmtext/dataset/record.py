@@ -60,14 +60,8 @@ def write_record(
     """Write ``run.json``, durable when this returns, unless it is there already, as another part of
     the run began earlier; one that is damaged is replaced.
 
-    Raises ``ConfigError`` for pictures that would be objects of their own, and ``FolderError``, as
-    ``refuse_difference`` does, where another run began earlier.
+    Raises ``FolderError``, as ``refuse_difference`` does, where another run began earlier.
     """
-    if folder.is_durable and record.container.name == "files":
-        raise ConfigError(
-            f"{folder.path} would get an object for each picture, which takes long and costs much: "
-            "choose container tar or parquet"
-        )
     value = {
         "version": RECORD_VERSION,
         "identity": record.identity,
@@ -82,6 +76,15 @@ def write_record(
     if not folder.write_new_file(RECORD, data) and standing_record(folder) is None:
         folder.write_file(RECORD, data, sync=True)
     refuse_difference(require_record(folder), record, defaults)
+
+
+def refuse_files_in_bucket(folder: OutputFolder, container: str) -> None:
+    """Raise ``ConfigError`` where each picture would be an object of its own."""
+    if folder.is_durable and container == "files":
+        raise ConfigError(
+            f"{folder.path} would get an object for each picture, which takes long and costs much: "
+            "choose container tar or parquet"
+        )
 
 
 def standing_record(folder: OutputFolder) -> RunRecord | None:

@@ -27,6 +27,7 @@ from shmtext.dataset.places import RunPlace, run_place
 from shmtext.dataset.record import (
     RunRecord,
     read_record,
+    refuse_files_in_bucket,
     refuse_foreign_files,
     require_record,
     write_record,
@@ -218,6 +219,7 @@ def _opened_sources(
 def _bring_all(joining: _Joining, sources: Sequence[_Source]) -> None:
     """Bring what is committed in any of the folders, and is not yet in the one they come into."""
     folder, record = joining.folder, sources[0].record
+    refuse_files_in_bucket(folder, record.container.name)
     refuse_foreign_files(folder)
     standing = read_record(folder)
     if standing is not None:

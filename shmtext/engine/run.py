@@ -24,7 +24,12 @@ from shmtext.dataset.merge import CSV, SUCCESS, LabelMerge, csv_header, read_suc
 from shmtext.dataset.opening import open_folder
 from shmtext.dataset.places import RunPlace, run_place
 from shmtext.dataset.plan import Plan, Shard
-from shmtext.dataset.record import RunRecord, refuse_difference, require_record
+from shmtext.dataset.record import (
+    RunRecord,
+    refuse_difference,
+    refuse_files_in_bucket,
+    require_record,
+)
 from shmtext.dataset.room import check_room
 from shmtext.draw.encode import FILE_FORMATS
 from shmtext.draw.examples import Examples
@@ -236,6 +241,8 @@ def _begun(order: RunOrder, holding: Holding) -> Iterator[_Begun]:
         lock(folder)
         if note := lock_note(folder):
             observer.note(note)
+        # Before fonts and texts are read for nothing.
+        refuse_files_in_bucket(folder, config.output.container)
         record = existing_record(folder, order.resume, observer)
         had_stage = folder.begin_stage()
         is_unfinished = record is not None and SUCCESS not in folder.list_names()
