@@ -24,6 +24,7 @@ ROOMS = {
     "dataset": {name for name in MODULES if name.startswith("dataset/")},
     "engine": {name for name in MODULES if name.startswith("engine/")},
     "ring": {name for name in MODULES if name.startswith("ring/")},
+    "view": {name for name in MODULES if name.startswith("view/")},
     "front": {"cli.py", "terminal.py", "font_table.py", "__main__.py"},
 }
 SEES = {
@@ -34,7 +35,8 @@ SEES = {
     "dataset": {"dataset", "bottom"},
     "engine": {"engine", "dataset", "draw", "looks", "corpus", "bottom"},
     "ring": {"ring", "engine", "dataset", "draw", "corpus", "bottom"},
-    "front": {"front", "engine", "dataset", "bottom"},
+    "view": {"view", "engine", "dataset", "draw", "corpus", "bottom"},
+    "front": {"front", "view", "engine", "dataset", "bottom"},
 }
 SHARED = {
     *("corpus/ranges.py", "corpus/ragged.py", "corpus/wrap.py"),
@@ -101,7 +103,7 @@ HOMES: dict[str, set[str]] = {
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
     },
     "bidi": {"draw/shape/order.py"},
-    "cv2": {"draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/to_dataset.py"},
+    "cv2": {"draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/gathered.py"},
     "isal": {"draw/encode.py", "checksums.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "datasets": {"corpus/hub.py"},

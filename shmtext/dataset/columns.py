@@ -117,6 +117,13 @@ def arrow_table(columns: Sequence[Column]) -> pa.Table:
     return pa.Table.from_arrays([arrow_array(column) for column in columns], schema=schema)
 
 
+def label_rows(columns: Sequence[Column]) -> list[dict[str, Any]]:
+    """Columns of one length as rows, as a label table gives them back."""
+    names = [column.spec.name for column in columns]
+    values = (arrow_array(column).to_pylist() for column in columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
 def arrow_array(column: Column) -> pa.Array:
     """A column in Arrow's own layout; no copy but of choices, and of seams that are too wide."""
     arrow_type = _ARROW[column.spec.kind]

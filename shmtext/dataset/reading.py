@@ -171,7 +171,7 @@ class StoredRun:
         shard = self._shard_of(row)
         self._check_open()
         with self._turn:
-            return _whole(self._reader(shard), row)
+            return whole(self._reader(shard), row)
 
     def _reader(self, shard: Shard) -> PictureReader:
         reader, resources = self._readers.pop(shard.index, (None, None))
@@ -201,7 +201,7 @@ class StoredRun:
                 if shard != (shard := self._shard_of(row)):
                     of_shard.close()
                     read = of_shard.enter_context(self._opened(shard))
-                yield _whole(read, row), row
+                yield whole(read, row), row
 
     @property
     def shard_starts(self) -> Ints:
@@ -354,7 +354,8 @@ def _saying_how_to_mend() -> Iterator[None]:
         raise DamageError(f"{error}: {_MEND}") from error
 
 
-def _whole(read: PictureReader, row: LabelRow) -> bytes:
+def whole(read: PictureReader, row: LabelRow) -> bytes:
+    """The encoded picture of a label row; ``DamageError`` if it isn't what was committed."""
     name: str = row["file_name"]
     with _saying_how_to_mend():
         data: bytes = read([name])[0]

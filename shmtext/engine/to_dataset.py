@@ -13,23 +13,21 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from shmtext.checksums import crc32
-from shmtext.corpus.ranges import Ints
 from shmtext.dataset import locks
 from shmtext.dataset.folder import FileBytes, FolderSpec, OutputFolder
-from shmtext.dataset.fragment import Fragment, PictureRows, SkippedRow, build_fragment
+from shmtext.dataset.fragment import Fragment, PictureRows, build_fragment
 from shmtext.dataset.manifest import Origin, commit_shard, current_boot_id
 from shmtext.dataset.plan import Shard
 from shmtext.dataset.record import RunRecord
-from shmtext.draw.batch import Batch, Colors, GlyphBoxes
+from shmtext.draw.batch import Batch
 from shmtext.draw.encode import encoder
-from shmtext.draw.labels import Drawn, labels_of, needs_boxes
 from shmtext.draw.settings import RenderSettings
-from shmtext.draw.texts import ShardTexts, Skip
+from shmtext.draw.texts import ShardTexts
+from shmtext.engine.gathered import Gathering
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
 from shmtext.engine.shards import InOrder, Watch
 from shmtext.engine.task import Task
@@ -88,18 +86,12 @@ class DatasetShard:
         self._undo = ExitStack()
         self._container = sink.record.container
         self._names = self._container.image_names(shard, np.arange(shard.start, shard.stop))
-        self._labels = texts.labels(np.arange(shard.num_examples))
+        self._gathering = Gathering(sink.settings, texts)
         self._encode = encoder(sink.settings.output)
         self._num_images = self._num_alone = 0
         # Of each text; 0 where there is no picture.
-        self._width_px, self._height_px, self._num_bytes = np.zeros(
-            (3, shard.num_examples), np.int32
-        )
+        self._num_bytes = np.zeros(shard.num_examples, np.int32)
         self._crc32 = np.zeros(shard.num_examples, np.uint32)
-        self._has_boxes = needs_boxes(sink.settings)
-        self._glyphs: list[tuple[Ints, GlyphBoxes]] = []
-        self._effects: dict[int, str] = {}
-        self._colors: dict[int, Colors] = {}
 
     def __enter__(self) -> Self:
         staged = self._container.stage(self._sink.folder, self._shard)
@@ -116,17 +108,12 @@ class DatasetShard:
 
     def take(self, batch: Batch) -> None:
         """Encode a batch and write its files."""
-        positions, encoded = self._encoded(batch)
+        positions, encoded = self._gathering.encoded(batch, self._encode, self._mark)
         self._watch.about_to_draw(NO_EXAMPLE)
         self._write(positions, encoded)
         self._num_bytes[positions] = [len(data) for data in encoded]
         self._crc32[positions] = _checksums(encoded)
-        self._width_px[batch.positions] = [picture.shape[1] for picture in batch.pictures]
-        self._height_px[batch.positions] = [picture.shape[0] for picture in batch.pictures]
-        if batch.glyphs is not None:
-            self._glyphs.append((batch.positions, batch.glyphs))
-        self._effects.update(zip(batch.positions.tolist(), batch.effects, strict=False))
-        self._colors.update(zip(batch.positions.tolist(), batch.colors, strict=False))
+        self._gathering.take(batch)
         self._num_images += len(positions)
         self._num_alone += batch.is_alone * len(batch.pictures)
         self._watch.batch_done(self._num_images)
@@ -150,19 +137,8 @@ class DatasetShard:
         manifest = commit_shard(sink.folder, self._staged, fragment, origin)
         return replace(ShardDone.of(manifest), file_us=self._staged.file_us)
 
-    def _encoded(self, batch: Batch) -> tuple[list[int], list[FileBytes]]:
-        """Encode a batch; return the positions that could be, and their bytes."""
-        positions, encoded = [], []
-        for position, picture in zip(batch.positions.tolist(), batch.pictures, strict=True):
-            self._watch.about_to_draw(self._shard.start + position)
-            try:
-                encoded.append(self._encode(picture))
-            except cv2.error as error:
-                reason = f"cannot be encoded: {error}"
-                self._texts.skips.append(Skip(position, reason, failed=True))
-            else:
-                positions.append(position)
-        return positions, encoded
+    def _mark(self, position: int) -> None:
+        self._watch.about_to_draw(self._shard.start + position)
 
     def _write(self, positions: Sequence[int], encoded: Sequence[FileBytes]) -> None:
         self._staged.take([self._names[position] for position in positions], encoded)
@@ -171,48 +147,15 @@ class DatasetShard:
         """Gather the label rows of what was written, and the rows of what was not."""
         written = np.flatnonzero(self._num_bytes)
         example_index = written + self._shard.start
-        labels = self._labels.take(written)
         rows = PictureRows(
             file_names=self._container.file_names(self._shard, example_index),
-            texts=labels,
+            texts=self._gathering.labels(written),
             example_index=example_index,
             num_bytes=self._num_bytes[written],
             crc32=self._crc32[written],
         )
-        drawn = Drawn(
-            settings=self._sink.settings,
-            styles=self._texts.styles.take(written),
-            width_px=self._width_px[written],
-            height_px=self._height_px[written],
-            further_fonts=[self._texts.further_fonts(each) for each in written.tolist()],
-            texts=labels,
-            glyphs=GlyphBoxes.join(self._glyphs, written) if self._has_boxes else None,
-            effects=[self._effects[each] for each in written.tolist()] if self._effects else (),
-            colors=[self._colors[each] for each in written.tolist()] if self._colors else (),
-        )
-        columns = [label.column(drawn) for label in labels_of(self._sink.settings)]
-        return build_fragment(self._shard, rows, columns, self._skipped())
-
-    def _skipped(self) -> list[SkippedRow]:
-        settings, texts = self._sink.settings, self._texts
-        rows = []
-        for skip in texts.skips:
-            font = size_px = None
-            if skip.failed:
-                font_id = texts.styles.font_id[skip.position]
-                font = settings.fonts[font_id].name
-                size_px = settings.sizes_px[font_id][texts.styles.size_id[skip.position]]
-            rows.append(
-                SkippedRow(
-                    example_index=skip.position + self._shard.start,
-                    text=texts.texts[skip.position],
-                    font=font,
-                    font_size_px=size_px,
-                    reason=skip.reason,
-                    failed=skip.failed,
-                )
-            )
-        return rows
+        columns = self._gathering.columns(written)
+        return build_fragment(self._shard, rows, columns, self._gathering.skipped())
 
 
 def _checksums(encoded: Sequence[FileBytes]) -> NDArray[np.uint32]:

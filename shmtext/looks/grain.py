@@ -42,6 +42,9 @@ SIGMAS: Floats = np.concatenate(
 """Standard deviations there are, of 255 levels."""
 SIGMAS.setflags(write=False)
 
+MOST_SUM = 8 * 255 // 2
+"""Of eight random bytes, less their mean."""
+
 SIGMA_OF_SUM = 209.0
 """Standard deviation of the sum of eight random bytes: sqrt(8 * (256**2 - 1) / 12)."""
 
@@ -112,16 +115,15 @@ def _banks(level: int) -> Field:
     halves = round(SIGMAS[level] * 2)
     # Rounded to nearest; two runs together have sqrt(2) times the deviation of one.
     divisor = round(2 * SIGMA_OF_SUM * 2**0.5 * 1000)
-    scaled = (_sums() * (2000 * halves) + divisor) // (2 * divisor)
-    result: Field = np.clip(scaled, -127, 127).astype(np.int8)
+    scaled = (np.arange(-MOST_SUM, MOST_SUM + 1) * (2000 * halves) + divisor) // (2 * divisor)
+    result: Field = np.clip(scaled, -127, 127).astype(np.int8).take(_sums())
     result.setflags(write=False)
     return result
 
 
 @cache
-def _sums() -> Ints:
-    """Sums of eight random bytes, less their mean: nearly Gaussian, up to 4.9 deviations."""
+def _sums() -> NDArray[np.int16]:
+    """Sums of eight random bytes: nearly Gaussian, up to 4.9 deviations from ``MOST_SUM``."""
     raw = np.random.Philox(key=np.array([90, 1], np.uint64)).random_raw(NUM_BANKS * BANK_SIZE)
-    sums = raw.view(np.uint8).reshape(NUM_BANKS, -1, 8).sum(axis=2, dtype=np.int64)
-    result: Ints = sums - 8 * 255 // 2
-    return result
+    sums: NDArray[np.int16] = raw.view(np.uint8).reshape(NUM_BANKS, -1, 8).sum(2, dtype=np.int16)
+    return sums
