@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shmtext.errors import ShmtextError
     from shmtext.ring.batch import LeftOut, StreamBatch
     from shmtext.ring.stream import Stream, stream
+    from shmtext.view.report import report
 
 __version__ = "0.1.0"
 
@@ -51,6 +52,7 @@ _HOMES = {
     "open": "engine.opened",
     **dict.fromkeys(("LeftOut", "StreamBatch"), "ring.batch"),
     **dict.fromkeys(("Stream", "stream"), "ring.stream"),
+    "report": "view.report",
     "ShmtextError": "errors",
 }
 """Where each public name is."""
@@ -82,6 +84,7 @@ __all__ = [
     "join",
     "render",
     "render_part",
+    "report",
     "run_status",
     "stream",
     "verify",

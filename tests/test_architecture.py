@@ -103,7 +103,11 @@ HOMES: dict[str, set[str]] = {
         *("draw/shape/spaces.py", "draw/shape/vertical.py"),
     },
     "bidi": {"draw/shape/order.py"},
-    "cv2": {"draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/gathered.py"},
+    "cv2": {
+        *("draw/*", "looks/*", "engine/libraries.py", "engine/opened.py", "engine/gathered.py"),
+        "view/embedding.py",
+    },
+    "jinja2": {"view/html.py"},
     "isal": {"draw/encode.py", "checksums.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "datasets": {"corpus/hub.py"},

@@ -22,7 +22,17 @@ SHELLS: dict[str, type[ShellComplete]] = {
 
 COMMANDS = [
     f"plain,{name}"
-    for name in ("config", "export", "fonts", "join", "looks", "render", "status", "verify")
+    for name in (
+        "config",
+        "export",
+        "fonts",
+        "join",
+        "looks",
+        "render",
+        "report",
+        "status",
+        "verify",
+    )
 ]
 
 

@@ -43,6 +43,7 @@ NAMES = {
     "open",
     "render",
     "render_part",
+    "report",
     "run_status",
     "verify",
 }

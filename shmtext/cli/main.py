@@ -15,6 +15,7 @@ from shmtext.cli.commands.fonts import fonts
 from shmtext.cli.commands.join import join_parts
 from shmtext.cli.commands.looks import looks
 from shmtext.cli.commands.render import render
+from shmtext.cli.commands.report import report
 from shmtext.cli.commands.status import status
 from shmtext.cli.commands.verify import verify
 from shmtext.cli.libraries import NO_MEMORY, complain_of_library
@@ -31,7 +32,7 @@ def cli() -> None:
     """Labelled text pictures by the million, for training text recognisers."""
 
 
-for _command in (render, join_parts, status, verify, export, show_config, looks, fonts):
+for _command in (render, join_parts, status, verify, export, show_config, looks, fonts, report):
     cli.add_command(_command)
 
 
