@@ -57,7 +57,7 @@ def main() -> None:
     # A run asks nothing of the network, and neither does a library that it may import.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     gc.set_threshold(FEW_COLLECTIONS)
-    from shmtext.cli import main as run  # noqa: PLC0415 - the point of this module
+    from shmtext.cli.main import main as run  # noqa: PLC0415 - the point of this module
 
     try:
         run()

@@ -22,7 +22,8 @@ from typing import Protocol, TypeVar
 import psutil
 import pytest
 
-from shmtext import cli, verify
+from shmtext import verify
+from shmtext.cli.main import main
 from shmtext.engine import stop
 
 REPOSITORY = Path(__file__).parents[1]
@@ -159,7 +160,7 @@ def run_here(*arguments: object) -> Finished:
         pytest.raises(SystemExit) as ended,
     ):
         patch.setattr(sys, "argv", asked)
-        cli.main()
+        main()
     code = ended.value.code
     assert isinstance(code, int)
     return Finished(asked, code, out.getvalue(), err.getvalue())

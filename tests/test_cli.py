@@ -25,7 +25,10 @@ from drawing import BUNDLED, ITALIC, SANS
 from fault_runs import HANG_S, environment, run
 from PIL import ImageFont
 
-from shmtext import BalancedText, Output, RunConfig, Style, TextFile, Texts, cli, config
+from shmtext import BalancedText, Output, RunConfig, Style, TextFile, Texts, config
+from shmtext.cli import screen
+from shmtext.cli.main import cli, main
+from shmtext.cli.said import loading, print_reasons
 from shmtext.config.looks import LooksKind, look_comment, look_names, mix_of, preset_of
 from shmtext.config.options import config_options, start_options
 from shmtext.draw.freetype import OpenFont
@@ -70,7 +73,7 @@ def shmtext(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def call(*arguments: object) -> Ended:
         monkeypatch.setattr("sys.argv", ["shmtext", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main()
         captured = capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)
@@ -624,7 +627,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["shmtext", "render", "out"])
 
     with pytest.raises(ZeroDivisionError):
-        cli.main()
+        main()
 
 
 # -- what is said ----------------------------------------------------------------------------
@@ -691,7 +694,7 @@ NAMES = ["plain", "it's", 'a "b" c', "a\nb\x1b[31m", "back\\slash {x}", "größe
 def test_the_hint_loads_a_folder_of_any_name_as_pasted(name: str) -> None:
     loaded = []
     datasets = SimpleNamespace(load_dataset=lambda kind, data_dir: loaded.append((kind, data_dir)))
-    hint = cli._loading(summary_of(Path("/data", name), 100_000))
+    hint = loading(summary_of(Path("/data", name), 100_000))
     eval(hint, {"datasets": datasets})
 
     assert [("imagefolder", f"/data/{name}")] == loaded
@@ -709,7 +712,7 @@ def test_the_hint_for_files_of_many_pictures_loads_these(
 ) -> None:
     loaded = []
     datasets = SimpleNamespace(load_dataset=lambda kind, data_dir: loaded.append((kind, data_dir)))
-    hint = cli._loading(summary_of(Path("/data", name), num_images, container))
+    hint = loading(summary_of(Path("/data", name), num_images, container))
     eval(hint, {"datasets": datasets})
 
     assert [(loader, f"/data/{name}/images")] == loaded
@@ -720,7 +723,7 @@ def test_the_hint_for_files_of_many_pictures_loads_these(
 def test_the_hint_for_a_file_each_of_many_pictures_does_not_list_them(name: str) -> None:
     opened: list[object] = []
     shmtext = SimpleNamespace(open=opened.append, export=lambda *given: opened.append(given))
-    hint = cli._loading(summary_of(Path("/data", name), 100_001))
+    hint = loading(summary_of(Path("/data", name), 100_001))
     for call in hint.split(", or elsewhere after "):
         eval(call, {"shmtext": shmtext, "DEST": "there"})
 
@@ -825,7 +828,7 @@ def test_the_commonest_reasons_come_first_and_the_rest_are_counted(
 ) -> None:
     reasons = ["g", "c", *["bb"] * 2, "d", *["aaa"] * 3, "e", "f"]
     pq.write_table(pa.table({"reason": reasons}), tmp_path / "skipped.parquet")
-    cli._print_reasons(tmp_path)
+    print_reasons(tmp_path)
 
     assert [("aaa", 3), ("bb", 2), ("g", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 1)] == [
         (each.reason, each.num_examples) for each in skip_reasons(tmp_path)
@@ -878,7 +881,7 @@ def test_failed_examples_end_with_code_4(
 def test_progress_is_plain_lines_where_there_is_no_terminal(
     shmtext: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "LINE_EVERY_S", 0)
+    monkeypatch.setattr(screen, "LINE_EVERY_S", 0)
     ended = shmtext("render", tmp_path, *TINY)
     lines = ended.err.splitlines()
 
@@ -1180,7 +1183,7 @@ def test_looks_of_the_command_line_win_and_keep_what_the_file_changes(
 
 
 def help_of(*arguments: str) -> str:
-    result = CliRunner().invoke(cli.cli, [*arguments, "--help"])
+    result = CliRunner().invoke(cli, [*arguments, "--help"])
     assert 0 == result.exit_code
     return str(result.output)
 
@@ -1199,20 +1202,20 @@ def test_help_mentions_every_option_with_its_default() -> None:
 
 def test_help_stays_within_100_columns() -> None:
     for arguments in ([], ["config"], ["export"], ["join"], ["render"], ["status"], ["verify"]):
-        result = CliRunner().invoke(cli.cli, [*arguments, "--help"], terminal_width=100)
+        result = CliRunner().invoke(cli, [*arguments, "--help"], terminal_width=100)
 
         assert max(map(len, result.output.splitlines())) <= 100
 
 
 def test_every_command_and_option_has_a_help() -> None:
-    for command in cli.cli.commands.values():
+    for command in cli.commands.values():
         assert command.help
         for parameter in command.params:
             assert isinstance(parameter, click.Argument) or getattr(parameter, "help", None)
 
 
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
-    names = {parameter.name for parameter in cli.cli.commands["render"].params}
+    names = {parameter.name for parameter in cli.commands["render"].params}
 
     assert {*config_options(), *start_options(), "config", "out"} == names
 

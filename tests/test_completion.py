@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 from fault_runs import BAD_INPUT, DONE, HANG_S, environment, run
 
-from shmtext import cli
+from shmtext.cli.main import COMPLETION, cli
 
 SHELLS: dict[str, type[ShellComplete]] = {
     "bash": BashComplete,
@@ -31,7 +31,7 @@ def completed(line: str, shell: str = "bash") -> list[str]:
     words = line.split()
     index = len(words) - (not line.endswith(" "))
     env = {
-        cli.COMPLETION: f"{shell}_complete",
+        COMPLETION: f"{shell}_complete",
         "COMP_WORDS": line,
         "COMP_CWORD": line.split(" ")[-1] if shell == "fish" else str(index),
     }
@@ -41,10 +41,10 @@ def completed(line: str, shell: str = "bash") -> list[str]:
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_gets_click_s_script_for_the_installed_command(shell: str) -> None:
     (command,) = entry_points(group="console_scripts", name="shmtext")
-    said = run(env={cli.COMPLETION: f"{shell}_source"}).expect(DONE, num_lines=0).stdout
+    said = run(env={COMPLETION: f"{shell}_source"}).expect(DONE, num_lines=0).stdout
 
-    assert said == SHELLS[shell](cli.cli, {}, command.name, cli.COMPLETION).source()
-    assert cli.COMPLETION == f"_{command.name}_complete".upper()
+    assert said == SHELLS[shell](cli, {}, command.name, COMPLETION).source()
+    assert COMPLETION == f"_{command.name}_complete".upper()
 
 
 def test_commands_and_options_are_completed() -> None:
@@ -101,7 +101,7 @@ def test_paths_are_left_to_the_shell(line: str, answer: str) -> None:
 
 def test_bash_completes_a_command_line_with_that_script() -> None:
     script = f"""
-        eval "$({cli.COMPLETION}=bash_source shmtext)"
+        eval "$({COMPLETION}=bash_source shmtext)"
         COMP_WORDS=(shmtext render out --mode g) COMP_CWORD=4
         _shmtext_completion shmtext
         echo "${{COMPREPLY[@]}}"
@@ -116,4 +116,4 @@ def test_bash_completes_a_command_line_with_that_script() -> None:
 
 @pytest.mark.parametrize("shell", ["tcsh_source", "bash_explain", "bash"])
 def test_an_unknown_shell_or_question_is_refused_as_click_does(shell: str) -> None:
-    assert 1 == run(env={cli.COMPLETION: shell}).returncode
+    assert 1 == run(env={COMPLETION: shell}).returncode

@@ -33,7 +33,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shmtext
-from shmtext import cli
+from shmtext.cli.main import cli
 from shmtext.dataset.columns import LabelSchema
 from shmtext.dataset.containers import CONTAINERS
 from shmtext.dataset.export import FORMATS
@@ -618,7 +618,7 @@ def test_the_command_refuses_what_it_does_not_know(
 
 
 def test_the_command_s_help_names_every_format() -> None:
-    text = " ".join(CliRunner().invoke(cli.cli, ["export", "--help"]).output.split())
+    text = " ".join(CliRunner().invoke(cli, ["export", "--help"]).output.split())
 
     assert all(f" {name}" in text for name in FORMATS)
 

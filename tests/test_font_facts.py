@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from small_fonts import BOX, small_font
 from variable_font import variable_font
 
+from shmtext.cli.font_table import as_json, table_lines
 from shmtext.config import RunConfig, Style
 from shmtext.corpus.ragged import pack_texts
 from shmtext.draw.drawable import find_drawable
@@ -23,7 +24,6 @@ from shmtext.draw.settings import RenderSettings
 from shmtext.draw.specimens import WIDTH_PX, specimen_sheet, specimen_texts
 from shmtext.engine.font_report import report_fonts
 from shmtext.errors import FontError, StorageError
-from shmtext.font_table import as_json, table_lines
 
 FONTS = read_fonts(find_font_files([bundled_fonts()]), trust)
 FACTS = {each.name: each for each in facts_of(FONTS)}

@@ -1,6 +1,6 @@
 """A config as TOML that reads back as it, and all settings that there are as JSON Schema.
 
-What is printed where is ``cli.py``'s; how TOML is read, ``reading.py``'s; how a value is
+What is printed where is ``cli/``'s; how TOML is read, ``reading.py``'s; how a value is
 written, ``notation.py``'s.
 """
 

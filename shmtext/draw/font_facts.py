@@ -1,6 +1,6 @@
 """What fonts are, for a person who chooses among them: names, scripts, kerning, axes, duplicates.
 
-What they have of given texts is counted here, too. How it is shown is ``font_table.py``'s.
+What they have of given texts is counted here, too. How it is shown is ``cli/font_table.py``'s.
 """
 
 from __future__ import annotations

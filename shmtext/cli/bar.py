@@ -1,7 +1,7 @@
 """How a run looks on a terminal: a bar, and lines that pass above it.
 
 Imported where there is a terminal only, as rich takes 40 ms to import. What is said elsewhere, and
-all words, are ``cli.py``'s.
+all words, are ``screen.py``'s.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The command line: arguments to ``RunConfig``, and the only printing and exit codes."""
