@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shmtext.errors import ShmtextError
     from shmtext.ring.batch import LeftOut, StreamBatch
     from shmtext.ring.stream import Stream, stream
+    from shmtext.view.preview import preview
 
 __version__ = "0.1.0"
 
@@ -51,6 +52,7 @@ _HOMES = {
     "open": "engine.opened",
     **dict.fromkeys(("LeftOut", "StreamBatch"), "ring.batch"),
     **dict.fromkeys(("Stream", "stream"), "ring.stream"),
+    "preview": "view.preview",
     "ShmtextError": "errors",
 }
 """Where each public name is."""
@@ -80,6 +82,7 @@ __all__ = [
     "Texts",
     "export",
     "join",
+    "preview",
     "render",
     "render_part",
     "run_status",
