@@ -13,7 +13,6 @@ import struct
 import sys
 import termios
 import tty
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,8 +34,9 @@ CELL_PX = 8
 """Guess at the width of a column, where the terminal tells none."""
 
 
-def picture_protocol(environ: Mapping[str, str]) -> Protocol | None:
+def picture_protocol() -> Protocol | None:
     """How the terminal shows pictures; None where it does not, or standard output is none."""
+    environ = os.environ
     if sys.stdout is None or not sys.stdout.isatty() or environ.get("TERM", "dumb") == "dumb":
         return None
     # A multiplexer hands on the environment of the terminal it was started in, and no picture.

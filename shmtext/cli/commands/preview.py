@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +86,7 @@ def preview(
             fonts = given.pop("fonts", ())
             _refuse_settings(given if config is None else {"config": config})
             samples = samples_of(out, num_images, screen)
-    protocol = picture_protocol(os.environ) if output is None else None
+    protocol = picture_protocol() if output is None else None
     if protocol is not None:
         from shmtext.view.inline import inline  # noqa: PLC0415 - takes long
         from shmtext.view.sheet import MIN_WIDTH_PX, WIDTH_PX  # noqa: PLC0415
