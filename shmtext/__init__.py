@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shmtext.errors import ShmtextError
     from shmtext.ring.batch import LeftOut, StreamBatch
     from shmtext.ring.stream import Stream, stream
+    from shmtext.view.preview import preview
     from shmtext.view.report import report
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ _HOMES = {
     "open": "engine.opened",
     **dict.fromkeys(("LeftOut", "StreamBatch"), "ring.batch"),
     **dict.fromkeys(("Stream", "stream"), "ring.stream"),
+    "preview": "view.preview",
     "report": "view.report",
     "ShmtextError": "errors",
 }
@@ -82,6 +84,7 @@ __all__ = [
     "Texts",
     "export",
     "join",
+    "preview",
     "render",
     "render_part",
     "report",

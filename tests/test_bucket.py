@@ -57,6 +57,7 @@ from shmtext.dataset.bucket import BucketFolder
 from shmtext.dataset.objects import ObjectStore
 from shmtext.dataset.places import StoreUrl
 from shmtext.dataset.sealed import seal
+from shmtext.view.preview import samples_of
 
 pytestmark = [pytest.mark.cloud, pytest.mark.usefixtures("no_segment_left")]
 pytest.importorskip("obstore", reason="obstore is not installed")
@@ -163,6 +164,17 @@ def test_each_command_reads_a_bucket(url: str, tmp_path: Path) -> None:
             assert row == labels
             assert (run_there.render(index) == picture).all()
     assert nothing_here()
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_preview_of_a_bucket_is_that_of_a_folder(url: str, tmp_path: Path) -> None:
+    for out in (url, tmp_path / "out"):
+        run_here("render", out, *OPTIONS, *SERIAL, "--container", "tar").expect(DONE)
+    of_bucket, of_folder = (samples_of(out, 40) for out in (url, tmp_path / "out"))
+
+    assert 40 == len(of_bucket.pictures)
+    for one, other in zip(of_bucket.pictures, of_folder.pictures, strict=True):
+        assert (one.row, one.data) == (other.row, other.data)
 
 
 @pytest.mark.usefixtures("proxy")

@@ -23,15 +23,8 @@ SHELLS: dict[str, type[ShellComplete]] = {
 COMMANDS = [
     f"plain,{name}"
     for name in (
-        "config",
-        "export",
-        "fonts",
-        "join",
-        "looks",
-        "render",
-        "report",
-        "status",
-        "verify",
+        *("config", "export", "fonts", "join", "looks"),
+        *("preview", "render", "report", "status", "verify"),
     )
 ]
 

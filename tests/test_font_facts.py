@@ -22,8 +22,8 @@ from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files, read_fo
 from shmtext.draw.font_facts import FEW, Coverage, FontFacts, Missing, facts_of
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.specimens import WIDTH_PX, specimen_sheet, specimen_texts
-from shmtext.engine.font_report import report_fonts
 from shmtext.errors import FontError, StorageError
+from shmtext.view.font_report import report_fonts
 
 FONTS = read_fonts(find_font_files([bundled_fonts()]), trust)
 FACTS = {each.name: each for each in facts_of(FONTS)}

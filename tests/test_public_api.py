@@ -40,6 +40,7 @@ NAMES = {
     "Texts",
     "export",
     "join",
+    "preview",
     "open",
     "render",
     "render_part",

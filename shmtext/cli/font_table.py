@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from shmtext.engine.font_report import FontsReport
+    from shmtext.view.font_report import FontsReport
 
 WIDE = 1_000
 """Columns where there is no terminal: nothing is wrapped, for those who search it."""

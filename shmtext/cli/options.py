@@ -7,7 +7,7 @@ to the settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from shmtext.config.kinds import Choice, FilePath, ListOf, Number, Switch, Whole, scalar_of
-from shmtext.config.looks import LooksKind, look_names
+from shmtext.config.looks import LooksKind, chosen_looks, look_names
 from shmtext.config.options import Option, config_options, start_options
 from shmtext.config.texts import SourceKind
 
@@ -82,10 +82,28 @@ out_argument = click.argument(
 
 def settings_options(command: Command) -> Command:
     """Give a command an option for every setting that the command line has a name for."""
-    options = [*config_options().values(), *start_options().values()]
+    return _with_options(command, [*config_options().values(), *start_options().values()])
+
+
+def config_settings_options(command: Command) -> Command:
+    """Likewise, for those of a config, without those of a start."""
+    return _with_options(command, [*config_options().values()])
+
+
+def _with_options(command: Command, options: Sequence[Option]) -> Command:
     for option in reversed([each for each in options if each.part is None]):
         command = _option(option)(command)
     return command
+
+
+config_file_option = click.option(
+    "--config",
+    cls=GroupedOption,
+    group="Run",
+    type=click.Path(path_type=Path),
+    metavar="FILE.toml",
+    help="Read options from a TOML file (font_sizes = [24, 32]); the command line wins.",
+)
 
 
 def _option(option: Option) -> Callable[[Command], Command]:
@@ -114,6 +132,18 @@ def _option(option: Option) -> Callable[[Command], Command]:
         multiple=isinstance(kind, (ListOf, LooksKind)),
         **settings,
     )
+
+
+def settings_given(config: Path | None, given: Mapping[str, Any]) -> tuple[RunConfig, Start]:
+    """What the options of a file and those of the command line, which win, come to together."""
+    from shmtext.config import load_toml  # noqa: PLC0415 - takes long
+
+    options = load_toml(config) if config is not None else {}
+    tables = options.get("look")
+    options.update({name: value for name, value in given.items() if value not in (None, ())})
+    if given.get("look"):
+        options["look"] = chosen_looks(given["look"], tables)
+    return settings_in(options)
 
 
 def settings_in(options: dict[str, Any]) -> tuple[RunConfig, Start]:

@@ -81,11 +81,11 @@ class OpenedRun:
         if isinstance(index, slice):
             return Selection(self, range(len(self))[index])
         row = self._stored.row(index)
-        return StoredExample(_decoded(self._stored.read_row(row), row), row)
+        return StoredExample(decoded(self._stored.read_row(row), row["file_name"]), row)
 
     def __iter__(self) -> Iterator[StoredExample]:
         for data, row in self._stored:
-            yield StoredExample(_decoded(data, row), row)
+            yield StoredExample(decoded(data, row["file_name"]), row)
 
     def map(self, function: Callable[[StoredExample], Any]) -> Selection:
         """All pictures, each as what ``function`` makes of it: see ``Selection``."""
@@ -121,7 +121,8 @@ class OpenedRun:
             if os.getpid() not in self._redrawing_by:
                 redrawing = Redrawing.of(self._stored, self._fonts, self._backgrounds)
                 self._redrawing_by = {os.getpid(): redrawing}
-            return _decoded(self._redrawing_by[os.getpid()].draw(row), row)
+            data = self._redrawing_by[os.getpid()].draw(row)
+        return decoded(data, row["file_name"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +183,15 @@ def open(
     return OpenedRun(out, fonts, backgrounds)
 
 
-def _decoded(data: bytes, row: LabelRow) -> NDArray[np.uint8]:
+def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
+    """The pixels of an encoded picture, as in ``StoredExample``.
+
+    Raises ``DamageError`` for what is none; ``name`` is what that calls it.
+    """
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None:
         # Its checksum was right: it was written so.
-        raise DamageError(f"{row['file_name']} is not a picture that OpenCV reads: render it anew")
+        raise DamageError(f"{name} is not a picture that OpenCV reads: render it anew")
     if picture.ndim == 3:
         picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
     pixels: NDArray[np.uint8] = picture.astype(np.uint8, copy=False)

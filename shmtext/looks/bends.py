@@ -25,7 +25,8 @@ Float32s = NDArray[np.float32]
 FIELD_KEY = 0x656C6173746963
 """Of the random words that the field is made of; it decides bytes."""
 
-STEPS = 64
+STEP_BITS = 6
+STEPS = 1 << STEP_BITS
 """Places of the field to a bump, along either axis: text of 64 px reads one a pixel or so."""
 
 FIELD_BUMPS = 8, 128
@@ -233,13 +234,14 @@ def _smooth(heights: Ints) -> Ints:
 
     At a place a height counts as often as its steps are in both: thrice a quadratic in the place.
     """
-    place = np.arange(STEPS)
+    place = np.arange(STEPS, dtype=np.int32)
     last = place * (place - 1) // 2
     first = (STEPS - place) * (STEPS - place + 1) // 2
-    weights = (first, STEPS**2 - first - last, last)
-    ahead = (np.roll(heights, -number, axis=1)[..., None] for number in range(3))
-    line = sum(height * weight for height, weight in zip(ahead, weights, strict=True))
-    return np.asarray(line // STEPS**2).reshape(len(heights), -1)
+    line = np.zeros((*heights.shape, STEPS), np.int32)
+    for ahead, weight in enumerate((first, STEPS**2 - first - last, last)):
+        line += np.roll(heights, -ahead, axis=1).astype(np.int32)[..., None] * weight
+    line >>= 2 * STEP_BITS
+    return line.reshape(len(heights), -1).astype(np.int64)
 
 
 @cache

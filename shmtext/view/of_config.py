@@ -17,6 +17,7 @@ from shmtext.config import RunConfig
 from shmtext.corpus.ragged import TextChunk, gather_chunks
 from shmtext.dataset.columns import EXAMPLE_INDEX, TEXT, label_rows
 from shmtext.dataset.committed import StoredPicture
+from shmtext.draw.draws import MOST_BETWEEN
 from shmtext.draw.encode import encoder
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.texts import ShardTexts
@@ -33,7 +34,8 @@ from shmtext.view.samples import Samples, Wanted, spread, worst_first
 MOST_TEXTS = 100_000
 """That are read: some 50 ms of a file's."""
 IN_A_ROW = 8
-"""Examples that follow each other: random words are drawn for as many in a fifth of the time."""
+"""Examples that follow one another where they are far from others: setting out anew at each, to
+draw its random words, would take half of a preview's time."""
 MOST_READING_S = 0.6
 """For sources that take longer: a preview is there in two seconds."""
 
@@ -52,7 +54,8 @@ def samples_of_config(config: RunConfig, wanted: Wanted, observer: Observer) -> 
     with without_ipp():
         maker = maker_of(settings)
         examples = maker.examples_of(texts)
-        numbers = spread(len(examples), wanted.num_pictures, IN_A_ROW)
+        is_far = len(examples) >= MOST_BETWEEN * wanted.num_pictures
+        numbers = spread(len(examples), wanted.num_pictures, IN_A_ROW if is_far else 1)
         of_these = maker.wrapped(maker.prepare_examples(examples, numbers, numbers))
         gathering, pictures = _drawn(maker, of_these)
     failures = gathering.skipped()
@@ -63,6 +66,7 @@ def samples_of_config(config: RunConfig, wanted: Wanted, observer: Observer) -> 
         pictures=tuple(pictures),
         failures=worst_first(failures, wanted.most_failures),
         num_without=len(failures),
+        fonts=settings.fonts,
     )
 
 

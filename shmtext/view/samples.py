@@ -14,6 +14,7 @@ import numpy as np
 from shmtext.corpus.ranges import Ints
 from shmtext.dataset.committed import StoredPicture
 from shmtext.dataset.fragment import SkippedRow
+from shmtext.draw.faces import FontFile
 from shmtext.errors import ConfigError
 
 MOST_PICTURES = 1_000
@@ -47,6 +48,8 @@ class Samples:
     """Examples without a picture: those that went wrong first."""
     num_without: int
     """Such examples in all, of those that were looked at."""
+    fonts: tuple[FontFile, ...] = ()
+    """Of a config: they have what its labels say."""
 
 
 def spread(num_there: int, num_wanted: int, in_a_row: int = 1) -> Ints:
@@ -56,9 +59,10 @@ def spread(num_there: int, num_wanted: int, in_a_row: int = 1) -> Ints:
     ([0, 2, 5, 7], [0, 1, 33, 34, 66], [0, 1])
     """
     num = min(num_there, num_wanted)
-    num_rows = max(-(-num // in_a_row), 1)
+    if -(-num // in_a_row) * in_a_row > num_there:
+        in_a_row = 1
     row, place = np.divmod(np.arange(num, dtype=np.int64), in_a_row)
-    return row * num_there // num_rows + place
+    return row * num_there // max(-(-num // in_a_row), 1) + place
 
 
 def worst_first(failures: Iterable[SkippedRow], most: int) -> tuple[SkippedRow, ...]:

@@ -50,7 +50,7 @@ def fonts(
     check_address_space()
     from shmtext.cli.font_table import as_json as json_of  # noqa: PLC0415
     from shmtext.cli.font_table import table_lines  # noqa: PLC0415
-    from shmtext.engine.font_report import report_fonts  # noqa: PLC0415 - takes long
+    from shmtext.view.font_report import report_fonts  # noqa: PLC0415 - takes long
 
     report = report_fonts(paths, texts, sheet)
     if as_json:

@@ -11,28 +11,20 @@ import click
 from shmtext.cli.libraries import check_address_space
 from shmtext.cli.options import (
     GroupedCommand,
-    GroupedOption,
+    config_file_option,
     out_argument,
-    settings_in,
+    settings_given,
     settings_options,
 )
 from shmtext.cli.said import exit_code, print_part, print_summary
 from shmtext.cli.screen import Screen
-from shmtext.config.looks import chosen_looks
 from shmtext.errors import ExitCode
 
 
 @click.command(cls=GroupedCommand)
 @out_argument
 @settings_options
-@click.option(
-    "--config",
-    cls=GroupedOption,
-    group="Run",
-    type=click.Path(path_type=Path),
-    metavar="FILE.toml",
-    help="Read options from a TOML file (font_sizes = [24, 32]); the command line wins.",
-)
+@config_file_option
 def render(out: Path, config: Path | None, **given: Any) -> int:
     """Render labelled pictures into the folder OUT, or finish what was interrupted there.
 
@@ -46,14 +38,7 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     (resumable).
     """
     check_address_space()
-    from shmtext.config import load_toml  # noqa: PLC0415
-
-    options = load_toml(config) if config is not None else {}
-    tables = options.get("look")
-    options.update({name: value for name, value in given.items() if value not in (None, ())})
-    if given["look"]:
-        options["look"] = chosen_looks(given["look"], tables)
-    run_config, start = settings_in(options)
+    run_config, start = settings_given(config, given)
 
     from shmtext.engine.renderer import Renderer  # noqa: PLC0415 - takes long
 

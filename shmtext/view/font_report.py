@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from shmtext.config import Output, RunConfig, Style, TextFile
+from shmtext.config import RunConfig, Style, TextFile
 from shmtext.corpus.ragged import gather_chunks
-from shmtext.draw.encode import encoder
-from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, find_font_files, trust
+from shmtext.draw.faces import FontFile, bundled_fonts, find_font_files
 from shmtext.draw.font_facts import Coverage, FontCoverage, FontFacts, facts_of
 from shmtext.draw.instances import split_asked
 from shmtext.draw.specimens import specimen_sheet
@@ -19,10 +18,9 @@ from shmtext.engine.fonts import fonts_of
 from shmtext.engine.progress import Silent
 from shmtext.engine.stop import StopRequest
 from shmtext.engine.texts import texts_in_chunks
-from shmtext.errors import FontError, StorageError
-
-LABEL_FONT = "DejaVuSans.ttf"
-"""Of the fonts that come with the package, that which has most characters."""
+from shmtext.errors import FontError
+from shmtext.view.captions import caption_fonts
+from shmtext.view.png import write_png
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +68,8 @@ def report_fonts(
 
 
 def _write_sheet(path: Path, fonts: Sequence[FontFile], facts: Sequence[FontFacts]) -> None:
-    (label_font,), _ = choose_fonts([bundled_fonts() / LABEL_FONT], trust, skips_bad=False)
-    picture = specimen_sheet(fonts, facts, label_font)
-    try:
-        path.write_bytes(encoder(Output(image_format="png"))(picture))
-    except OSError as error:
-        raise StorageError(f"cannot write the sheet {path}: {error.strerror}") from error
+    label_font, *_ = caption_fonts()
+    write_png(path, specimen_sheet(fonts, facts, label_font))
 
 
 def _copies(paths: Sequence[Path], fonts: Sequence[FontFile]) -> tuple[tuple[str, ...], ...]:

@@ -1,0 +1,100 @@
+"""Captions: labels and reasons as small pictures of text, for sheets.
+
+They are drawn as pictures of a run are, with the fonts that come with the package; what these lack
+is drawn in further fonts, and what those lack is spelled out: ``\\u4e2d``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from shmtext.config import Page, RunConfig, Style
+from shmtext.corpus.ragged import pack_texts
+from shmtext.draw.batch import Pixels
+from shmtext.draw.faces import FontFile, bundled_fonts, choose_fonts, trust
+from shmtext.draw.pictures import PictureMaker
+from shmtext.draw.settings import RenderSettings
+
+FIRST_FONT = "DejaVuSans.ttf"
+"""Of the fonts that come with the package, that which has most characters."""
+
+MOST_CHARACTERS = 200
+"""Of a caption; the rest is cut off."""
+
+NOTHING = np.full((0, 0), 255, np.uint8)
+
+
+def caption_fonts(more: Sequence[FontFile] = ()) -> tuple[FontFile, ...]:
+    """Those that come with the package, and behind them ``more``, which are known to be sound.
+
+    In the order in which they are asked for what others lack.
+    """
+    paths = [bundled_fonts() / FIRST_FONT, bundled_fonts()]
+    bundled, _ = choose_fonts(paths, trust, skips_bad=False)
+    digests = {font.digest for font in bundled}
+    others = [font for font in more if font.digest not in digests]
+    ordered = [font for fonts in (bundled, others) for font in sorted(fonts, key=_rank)]
+    return tuple(replace(font, rank=rank) for rank, font in enumerate(ordered))
+
+
+class Captions:
+    """Draws captions of one size, black on white, at most ``max_width_px`` wide.
+
+    All in the first of the fonts that can be: others draw what that one lacks, not any text.
+    """
+
+    def __init__(self, fonts: tuple[FontFile, ...], size_px: int, max_width_px: int) -> None:
+        style = Style(font_sizes=(size_px,), fallback="character")
+        config = RunConfig(style=style, page=Page(max_width_px=max_width_px))
+        self._makers = [
+            PictureMaker(RenderSettings.of(config, each)) for each in (fonts[:1], fonts)
+        ]
+        self._codes = set(np.concatenate([font.code_points for font in fonts]).tolist())
+
+    def draw(self, texts: Sequence[str]) -> list[Pixels]:
+        """Draw texts, each ``(height, width)``; an empty one where there is nothing to be seen."""
+        first, by_all = self._makers
+        cut = [_cut(text) for text in texts]
+        drawn: list[Pixels | None] = [None] * len(cut)
+        # Marks without a letter, say, are left in the end: each can be drawn, the text can't.
+        for maker, written in (
+            (first, str),
+            (first, self._spelled_out),
+            (by_all, self._spelled_out),
+            (first, _all_spelled_out),
+        ):
+            left = [at for at, picture in enumerate(drawn) if picture is None and cut[at].strip()]
+            for at, picture in zip(
+                left, _drawn(maker, [_cut(written(cut[at])) for at in left]), strict=True
+            ):
+                drawn[at] = picture
+        return [NOTHING if picture is None else picture for picture in drawn]
+
+    def _spelled_out(self, text: str) -> str:
+        return "".join(
+            c if c == "\n" or ord(c) in self._codes else _all_spelled_out(c) for c in text
+        )
+
+
+def _rank(font: FontFile) -> int:
+    return font.rank
+
+
+def _all_spelled_out(text: str) -> str:
+    return ascii(text)[1:-1]
+
+
+def _drawn(maker: PictureMaker, texts: Sequence[str]) -> list[Pixels | None]:
+    drawn: list[Pixels | None] = [None] * len(texts)
+    shard = maker.wrapped(maker.prepare(pack_texts(texts), 0))
+    for batch in maker.draw(shard, lambda _position: None):
+        for position, picture in zip(batch.positions.tolist(), batch.pictures, strict=True):
+            drawn[position] = picture
+    return drawn
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
