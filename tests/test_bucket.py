@@ -54,9 +54,11 @@ import shmtext
 from shmtext import errors
 from shmtext.dataset import objects
 from shmtext.dataset.bucket import BucketFolder
+from shmtext.dataset.committed import open_committed
 from shmtext.dataset.objects import ObjectStore
-from shmtext.dataset.places import StoreUrl
+from shmtext.dataset.places import StoreUrl, run_place
 from shmtext.dataset.sealed import seal
+from shmtext.view.page import page_of
 from shmtext.view.preview import samples_of
 
 pytestmark = [pytest.mark.cloud, pytest.mark.usefixtures("no_segment_left")]
@@ -175,6 +177,21 @@ def test_a_preview_of_a_bucket_is_that_of_a_folder(url: str, tmp_path: Path) -> 
     assert 40 == len(of_bucket.pictures)
     for one, other in zip(of_bucket.pictures, of_folder.pictures, strict=True):
         assert (one.row, one.data) == (other.row, other.data)
+
+
+@pytest.mark.usefixtures("proxy")
+def test_a_report_of_a_bucket_is_that_of_a_folder(url: str, tmp_path: Path) -> None:
+    pages = []
+    for out in (url, tmp_path / "out"):
+        run_here("render", out, *OPTIONS, *SERIAL, "--container", "tar").expect(DONE)
+        with open_committed(run_place(out)) as committed:
+            pages.append(page_of(committed, run_place(out), 40))
+    of_bucket, of_folder = pages
+
+    assert (of_folder.statistics, of_folder.toml) == (of_bucket.statistics, of_bucket.toml)
+    assert ("Finished", url) == (of_bucket.state, of_bucket.name)
+    for one, other in zip(of_bucket.cards, of_folder.cards, strict=True):
+        assert (one.text, one.stored) == (other.text, other.stored)
 
 
 @pytest.mark.usefixtures("proxy")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from base64 import b64decode, b64encode
 from collections import Counter
 from dataclasses import fields as dataclass_fields
@@ -142,6 +143,13 @@ def test_no_name_can_leave_its_place(page: Page, text: str) -> None:
 def test_what_cannot_be_seen_is_shown() -> None:
     assert "␀␛␡\\x9b\t\n" == visible("\0\x1b\x7f\x9b\t\n")
     assert "run-\\udcff" == visible(os.fsdecode(b"run-\xff"))
+
+
+def test_a_folder_may_be_called_anything(run: Path, tmp_path: Path) -> None:
+    name = os.fsdecode(b"<b>\xff\x1b'\"")
+    shutil.copytree(run, tmp_path / name)
+    path = shmtext.report(tmp_path / name, tmp_path / f"{name}.html")
+    assert f"{tmp_path}/<b>\\udcff␛'\"" in Parsed(path.read_bytes()).texts
 
 
 def test_the_policy_permits_what_is_inlined_and_nothing_else(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from shmtext.dataset.committed import open_committed
@@ -66,5 +67,7 @@ def _write(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StorageError(f"cannot write the page {path}: {error.strerror}") from error
+    finally:
+        with suppress(OSError):  # it has its name, or could not be made
+            temporary.unlink()
