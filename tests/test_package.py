@@ -64,7 +64,7 @@ def test_of_the_readme_nothing_but_links_is_another_in_the_index() -> None:
 
 
 def test_the_project_has_one_address() -> None:
-    files = ["pyproject.toml", "CITATION.cff", "README.md"]
+    files = ["pyproject.toml", "CITATION.cff", "CONTRIBUTING.md", "README.md"]
     texts = [(REPOSITORY / name).read_text(encoding="utf-8") for name in files]
     found = re.findall(r"https://[^/\s]+/[^/\s]+/shmtext\b", "\n".join(texts))
 
