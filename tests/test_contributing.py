@@ -26,9 +26,10 @@ COMMANDS = [
 PROSE = re.sub(r"^```.*?^```$", "", PAGE, flags=re.M | re.S)
 QUOTED = re.findall(r"`([^`\n]+)`", PROSE)
 FILES = [word for word in QUOTED if re.fullmatch(r"[\w./-]+(/|\.(py|md|toml))", word)]
+NAMES = r"(?:`[\w-]+`(?:,\s+|\s+and\s+))*`[\w-]+`"
 NAMED_IN = [
     (name, file)
-    for names, file in re.findall(r"((?:`[\w-]+`(?:, | and ))*`[\w-]+`) in\s+`([\w./]+)`", PROSE)
+    for names, file in re.findall(rf"({NAMES})\s+in\s+`([\w./]+)`", PROSE)
     for name in re.findall(r"`([\w-]+)`", names)
 ]
 """What is said to be in a file, and that file."""
