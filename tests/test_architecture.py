@@ -111,7 +111,7 @@ HOMES: dict[str, set[str]] = {
     "asyncio": {"dataset/objects.py"},
     "click": {"cli/*"},
     "rich": {"cli/bar.py", "cli/font_table.py"},
-    "tomllib": {"config/reading.py", "config/looks.py"},
+    "tomllib": {"config/reading.py", "config/looks.py", "config/looks_text.py"},
     "uniseg": {"corpus/properties.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},
     "shutil": {"dataset/folder.py", "dataset/bucket.py"},

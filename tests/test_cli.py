@@ -1217,7 +1217,8 @@ def test_every_command_and_option_has_a_help() -> None:
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
     names = {parameter.name for parameter in cli.commands["render"].params}
 
-    assert {*config_options(), *start_options(), "config", "out"} == names
+    own = {"config", "out", "as_json", "quiet"}
+    assert {*config_options(), *start_options(), *own} == names
 
 
 # -- as a process ----------------------------------------------------------------------------

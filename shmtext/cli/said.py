@@ -1,11 +1,14 @@
-"""What runs came to, in words."""
+"""What runs came to: in words, or as programs read it."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from shmtext.cli.as_json import say_json
 from shmtext.cli.printing import complain, say
 from shmtext.errors import ExitCode
 
@@ -27,6 +30,24 @@ MANY_SKIPPED = 0.1
 """Share of examples from which on it is said why they were skipped."""
 
 
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How it is said what a command came to."""
+
+    as_json: bool
+    quiet: bool = False
+
+    def say(self, value: Value, in_words: Callable[[Value], None]) -> None:
+        """Print it on standard output, if at all."""
+        if self.as_json:
+            say_json(value)
+        elif not self.quiet:
+            in_words(value)
+
+
 def exit_code(summary: RunSummary) -> ExitCode:
     """Return what a run ends with that got to its end."""
     is_all_well = summary.num_images and not summary.num_failed
@@ -45,7 +66,16 @@ def print_summary(summary: RunSummary) -> None:
         )
     if summary.characters is not None:
         _print_characters(summary.characters, summary.folder)
-    print_lost(summary)
+    _print_lost(summary)
+
+
+def print_joined(summary: RunSummary) -> None:
+    """Print what joined parts came to."""
+    say(
+        f"{summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) in {summary.folder}, "
+        f"joined in {summary.elapsed_s:.1f} s"
+    )
+    _print_lost(summary)
 
 
 def print_part(summary: PartSummary) -> None:
@@ -63,7 +93,7 @@ def print_part(summary: PartSummary) -> None:
     say(f"when all parts are done: shmtext join {shlex.quote(str(summary.folder))}")
 
 
-def print_lost(summary: RunSummary) -> None:
+def _print_lost(summary: RunSummary) -> None:
     """Print what has no picture, or took long, and how to load the rest."""
     if summary.num_alone:
         say(f"{summary.num_alone:,} of them drawn one at a time, as no batch is exact for them")
@@ -75,7 +105,6 @@ def print_lost(summary: RunSummary) -> None:
     if num_lost > MANY_SKIPPED * (summary.num_images + num_lost):
         print_reasons(summary.folder)
     if summary.num_images == 0:
-        complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
         return
     labels = " and labels.csv" if summary.has_csv else ""
     say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
@@ -111,7 +140,6 @@ def print_export(summary: ExportSummary) -> None:
     if summary.num_escaped:
         say(f"{summary.num_escaped:,} texts are written with backslashes (\\\\, \\t, \\n, \\r)")
     if num_images == 0:
-        complain("no picture was exported: give a run that has some, or a format that holds them")
         return
     for note in summary.notes:
         say(f"note: {note}")
@@ -182,5 +210,22 @@ def print_report(report: Report, out: Path) -> None:
         return
     if report.missing:
         say(f"missing: {len(report.missing):,} of {report.num_shards:,} shards")
-    what = "damaged" if report.damages else "not finished"
-    complain(f"{out} is {what}: run the same render command again to mend it")
+
+
+def complain_of_nothing(summary: RunSummary) -> None:
+    """Say what to do about a run without a picture."""
+    if summary.num_images == 0:
+        complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
+
+
+def complain_of_no_export(summary: ExportSummary) -> None:
+    """Say what to do about an export without a picture."""
+    if not any(summary.num_images.values()):
+        complain("no picture was exported: give a run that has some, or a format that holds them")
+
+
+def complain_of_report(report: Report, out: Path) -> None:
+    """Say what to do about a run that is not whole."""
+    if not report.whole:
+        what = "damaged" if report.damages else "not finished"
+        complain(f"{out} is {what}: run the same render command again to mend it")

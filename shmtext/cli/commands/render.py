@@ -12,11 +12,13 @@ from shmtext.cli.libraries import check_address_space
 from shmtext.cli.options import (
     GroupedCommand,
     GroupedOption,
+    json_option,
     out_argument,
+    quiet_option,
     settings_in,
     settings_options,
 )
-from shmtext.cli.said import exit_code, print_part, print_summary
+from shmtext.cli.said import Manner, complain_of_nothing, exit_code, print_part, print_summary
 from shmtext.cli.screen import Screen
 from shmtext.config.looks import chosen_looks
 from shmtext.errors import ExitCode
@@ -33,7 +35,9 @@ from shmtext.errors import ExitCode
     metavar="FILE.toml",
     help="Read options from a TOML file (font_sizes = [24, 32]); the command line wins.",
 )
-def render(out: Path, config: Path | None, **given: Any) -> int:
+@json_option
+@quiet_option
+def render(out: Path, config: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
     """Render labelled pictures into the folder OUT, or finish what was interrupted there.
 
     Options that may be given several times (fonts, sizes, colours) are repeated: of each, one is
@@ -61,11 +65,13 @@ def render(out: Path, config: Path | None, **given: Any) -> int:
     held = {name: started.pop(name) for name in ("workers", "engine")}
     held["cluster"] = start.cluster
     part, _, _ = (started.pop(name) for name in ("part", "distributor", "ray_address"))
-    with Screen() as screen, Renderer(run_config, **held, observer=screen) as renderer:
+    manner = Manner(as_json, quiet)
+    with Screen(quiet=quiet) as screen, Renderer(run_config, **held, observer=screen) as renderer:
         if part is not None:
             of_part = renderer.render_part(out, part, **started)
-            print_part(of_part)
+            manner.say(of_part, print_part)
             return ExitCode.FAILED_EXAMPLES if of_part.num_failed else ExitCode.DONE
         summary = renderer.render(out, **started)
-    print_summary(summary)
+    manner.say(summary, print_summary)
+    complain_of_nothing(summary)
     return exit_code(summary)
