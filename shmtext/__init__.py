@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.join import join
+    from shmtext.engine.logged import LoggingObserver
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
     from shmtext.engine.opened import open as open  # of no ``import *``: that would hide Python's
+    from shmtext.engine.progress import Observer, Progress
     from shmtext.engine.renderer import Renderer, render, render_part
     from shmtext.engine.run import PartSummary, RunSummary
     from shmtext.errors import ShmtextError
@@ -45,6 +47,8 @@ _HOMES = {
     **dict.fromkeys(("Renderer", "render", "render_part"), "engine.renderer"),
     **dict.fromkeys(("PartSummary", "RunSummary"), "engine.run"),
     "join": "engine.join",
+    "LoggingObserver": "engine.logged",
+    **dict.fromkeys(("Observer", "Progress"), "engine.progress"),
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     **dict.fromkeys(("OpenedRun", "Selection", "StoredExample"), "engine.opened"),
@@ -60,10 +64,13 @@ __all__ = [
     "DatasetColumn",
     "ExportSummary",
     "LeftOut",
+    "LoggingObserver",
+    "Observer",
     "OpenedRun",
     "Output",
     "Page",
     "PartSummary",
+    "Progress",
     "Renderer",
     "RunConfig",
     "RunStatus",

@@ -119,7 +119,7 @@ HOMES: dict[str, set[str]] = {
     "tempfile": {"dataset/bucket.py", "ring/loaded.py"},
     "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
-    "logging": {"draw/tables.py", "ring/stream.py"},
+    "logging": {"draw/tables.py", "engine/logged.py"},
 }
 """What may be imported where only; the most specific name counts."""
 

@@ -193,12 +193,13 @@ def render(
     engine: Engine = "auto",
     *,
     resume: Resume = "auto",
+    observer: Observer | None = None,
 ) -> RunSummary:
     """Render ``config`` into the folder ``out``, or finish what an interrupted run left there.
 
     The same as ``Renderer(config, workers, engine).render(out)``, for a single run.
     """
-    with Renderer(config, workers, engine) as renderer:
+    with Renderer(config, workers, engine, observer=observer) as renderer:
         return renderer.render(out, resume=resume)
 
 
@@ -208,10 +209,12 @@ def render_part(
     part: str,
     workers: int | None = None,
     engine: Engine = "auto",
+    *,
+    observer: Observer | None = None,
 ) -> PartSummary:
     """Render a part of ``config``, such as ``0/16``, into the folder ``out``; see ``Renderer``.
 
     The same as ``Renderer(config, workers, engine).render_part(out, part)``, for a single part.
     """
-    with Renderer(config, workers, engine) as renderer:
+    with Renderer(config, workers, engine, observer=observer) as renderer:
         return renderer.render_part(out, part)
