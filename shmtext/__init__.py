@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         TextFile,
         Texts,
     )
+    from shmtext.engine.dry_run import DryRun
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.join import join
@@ -46,6 +47,7 @@ _HOMES = {
     **dict.fromkeys(("DatasetColumn", "Source", "Template", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render", "render_part"), "engine.renderer"),
     **dict.fromkeys(("PartSummary", "RunSummary"), "engine.run"),
+    "DryRun": "engine.dry_run",
     "join": "engine.join",
     "LoggingObserver": "engine.logged",
     **dict.fromkeys(("Observer", "Progress"), "engine.progress"),
@@ -62,6 +64,7 @@ _HOMES = {
 __all__ = [
     "BalancedText",
     "DatasetColumn",
+    "DryRun",
     "ExportSummary",
     "LeftOut",
     "LoggingObserver",

@@ -116,7 +116,7 @@ HOMES: dict[str, set[str]] = {
     "fcntl": {"dataset/folder.py", "corpus/shared.py"},
     "shutil": {"dataset/folder.py", "dataset/bucket.py"},
     "random": set(),
-    "tempfile": {"dataset/bucket.py", "ring/loaded.py"},
+    "tempfile": {"dataset/bucket.py", "ring/loaded.py", "engine/dry_run.py"},
     "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
     "logging": {"draw/tables.py", "engine/logged.py"},

@@ -1217,7 +1217,7 @@ def test_every_command_and_option_has_a_help() -> None:
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
     names = {parameter.name for parameter in cli.commands["render"].params}
 
-    own = {"config", "out", "as_json", "quiet"}
+    own = {"config", "out", "as_json", "quiet", "dry_run"}
     assert {*config_options(), *start_options(), *own} == names
 
 

@@ -17,6 +17,7 @@ import shmtext
 NAMES = {
     "BalancedText",
     "DatasetColumn",
+    "DryRun",
     "ExportSummary",
     "LeftOut",
     "LoggingObserver",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shmtext.dataset.check import Report
     from shmtext.dataset.places import RunPlace
     from shmtext.engine.characters import CharacterSummary
+    from shmtext.engine.dry_run import DryRun
     from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.run import PartSummary, RunSummary
@@ -91,6 +92,59 @@ def print_part(summary: PartSummary) -> None:
     if summary.num_failed:
         say(f"{summary.num_failed:,} failed")
     say(f"when all parts are done: shmtext join {shlex.quote(str(summary.folder))}")
+
+
+def print_dry_run(found: DryRun) -> None:
+    """Print what a run would come to."""
+    of_part = f"part {found.part} of it: " if found.part is not None else ""
+    say(f"dry run, nothing is made in {found.folder}")
+    if found.holders:
+        say(f"in use:    {_some(found.holders)}")
+    say(f"run:       {of_part}{found.num_examples:,} examples in {found.num_shards:,} shards")
+    if found.num_committed_shards:
+        say(
+            f"there:     {found.num_committed_shards:,} shards, {found.num_missing:,} examples are "
+            "missing"
+        )
+    if not found.num_missing:
+        return
+    from shmtext.dataset.skipped import commonest  # noqa: PLC0415 - takes long
+
+    say(f"skipped:   {found.num_skipped:,}")
+    for line in commonest(found.skip_reasons):
+        say(f"  {line}")
+    mean_bytes = found.image_bytes / max(found.num_images, 1)
+    say(
+        f"pictures:  about {found.num_images:,}, {found.image_bytes / 1e6:,.1f} MB "
+        f"({mean_bytes:,.0f} bytes each)"
+    )
+    say(f"room:      about {_room(found.device_bytes, found.num_files)}")
+    if found.free_bytes is not None:
+        say(f"free:      {_room(found.free_bytes, found.free_files)}")
+    workers = f"{found.num_workers:,} workers" if found.num_workers > 1 else "1 worker"
+    say(
+        f"time:      about {_duration(found.expected_s)} with {workers}, "
+        f"{found.images_per_s:,.0f} images/s (by {found.num_tried:,} examples, tried in "
+        f"{found.trial_s:.1f} s)"
+    )
+
+
+def _room(num_bytes: int, num_files: int | None) -> str:
+    files = f" in {num_files:,} files" if num_files is not None else ""
+    return f"{num_bytes / 1e6:,.1f} MB{files}"
+
+
+def _duration(seconds: float) -> str:
+    """As people say it.
+
+    >>> [_duration(each) for each in (0.4, 89, 5_000, 200_000)]
+    ['0.4 s', '89 s', '83 min', '56 h']
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 2 * 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3_600 else f"{seconds / 3_600:,.0f} h"
 
 
 def _print_lost(summary: RunSummary) -> None:
@@ -174,9 +228,7 @@ def print_reasons(folder: RunPlace) -> None:
 def print_status(status: RunStatus) -> None:
     """Print how far a run is."""
     if status.holders:
-        num_more = len(status.holders) - MAX_HOLDERS
-        more = f", {num_more:,} more" if num_more > 0 else ""
-        state = f"running ({', '.join(status.holders[:MAX_HOLDERS])}{more})"
+        state = f"running ({_some(status.holders)})"
     elif status.finished:
         state = "finished"
     elif status.num_committed_shards == status.num_shards:
@@ -200,6 +252,12 @@ def print_status(status: RunStatus) -> None:
         say(f"damaged:   {damage}")
 
 
+def _some(holders: Sequence[str]) -> str:
+    num_more = len(holders) - MAX_HOLDERS
+    more = f", {num_more:,} more" if num_more > 0 else ""
+    return f"{', '.join(holders[:MAX_HOLDERS])}{more}"
+
+
 def print_report(report: Report, out: Path) -> None:
     """Print what a check of ``out`` found."""
     for damage in report.damages:
@@ -216,6 +274,20 @@ def complain_of_nothing(summary: RunSummary) -> None:
     """Say what to do about a run without a picture."""
     if summary.num_images == 0:
         complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
+
+
+def complain_of_dry_run(found: DryRun) -> ExitCode:
+    """Say why the run would not come to its end; return what it would end with, if it does so."""
+    if not found.fits:
+        complain(
+            f"the device has no room for that: {_room(found.device_bytes, found.num_files)} are "
+            f"needed, {_room(found.free_bytes or 0, found.free_files)} are free"
+        )
+        return ExitCode.STOPPED
+    if found.num_missing and not found.num_images:
+        complain("nothing can be drawn: see the reasons, and give other fonts or other texts")
+        return ExitCode.FAILED_EXAMPLES
+    return ExitCode.DONE
 
 
 def complain_of_no_export(summary: ExportSummary) -> None:

@@ -23,6 +23,7 @@ from shmtext.config import (
 )
 from shmtext.dataset.places import run_place
 from shmtext.engine.deaths import Limits
+from shmtext.engine.dry_run import DryRun, dry_run
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
@@ -120,6 +121,22 @@ class Renderer:
         order = _order(out, max_images, resume, Part.parse(part))
         with self._turn():
             return render_part_into(order, self._holding)
+
+    def dry_run(
+        self,
+        out: str | os.PathLike[str],
+        part: str | None = None,
+        max_images: int | None = None,
+        resume: Resume = "auto",
+    ) -> DryRun:
+        """Find out what ``render``, or ``render_part`` where there is a ``part``, would come to in
+        the folder ``out``: by a trial of a second or two. Nothing is made there.
+
+        Raises what these would before they draw anything; not that the folder is in use.
+        """
+        order = _order(out, max_images, resume, None if part is None else Part.parse(part))
+        with self._turn():
+            return dry_run(order, self._holding.means)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -31,7 +31,7 @@ from shmtext.draw.labels import Drawn, labels_of, needs_boxes
 from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts, Skip
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
-from shmtext.engine.shards import InOrder, Watch
+from shmtext.engine.shards import InOrder, Order, Watch
 from shmtext.engine.task import Task
 
 
@@ -64,7 +64,7 @@ class DatasetSink:
     settings: RenderSettings
     worker: int
 
-    order: InOrder = field(default_factory=InOrder)
+    order: Order = field(default_factory=InOrder)
 
     def shard(self, start: int, stop: int) -> Shard:
         """The shard of these examples. Raises ``ValueError`` where they are none."""

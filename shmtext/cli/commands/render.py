@@ -18,7 +18,15 @@ from shmtext.cli.options import (
     settings_in,
     settings_options,
 )
-from shmtext.cli.said import Manner, complain_of_nothing, exit_code, print_part, print_summary
+from shmtext.cli.said import (
+    Manner,
+    complain_of_dry_run,
+    complain_of_nothing,
+    exit_code,
+    print_dry_run,
+    print_part,
+    print_summary,
+)
 from shmtext.cli.screen import Screen
 from shmtext.config.looks import chosen_looks
 from shmtext.errors import ExitCode
@@ -35,9 +43,19 @@ from shmtext.errors import ExitCode
     metavar="FILE.toml",
     help="Read options from a TOML file (font_sizes = [24, 32]); the command line wins.",
 )
+@click.option(
+    "--dry-run",
+    cls=GroupedOption,
+    group="Run",
+    is_flag=True,
+    help="Make nothing: tell how many pictures there would be, what can't be drawn, and by a short "
+    "trial what room and time it takes.",
+)
 @json_option
 @quiet_option
-def render(out: Path, config: Path | None, *, as_json: bool, quiet: bool, **given: Any) -> int:
+def render(
+    out: Path, config: Path | None, *, dry_run: bool, as_json: bool, quiet: bool, **given: Any
+) -> int:
     """Render labelled pictures into the folder OUT, or finish what was interrupted there.
 
     Options that may be given several times (fonts, sizes, colours) are repeated: of each, one is
@@ -67,6 +85,10 @@ def render(out: Path, config: Path | None, *, as_json: bool, quiet: bool, **give
     part, _, _ = (started.pop(name) for name in ("part", "distributor", "ray_address"))
     manner = Manner(as_json, quiet)
     with Screen(quiet=quiet) as screen, Renderer(run_config, **held, observer=screen) as renderer:
+        if dry_run:
+            trial = renderer.dry_run(out, part, **started)
+            manner.say(trial, print_dry_run)
+            return complain_of_dry_run(trial)
         if part is not None:
             of_part = renderer.render_part(out, part, **started)
             manner.say(of_part, print_part)
