@@ -101,7 +101,14 @@ __all__ = [
 def _import(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
-    value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
+    try:
+        value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
+    except ImportError as error:
+        if error.name != "cv2":
+            raise
+        from shmtext.opencv import explained  # noqa: PLC0415 - when all is lost
+
+        raise ImportError(explained(error), name=error.name, path=error.path) from error
     globals()[name] = value
     return value
 

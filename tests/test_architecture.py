@@ -15,7 +15,7 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 ROOMS = {
     "bottom": {
         *("errors.py", "canonical.py", "columns.py", "cgroups.py", "limits.py", "checksums.py"),
-        *("__init__.py", "parts.py"),
+        *("__init__.py", "parts.py", "opencv.py"),
         *(name for name in MODULES if name.startswith("config/")),
     },
     "corpus": {name for name in MODULES if name.startswith("corpus/")},

@@ -171,12 +171,13 @@ def test_a_trial_ends_although_there_is_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_dry_run, "TRIAL_S", 0.0)
-    monkeypatch.setattr(engine_dry_run, "SLOW_TRIAL_S", 0.0)
-    found = dry(SMALL, tmp_path / "out")
+    corpus = BalancedText(character_frequency=400)
+    config = replace(SMALL, corpus=corpus, output=Output(container="tar"))
+    found = dry(config, tmp_path / "out")
 
-    assert 64 + 256 == found.num_tried
+    assert 64 + 1_024 == found.num_tried
     assert found.num_tried < found.num_images == found.num_examples
-    summary = rendered(SMALL, tmp_path / "out")
+    summary = rendered(config, tmp_path / "out")
     assert found.image_bytes == pytest.approx(summary.image_bytes, rel=0.05)
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.run import PartSummary, RunSummary
 
-IMAGEFOLDER_IMAGES = 100_000
-"""Hugging Face's imagefolder looks at every file first: a minute here, an hour at some millions."""
+MOST_AT_ONCE = 100_000
+"""Pictures that Hugging Face's library loads in a minute: its imagefolder looks at every file
+first, others copy all of them into its cache, unless they are streamed."""
 MAX_HOLDERS = 8
 """Processes that are named, of those that write to a folder."""
 MOST_TEXT = 40
@@ -206,11 +207,11 @@ def loading(summary: RunSummary) -> str:
     folder, images = repr(str(summary.folder)), repr(str(summary.folder / "images"))
     if not isinstance(summary.folder, Path):
         return f"shmtext.open({folder})"
-    if summary.container == "parquet":
-        return f"datasets.load_dataset('parquet', data_dir={images})"
-    if summary.container in ("tar", "tar+json"):
-        return f"datasets.load_dataset('webdataset', data_dir={images})"
-    if summary.num_images <= IMAGEFOLDER_IMAGES:
+    loader = {"parquet": "parquet", "tar": "webdataset", "tar+json": "webdataset"}
+    if summary.container in loader:
+        streaming = ", streaming=True" if summary.num_images > MOST_AT_ONCE else ""
+        return f"datasets.load_dataset('{loader[summary.container]}', data_dir={images}{streaming})"
+    if summary.num_images <= MOST_AT_ONCE:
         return f"datasets.load_dataset('imagefolder', data_dir={folder})"
     return (
         f"shmtext.open({folder}), or elsewhere after shmtext.export({folder}, 'hf-parquet', DEST)"

@@ -50,16 +50,12 @@ from shmtext.engine.to_dataset import DatasetSink
 from shmtext.errors import ConfigError, DamageError
 from shmtext.parts import Part
 
-TRIAL_S, SLOW_TRIAL_S = 2.0, 3.0
-"""How long a trial goes on with ``ENOUGH_TRIED`` examples, and with fewer; all that there are."""
-ENOUGH_TRIED = 1_000
-"""Of so many the mean size is within a few percent of that of all."""
-FIRST_TRIED = 64
-"""Examples that are tried first; then ``GROWTH`` times as many, and so on, up to a shard: many are
-drawn together, and cost less so."""
-GROWTH = 4
-FEWEST_ROUNDS = 2
-"""In the first all is new, and its time says little."""
+FIRST_TRIED, THEN_TRIED = 64, 1_024
+"""Examples, in rounds. The first pays for what is new: fonts, glyphs, textures. Of the second the
+mean size is within a few percent of that of all, and looks, which are given to 600 examples at
+once, take what they take in a run. Further rounds are shards, as large as the run's."""
+TRIAL_S = 2.0
+"""In which further rounds fit."""
 MOST_TRIED = 1 << 16
 START_S = 1.0
 """Until workers have imported their libraries: fonts and texts are read meanwhile."""
@@ -338,10 +334,9 @@ def _tried(record: RunRecord, held: Held, missing: list[Shard], stop: StopReques
             done += [each for each in held.engine.run(sink, [shard], stop, _nothing) if each]
             seconds.append(time.monotonic() - begin_s)
             start = shard.stop
-            num = min(GROWTH * num, record.plan.examples_per_shard)
+            num = THEN_TRIED if len(done) == 1 else record.plan.examples_per_shard
             next_s = seconds[-1] / shard.num_examples * num
-            limit_s = TRIAL_S if start >= ENOUGH_TRIED else SLOW_TRIAL_S
-            if len(done) >= FEWEST_ROUNDS and sum(seconds) + next_s > limit_s:
+            if len(done) > 1 and sum(seconds) + next_s > TRIAL_S:
                 break
         pictures = taken(folder.absolute_path / IMAGES)
         labels = taken(folder.absolute_path / FRAGMENTS)
