@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from shmtext.ring.batch import LeftOut, StreamBatch
     from shmtext.ring.stream import Stream, stream
     from shmtext.view.preview import preview
+    from shmtext.view.report import report
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ _HOMES = {
     **dict.fromkeys(("LeftOut", "StreamBatch"), "ring.batch"),
     **dict.fromkeys(("Stream", "stream"), "ring.stream"),
     "preview": "view.preview",
+    "report": "view.report",
     "ShmtextError": "errors",
 }
 """Where each public name is."""
@@ -95,6 +97,7 @@ __all__ = [
     "preview",
     "render",
     "render_part",
+    "report",
     "run_status",
     "stream",
     "verify",

@@ -105,9 +105,10 @@ HOMES: dict[str, set[str]] = {
     },
     "bidi": {"draw/shape/order.py"},
     "cv2": {
-        *("draw/*", "looks/*", "view/sheet.py"),
+        *("draw/*", "looks/*", "view/sheet.py", "view/embedding.py"),
         *("engine/libraries.py", "engine/opened.py", "engine/gathered.py"),
     },
+    "jinja2": {"view/html.py"},
     "isal": {"draw/encode.py", "checksums.py"},
     "psutil": {"engine/*", "corpus/headroom.py"},
     "datasets": {"corpus/hub.py"},

@@ -22,7 +22,10 @@ SHELLS: dict[str, type[ShellComplete]] = {
 
 COMMANDS = [
     f"plain,{name}"
-    for name in ("config", "export", "fonts", "join", "looks", "render", "status", "verify")
+    for name in (
+        *("config", "export", "fonts", "join", "looks"),
+        *("preview", "render", "report", "status", "verify"),
+    )
 ]
 
 

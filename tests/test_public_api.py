@@ -48,6 +48,7 @@ NAMES = {
     "open",
     "render",
     "render_part",
+    "report",
     "run_status",
     "verify",
 }

@@ -16,6 +16,7 @@ from shmtext.cli.commands.join import join_parts
 from shmtext.cli.commands.looks import looks
 from shmtext.cli.commands.preview import preview
 from shmtext.cli.commands.render import render
+from shmtext.cli.commands.report import report
 from shmtext.cli.commands.status import status
 from shmtext.cli.commands.verify import verify
 from shmtext.cli.libraries import NO_MEMORY, complain_of_library
@@ -32,7 +33,10 @@ def cli() -> None:
     """Labelled text pictures by the million, for training text recognisers."""
 
 
-for _command in (preview, render, join_parts, status, verify, export, show_config, looks, fonts):
+for _command in (
+    *(preview, render, join_parts, status, verify, report, export),
+    *(show_config, looks, fonts),
+):
     cli.add_command(_command)
 
 

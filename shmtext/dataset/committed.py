@@ -98,10 +98,14 @@ class CommittedRun:
         for shard in np.unique(shards).tolist():
             yield self.manifests[shard], pictures[shards == shard] - starts[shard]
 
+    def lost(self, manifest: Manifest) -> pa.Table | None:
+        """The rows of a shard's examples that have no picture; None where all have one."""
+        shard = self.record.plan.shard(manifest.shard)
+        return read_skipped(self.folder, shard, manifest)
+
     def without_picture(self, manifest: Manifest) -> list[SkippedRow]:
         """A shard's examples that have no picture, in order."""
-        shard = self.record.plan.shard(manifest.shard)
-        table = read_skipped(self.folder, shard, manifest)
+        table = self.lost(manifest)
         return [] if table is None else [SkippedRow(**row) for row in table.to_pylist()]
 
     def columns(self, names: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
