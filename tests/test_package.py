@@ -25,9 +25,8 @@ PYTHONS = [
     if re.fullmatch(r"Programming Language :: Python :: 3\.\d+", name)
 ]
 CI = (REPOSITORY / ".ci/run").read_text(encoding="utf-8")
-JOB = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"][
-    "step"
-]
+JOBS = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+JOB = JOBS["step"]
 
 
 def links(text: str) -> list[tuple[str, str]]:
@@ -93,9 +92,11 @@ def test_the_forge_takes_each_step_but_the_one_on_bare_systems_and_there_are_no_
     matrix = JOB["strategy"]["matrix"]
 
     assert BAD_INPUT == nonsense.returncode
-    assert set(steps) == {"bare", *matrix["step"], *(one["step"] for one in matrix["include"])}
+    of_matrix = {*matrix["step"], *(one["step"] for one in matrix["include"])}
+    assert set(steps) == {"bare", "browser", *of_matrix}
     assert all(re.search(rf"^{step}\(\) [({{]", CI, re.M) for step in steps)
     assert JOB["steps"][-1]["run"].endswith(".ci/run ${{ matrix.step }}")
+    assert JOBS["browser"]["steps"][-1]["run"].endswith(".ci/run browser")
 
 
 def test_a_commit_is_asked_what_the_step_lint_asks() -> None:
