@@ -26,11 +26,14 @@ if TYPE_CHECKING:
         TextFile,
         Texts,
     )
+    from shmtext.engine.dry_run import DryRun
     from shmtext.engine.export import ExportSummary, export
     from shmtext.engine.inspect import RunStatus, run_status, verify
     from shmtext.engine.join import join
+    from shmtext.engine.logged import LoggingObserver
     from shmtext.engine.opened import OpenedRun, Selection, StoredExample
     from shmtext.engine.opened import open as open  # of no ``import *``: that would hide Python's
+    from shmtext.engine.progress import Observer, Progress
     from shmtext.engine.renderer import Renderer, render, render_part
     from shmtext.engine.run import PartSummary, RunSummary
     from shmtext.errors import ShmtextError
@@ -46,7 +49,10 @@ _HOMES = {
     **dict.fromkeys(("DatasetColumn", "Source", "Template", "TextFile", "Texts"), "config"),
     **dict.fromkeys(("Renderer", "render", "render_part"), "engine.renderer"),
     **dict.fromkeys(("PartSummary", "RunSummary"), "engine.run"),
+    "DryRun": "engine.dry_run",
     "join": "engine.join",
+    "LoggingObserver": "engine.logged",
+    **dict.fromkeys(("Observer", "Progress"), "engine.progress"),
     **dict.fromkeys(("ExportSummary", "export"), "engine.export"),
     **dict.fromkeys(("RunStatus", "run_status", "verify"), "engine.inspect"),
     **dict.fromkeys(("OpenedRun", "Selection", "StoredExample"), "engine.opened"),
@@ -62,12 +68,16 @@ _HOMES = {
 __all__ = [
     "BalancedText",
     "DatasetColumn",
+    "DryRun",
     "ExportSummary",
     "LeftOut",
+    "LoggingObserver",
+    "Observer",
     "OpenedRun",
     "Output",
     "Page",
     "PartSummary",
+    "Progress",
     "Renderer",
     "RunConfig",
     "RunStatus",
@@ -97,7 +107,14 @@ __all__ = [
 def _import(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'shmtext' has no attribute {name!r}")
-    value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
+    try:
+        value = getattr(import_module(f"shmtext.{_HOMES[name]}"), name)
+    except ImportError as error:
+        if error.name != "cv2":
+            raise
+        from shmtext.opencv import explained  # noqa: PLC0415 - when all is lost
+
+        raise ImportError(explained(error), name=error.name, path=error.path) from error
     globals()[name] = value
     return value
 

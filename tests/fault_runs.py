@@ -151,7 +151,9 @@ def run_here(*arguments: object) -> Finished:
 
     For what goes before a fault, and for what finishes a run after it.
     """
-    out, err = io.StringIO(), io.StringIO()
+    # What is UTF-8 whatever a terminal shows is written as bytes.
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace", newline="\n")
+    err = io.StringIO()
     asked = ["shmtext", *map(str, arguments)]
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -163,7 +165,8 @@ def run_here(*arguments: object) -> Finished:
         main()
     code = ended.value.code
     assert isinstance(code, int)
-    return Finished(asked, code, out.getvalue(), err.getvalue())
+    out.seek(0)
+    return Finished(asked, code, out.read(), err.getvalue())
 
 
 def until(condition: Callable[[], Found]) -> Found:

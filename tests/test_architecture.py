@@ -15,7 +15,7 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 ROOMS = {
     "bottom": {
         *("errors.py", "canonical.py", "columns.py", "cgroups.py", "limits.py", "checksums.py"),
-        *("__init__.py", "parts.py"),
+        *("__init__.py", "parts.py", "opencv.py"),
         *(name for name in MODULES if name.startswith("config/")),
     },
     "corpus": {name for name in MODULES if name.startswith("corpus/")},
@@ -118,15 +118,15 @@ HOMES: dict[str, set[str]] = {
     "asyncio": {"dataset/objects.py"},
     "click": {"cli/*"},
     "rich": {"cli/bar.py", "cli/font_table.py"},
-    "tomllib": {"config/reading.py", "config/looks.py"},
+    "tomllib": {"config/reading.py", "config/looks.py", "config/looks_text.py"},
     "uniseg": {"corpus/properties.py"},
     "fcntl": {"dataset/folder.py", "corpus/shared.py", "cli/pictures.py"},
     "shutil": {"dataset/folder.py", "dataset/bucket.py"},
     "random": set(),
-    "tempfile": {"dataset/bucket.py", "ring/loaded.py"},
+    "tempfile": {"dataset/bucket.py", "ring/loaded.py", "engine/dry_run.py"},
     "torch": {"ring/torch_dataset.py"},
     "pickle": set(),
-    "logging": {"draw/tables.py", "ring/stream.py"},
+    "logging": {"draw/tables.py", "engine/logged.py"},
 }
 """What may be imported where only; the most specific name counts."""
 

@@ -126,6 +126,20 @@ def nothing_here() -> bool:
     return not list(Path(tempfile.gettempdir()).glob("shmtext-b*"))
 
 
+@pytest.mark.usefixtures("proxy")
+def test_a_dry_run_puts_nothing_into_a_bucket_and_counts_what_is_there(url: str) -> None:
+    asked = ("render", url, *OPTIONS, *SERIAL, "--container", "tar", "--json")
+    found = json.loads(run_here(*asked, "--dry-run").expect(DONE).stdout)
+    assert [] == names_of(url, "")
+    assert (None, None, True) == (found["free_bytes"], found["free_files"], found["fits"])
+
+    made = json.loads(run_here(*asked).expect(DONE).stdout)
+    then = json.loads(run_here(*asked, "--dry-run").expect(DONE).stdout)
+    assert url == then["folder"] == made["folder"]
+    assert (made["num_images"], 0) == (then["num_examples"], then["num_missing"])
+    assert nothing_here()
+
+
 @pytest.mark.parametrize("container", CONTAINERS)
 @pytest.mark.parametrize("engine", ["serial", "threads", "processes"])
 def test_a_run_in_a_bucket_is_that_of_a_folder_object_for_file(

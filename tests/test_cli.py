@@ -702,20 +702,24 @@ def test_the_hint_loads_a_folder_of_any_name_as_pasted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("num_images", [10, 10**7])
+@pytest.mark.parametrize(("num_images", "streaming"), [(100_000, False), (100_001, True)])
 @pytest.mark.parametrize(
     ("container", "loader"),
     [("parquet", "parquet"), ("tar", "webdataset"), ("tar+json", "webdataset")],
 )
-def test_the_hint_for_files_of_many_pictures_loads_these(
-    name: str, num_images: int, container: str, loader: str
+def test_the_hint_for_files_of_many_pictures_loads_these_and_copies_not_too_many(
+    name: str, num_images: int, streaming: bool, container: str, loader: str
 ) -> None:
     loaded = []
-    datasets = SimpleNamespace(load_dataset=lambda kind, data_dir: loaded.append((kind, data_dir)))
+
+    def load(kind: str, data_dir: str, streaming: bool = False) -> None:
+        loaded.append((kind, data_dir, streaming))
+
+    datasets = SimpleNamespace(load_dataset=load)
     hint = loading(summary_of(Path("/data", name), num_images, container))
     eval(hint, {"datasets": datasets})
 
-    assert [(loader, f"/data/{name}/images")] == loaded
+    assert [(loader, f"/data/{name}/images", streaming)] == loaded
     assert hint.isprintable()
 
 
@@ -1217,7 +1221,8 @@ def test_every_command_and_option_has_a_help() -> None:
 def test_every_name_of_the_command_line_is_known_to_the_config() -> None:
     names = {parameter.name for parameter in cli.commands["render"].params}
 
-    assert {*config_options(), *start_options(), "config", "out"} == names
+    own = {"config", "out", "as_json", "quiet", "dry_run"}
+    assert {*config_options(), *start_options(), *own} == names
 
 
 # -- as a process ----------------------------------------------------------------------------

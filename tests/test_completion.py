@@ -55,6 +55,11 @@ def test_commands_and_options_are_completed() -> None:
     fonts = [f"plain,--font-{name}" for name in ("share", "sizes", "colors")]
     assert fonts == completed("shmtext render out --font-")
     assert ["plain,--checksums"] == completed("shmtext verify out --ch")
+    assert ["plain,--dry-run"] == completed("shmtext render out --dr")
+    for command in ("render out", "join out", "export out"):
+        assert ["plain,--quiet"] == completed(f"shmtext {command} --q")
+    for command in ("render", "join", "export", "status", "verify", "looks", "fonts"):
+        assert ["plain,--json"] == completed(f"shmtext {command} --js")
 
 
 @pytest.mark.parametrize(

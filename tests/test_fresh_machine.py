@@ -76,6 +76,26 @@ def test_a_wheel_that_overwrote_opencv_is_named_with_the_remedy(
     assert not out.exists()
 
 
+def test_python_is_told_the_remedy_as_well(tmp_path: Path) -> None:
+    code = "raise ImportError('libGL.so.1: cannot open shared object file', name='cv2')"
+    shim = broken_opencv(tmp_path / "shim", code, "opencv-python")
+    script = "import shmtext; shmtext.render"
+    said = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(shims=[shim]),
+        timeout=HANG_S,
+    )
+
+    assert 1 == said.returncode
+    remedy = f"pip uninstall -y opencv-python && {REINSTALL}"
+    last = said.stderr.splitlines()[-1]
+    what = "libGL.so.1: cannot open shared object file"
+    assert f"ImportError: OpenCV can't be loaded ({what}): {remedy}" == last
+
+
 @pytest.mark.parametrize(
     "code", ["", "raise ModuleNotFoundError(name='cv2')"], ids=["folder-without-files", "no-folder"]
 )

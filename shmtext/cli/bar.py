@@ -6,7 +6,7 @@ all words, are ``screen.py``'s.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -18,12 +18,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+if TYPE_CHECKING:
+    from shmtext.engine import progress
+
+
+def opened_bar() -> Bar | None:
+    """A bar on standard error; None where the terminal can't take back what it shows."""
+    console = Console(stderr=True, highlight=False)
+    return None if console.is_dumb_terminal else Bar(console)
+
 
 class Bar:
-    """A bar on standard error, from the first step on until it is stopped."""
+    """A bar, from the first step on until it is stopped."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, console: Console) -> None:
+        self._console = console
         self._bar = Progress(
             BarColumn(),
             MofNCompleteColumn(),
@@ -45,9 +54,9 @@ class Bar:
         """Print a line above the bar. Raises ``OSError`` where nothing can be written."""
         self._console.print(line, soft_wrap=True, markup=False, emoji=False)
 
-    def step(self, done: int, total: int, *, images_per_s: float, trouble: str) -> None:
+    def step(self, at: progress.Progress) -> None:
         """Show how many images are done, how fast, and what went wrong so far."""
-        fields: dict[str, Any] = {"rate": images_per_s, "trouble": trouble}
+        fields: dict[str, Any] = {"rate": at.images_per_s, "trouble": at.trouble}
         if self._task is None:
-            self._task = self._bar.add_task("", total=total, **fields)
-        self._bar.update(self._task, completed=done, refresh=True, **fields)
+            self._task = self._bar.add_task("", total=at.num_examples, **fields)
+        self._bar.update(self._task, completed=at.num_done, refresh=True, **fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 
+from shmtext import opencv
 from shmtext.cli.printing import complain
 from shmtext.errors import ExitCode
 
@@ -13,8 +14,6 @@ NO_MEMORY = (
     "not enough memory: free some, raise the limit on this process (ulimit -v), or use fewer "
     "workers or --engine serial; what is committed is kept"
 )
-OTHER_OPENCVS = {"opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"}
-"""Distributions whose files lie in the same folder as those of opencv-python-headless."""
 
 
 def check_address_space() -> None:
@@ -30,19 +29,9 @@ def complain_of_library(error: ImportError) -> ExitCode:
         complain(NO_MEMORY)
         return ExitCode.STOPPED
     if error.name == "cv2":
-        complain(f"OpenCV can't be loaded ({error}): {_opencv_remedy()}")
+        complain(opencv.explained(error))
     elif not isinstance(error, ModuleNotFoundError) and ".so" in str(error):
         complain(f"a library of the system is missing ({error}): install the package that has it")
     else:
         raise error
     return ExitCode.BAD_INPUT
-
-
-def _opencv_remedy() -> str:
-    """Return the commands that leave one OpenCV: its wheels overwrite each other's files."""
-    from importlib.metadata import distributions  # noqa: PLC0415 - when all is lost
-
-    names = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
-    others = " ".join(sorted(names & OTHER_OPENCVS))
-    remove = f"pip uninstall -y {others} && " if others else ""
-    return f"{remove}pip install --force-reinstall --no-deps opencv-python-headless"

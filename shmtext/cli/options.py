@@ -75,6 +75,22 @@ class FolderName(click.Path):
         return super().convert(value, param, ctx)
 
 
+json_option = click.option(
+    "--json",
+    "as_json",
+    cls=GroupedOption,
+    group="Run",
+    is_flag=True,
+    help="Print one JSON document, for programs; all else goes to standard error.",
+)
+quiet_option = click.option(
+    "--quiet",
+    "-q",
+    cls=GroupedOption,
+    group="Run",
+    is_flag=True,
+    help="Print errors only, and what --json asks for: the exit code says the rest.",
+)
 out_argument = click.argument(
     "out", type=FolderName(path_type=Path), shell_complete=completing_paths("dir")
 )

@@ -1,11 +1,14 @@
-"""What runs came to, in words."""
+"""What runs came to: in words, or as programs read it."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from shmtext.cli.as_json import say_json
 from shmtext.cli.printing import complain, say
 from shmtext.errors import ExitCode
 
@@ -13,18 +16,38 @@ if TYPE_CHECKING:
     from shmtext.dataset.check import Report
     from shmtext.dataset.places import RunPlace
     from shmtext.engine.characters import CharacterSummary
+    from shmtext.engine.dry_run import DryRun
     from shmtext.engine.export import ExportSummary
     from shmtext.engine.inspect import RunStatus
     from shmtext.engine.run import PartSummary, RunSummary
 
-IMAGEFOLDER_IMAGES = 100_000
-"""Hugging Face's imagefolder looks at every file first: a minute here, an hour at some millions."""
+MOST_AT_ONCE = 100_000
+"""Pictures that Hugging Face's library loads in a minute: its imagefolder looks at every file
+first, others copy all of them into its cache, unless they are streamed."""
 MAX_HOLDERS = 8
 """Processes that are named, of those that write to a folder."""
 MOST_TEXT = 40
 """Characters of a text that is named."""
 MANY_SKIPPED = 0.1
 """Share of examples from which on it is said why they were skipped."""
+
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How it is said what a command came to."""
+
+    as_json: bool
+    quiet: bool = False
+
+    def say(self, value: Value, in_words: Callable[[Value], None]) -> None:
+        """Print it on standard output, if at all."""
+        if self.as_json:
+            say_json(value)
+        elif not self.quiet:
+            in_words(value)
 
 
 def exit_code(summary: RunSummary) -> ExitCode:
@@ -45,7 +68,16 @@ def print_summary(summary: RunSummary) -> None:
         )
     if summary.characters is not None:
         _print_characters(summary.characters, summary.folder)
-    print_lost(summary)
+    _print_lost(summary)
+
+
+def print_joined(summary: RunSummary) -> None:
+    """Print what joined parts came to."""
+    say(
+        f"{summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) in {summary.folder}, "
+        f"joined in {summary.elapsed_s:.1f} s"
+    )
+    _print_lost(summary)
 
 
 def print_part(summary: PartSummary) -> None:
@@ -63,7 +95,60 @@ def print_part(summary: PartSummary) -> None:
     say(f"when all parts are done: shmtext join {shlex.quote(str(summary.folder))}")
 
 
-def print_lost(summary: RunSummary) -> None:
+def print_dry_run(found: DryRun) -> None:
+    """Print what a run would come to."""
+    of_part = f"part {found.part} of it: " if found.part is not None else ""
+    say(f"dry run, nothing is made in {found.folder}")
+    if found.holders:
+        say(f"in use:    {_some(found.holders)}")
+    say(f"run:       {of_part}{found.num_examples:,} examples in {found.num_shards:,} shards")
+    if found.num_committed_shards:
+        say(
+            f"there:     {found.num_committed_shards:,} shards, {found.num_missing:,} examples are "
+            "missing"
+        )
+    if not found.num_missing:
+        return
+    from shmtext.dataset.skipped import commonest  # noqa: PLC0415 - takes long
+
+    say(f"skipped:   {found.num_skipped:,}")
+    for line in commonest(found.skip_reasons):
+        say(f"  {line}")
+    mean_bytes = found.image_bytes / max(found.num_images, 1)
+    say(
+        f"pictures:  about {found.num_images:,}, {found.image_bytes / 1e6:,.1f} MB "
+        f"({mean_bytes:,.0f} bytes each)"
+    )
+    say(f"room:      about {_room(found.device_bytes, found.num_files)}")
+    if found.free_bytes is not None:
+        say(f"free:      {_room(found.free_bytes, found.free_files)}")
+    workers = f"{found.num_workers:,} workers" if found.num_workers > 1 else "1 worker"
+    say(
+        f"time:      about {_duration(found.expected_s)} with {workers}, "
+        f"{found.images_per_s:,.0f} images/s (by {found.num_tried:,} examples, tried in "
+        f"{found.trial_s:.1f} s)"
+    )
+
+
+def _room(num_bytes: int, num_files: int | None) -> str:
+    files = f" in {num_files:,} files" if num_files is not None else ""
+    return f"{num_bytes / 1e6:,.1f} MB{files}"
+
+
+def _duration(seconds: float) -> str:
+    """As people say it.
+
+    >>> [_duration(each) for each in (0.4, 89, 5_000, 200_000)]
+    ['0.4 s', '89 s', '83 min', '56 h']
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 2 * 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 2 * 3_600 else f"{seconds / 3_600:,.0f} h"
+
+
+def _print_lost(summary: RunSummary) -> None:
     """Print what has no picture, or took long, and how to load the rest."""
     if summary.num_alone:
         say(f"{summary.num_alone:,} of them drawn one at a time, as no batch is exact for them")
@@ -75,7 +160,6 @@ def print_lost(summary: RunSummary) -> None:
     if num_lost > MANY_SKIPPED * (summary.num_images + num_lost):
         print_reasons(summary.folder)
     if summary.num_images == 0:
-        complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
         return
     labels = " and labels.csv" if summary.has_csv else ""
     say(f"labels: {summary.folder / 'metadata.parquet'}{labels}")
@@ -111,7 +195,6 @@ def print_export(summary: ExportSummary) -> None:
     if summary.num_escaped:
         say(f"{summary.num_escaped:,} texts are written with backslashes (\\\\, \\t, \\n, \\r)")
     if num_images == 0:
-        complain("no picture was exported: give a run that has some, or a format that holds them")
         return
     for note in summary.notes:
         say(f"note: {note}")
@@ -124,11 +207,11 @@ def loading(summary: RunSummary) -> str:
     folder, images = repr(str(summary.folder)), repr(str(summary.folder / "images"))
     if not isinstance(summary.folder, Path):
         return f"shmtext.open({folder})"
-    if summary.container == "parquet":
-        return f"datasets.load_dataset('parquet', data_dir={images})"
-    if summary.container in ("tar", "tar+json"):
-        return f"datasets.load_dataset('webdataset', data_dir={images})"
-    if summary.num_images <= IMAGEFOLDER_IMAGES:
+    loader = {"parquet": "parquet", "tar": "webdataset", "tar+json": "webdataset"}
+    if summary.container in loader:
+        streaming = ", streaming=True" if summary.num_images > MOST_AT_ONCE else ""
+        return f"datasets.load_dataset('{loader[summary.container]}', data_dir={images}{streaming})"
+    if summary.num_images <= MOST_AT_ONCE:
         return f"datasets.load_dataset('imagefolder', data_dir={folder})"
     return (
         f"shmtext.open({folder}), or elsewhere after shmtext.export({folder}, 'hf-parquet', DEST)"
@@ -146,9 +229,7 @@ def print_reasons(folder: RunPlace) -> None:
 def print_status(status: RunStatus) -> None:
     """Print how far a run is."""
     if status.holders:
-        num_more = len(status.holders) - MAX_HOLDERS
-        more = f", {num_more:,} more" if num_more > 0 else ""
-        state = f"running ({', '.join(status.holders[:MAX_HOLDERS])}{more})"
+        state = f"running ({_some(status.holders)})"
     elif status.finished:
         state = "finished"
     elif status.num_committed_shards == status.num_shards:
@@ -172,6 +253,12 @@ def print_status(status: RunStatus) -> None:
         say(f"damaged:   {damage}")
 
 
+def _some(holders: Sequence[str]) -> str:
+    num_more = len(holders) - MAX_HOLDERS
+    more = f", {num_more:,} more" if num_more > 0 else ""
+    return f"{', '.join(holders[:MAX_HOLDERS])}{more}"
+
+
 def print_report(report: Report, out: Path) -> None:
     """Print what a check of ``out`` found."""
     for damage in report.damages:
@@ -182,5 +269,36 @@ def print_report(report: Report, out: Path) -> None:
         return
     if report.missing:
         say(f"missing: {len(report.missing):,} of {report.num_shards:,} shards")
-    what = "damaged" if report.damages else "not finished"
-    complain(f"{out} is {what}: run the same render command again to mend it")
+
+
+def complain_of_nothing(summary: RunSummary) -> None:
+    """Say what to do about a run without a picture."""
+    if summary.num_images == 0:
+        complain("nothing could be drawn: see the reasons, and give other fonts or other texts")
+
+
+def complain_of_dry_run(found: DryRun) -> ExitCode:
+    """Say why the run would not come to its end; return what it would end with, if it does so."""
+    if not found.fits:
+        complain(
+            f"the device has no room for that: {_room(found.device_bytes, found.num_files)} are "
+            f"needed, {_room(found.free_bytes or 0, found.free_files)} are free"
+        )
+        return ExitCode.STOPPED
+    if found.num_missing and not found.num_images:
+        complain("nothing can be drawn: see the reasons, and give other fonts or other texts")
+        return ExitCode.FAILED_EXAMPLES
+    return ExitCode.DONE
+
+
+def complain_of_no_export(summary: ExportSummary) -> None:
+    """Say what to do about an export without a picture."""
+    if not any(summary.num_images.values()):
+        complain("no picture was exported: give a run that has some, or a format that holds them")
+
+
+def complain_of_report(report: Report, out: Path) -> None:
+    """Say what to do about a run that is not whole."""
+    if not report.whole:
+        what = "damaged" if report.damages else "not finished"
+        complain(f"{out} is {what}: run the same render command again to mend it")

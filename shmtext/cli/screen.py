@@ -1,4 +1,4 @@
-"""How a run goes, while it goes: a bar on a terminal, now and then a line elsewhere."""
+"""How a run goes, while it goes: a bar on a terminal, now and then a line elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ LINE_EVERY_S = 10
 class Screen:
     """Shows how a run goes: a bar on a terminal, now and then a line elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._bar: Bar | None = None
         self._line_s = time.monotonic()
 
     def __enter__(self) -> Screen:
-        if sys.stderr is not None and sys.stderr.isatty():
-            from shmtext.cli.bar import Bar  # noqa: PLC0415 - imports rich
+        if not self._quiet and sys.stderr is not None and sys.stderr.isatty():
+            from shmtext.cli.bar import opened_bar  # noqa: PLC0415 - imports rich
 
-            self._bar = Bar()
+            self._bar = opened_bar()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -37,29 +38,18 @@ class Screen:
 
     def note(self, line: str) -> None:
         """Show a line that stays."""
-        if self._bar is None:
+        if self._bar is not None:
+            with suppress(OSError):  # as ``tell``
+                self._bar.note(shown(line))
+        elif not self._quiet:
             tell(shown(line))
-            return
-        with suppress(OSError):  # as ``tell``
-            self._bar.note(shown(line))
 
     def progress(self, progress: Progress) -> None:
         """Show how far the run is."""
-        trouble = _trouble(progress)
         if self._bar is not None:
-            done, total = progress.num_done, progress.num_examples
-            self._bar.step(done, total, images_per_s=progress.images_per_s, trouble=trouble)
+            self._bar.step(progress)
             return
         now_s = time.monotonic()
         if now_s - self._line_s >= LINE_EVERY_S:
             self._line_s = now_s
-            left = f", {progress.left_s:,.0f} s left" if progress.left_s is not None else ""
-            self.note(
-                f"{progress.num_done:,} of {progress.num_examples:,}, "
-                f"{progress.images_per_s:,.0f} images/s{left}{trouble}"
-            )
-
-
-def _trouble(progress: Progress) -> str:
-    skipped = f", {progress.num_skipped:,} skipped" if progress.num_skipped else ""
-    return skipped + (f", {progress.num_failed:,} failed" if progress.num_failed else "")
+            self.note(str(progress))

@@ -5,9 +5,11 @@ What they are is ``looks.py``'s, and the effects' own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from inspect import cleandoc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shmtext.config.fields import Setting, settings_of
 from shmtext.config.kinds import unknown_option
@@ -29,30 +31,72 @@ OWN_TEXTS = {
 Lines = list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class AboutLook:
+    """A preset, in short."""
+
+    name: str
+    about: str
+    effects: tuple[str, ...]
+    """That it has, in order; none where it is made of other looks."""
+    shares: Mapping[str, float]
+    """Of the looks that it is made of; none where it has effects."""
+
+    @classmethod
+    def of(cls, name: str) -> AboutLook:
+        """Say what the preset of that name is."""
+        about, mix = look_comment(name).splitlines()[0], mix_of(name)
+        if name not in mix:
+            return cls(name, about, (), mix)
+        return cls(name, about, tuple(effect.name() for effect in preset_of(name).effects), {})
+
+
+@dataclass(frozen=True, slots=True)
+class AboutEffect:
+    """An effect, in short."""
+
+    name: str
+    kind: str
+    """What it is done to."""
+    about: str
+    degrades: bool
+    """It makes text harder to read, and counts in a look's budget."""
+
+
+def all_looks() -> list[AboutLook]:
+    """The presets."""
+    return [AboutLook.of(name) for name in look_names()]
+
+
+def all_effects() -> list[AboutEffect]:
+    """Every effect, in the order in which they are done."""
+    from shmtext.looks.registry import BY_NAME  # noqa: PLC0415 - imports OpenCV
+
+    return [
+        AboutEffect(name, effect.kind.value, effect_title(effect), effect.degrades)
+        for name, effect in BY_NAME.items()
+    ]
+
+
 def looks_list() -> Lines:
     """The presets, each with what it is and the effects or looks that it is made of."""
-    names = look_names()
-    width = max(map(len, names))
+    looks = all_looks()
+    width = max(len(look.name) for look in looks)
     lines: Lines = []
-    for name in names:
-        mix = mix_of(name)
-        parts = [f"{part} {share:g}" for part, share in mix.items()]
-        if name in mix:
-            parts = [effect.name() for effect in preset_of(name).effects]
-        lines.append(f"{name:{width}}  {look_comment(name).splitlines()[0]}")
+    for look in looks:
+        parts = [*look.effects, *(f"{part} {share:g}" for part, share in look.shares.items())]
+        lines.append(f"{look.name:{width}}  {look.about}")
         lines += [f"{'':{width}}  {line}" for line in _filled(parts, 98 - width)]
     return lines
 
 
 def effects_list() -> Lines:
     """Every effect, in the order in which they are done, with what it is done to and what it is."""
-    from shmtext.looks.registry import BY_NAME  # noqa: PLC0415 - imports OpenCV
-
-    width = max(map(len, BY_NAME))
-    kind_width = max(len(effect.kind.value) for effect in BY_NAME.values())
+    effects = all_effects()
+    width = max(len(effect.name) for effect in effects)
+    kind_width = max(len(effect.kind) for effect in effects)
     return [
-        f"{name:{width}}  {effect.kind.value:{kind_width}}  {effect_title(effect)}"
-        for name, effect in BY_NAME.items()
+        f"{effect.name:{width}}  {effect.kind:{kind_width}}  {effect.about}" for effect in effects
     ]
 
 
@@ -78,6 +122,11 @@ def page(name: str) -> str:
         shares = [f"{part} = {toml_value(share)}" for part, share in mix.items()]
         return "\n".join([about, "", "[look]", *shares, ""])
     return "\n\n".join([about, *look_tables(preset_of(known))]) + "\n"
+
+
+def page_values(name: str) -> dict[str, Any]:
+    """What a page says, as a program reads it: the same options in the same tables."""
+    return tomllib.loads(page(name))
 
 
 def look_tables(look: Look) -> list[str]:

@@ -56,6 +56,7 @@ __all__ = [
     "check_shards",
     "check_tables",
     "mark_damaged",
+    "marked_shards",
     "take_damaged_marks",
     "uncommit",
 ]
@@ -265,6 +266,11 @@ def take_damaged_marks(
         folder.write_file(DAMAGED, seal(value, readable=True), sync=True)
     folder.sync_folder()
     return taken
+
+
+def marked_shards(folder: OutputFolder) -> frozenset[int]:
+    """Shards that ``mark_damaged`` has the next run redo. Raises ``DamageError``."""
+    return frozenset(_read_marks(folder) or ())
 
 
 def _read_marks(folder: OutputFolder) -> list[int] | None:

@@ -6,10 +6,9 @@ table says is ``reading.py``'s.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -107,14 +106,6 @@ class CommittedRun:
         """A shard's examples that have no picture, in order."""
         table = self.lost(manifest)
         return [] if table is None else [SkippedRow(**row) for row in table.to_pylist()]
-
-    def columns(self, names: Sequence[str]) -> Iterator[dict[str, list[Any]]]:
-        """Some columns of all label rows, a shard at a time; those that the run does not have are
-        left out.
-        """
-        there = [each.name for each in self.record.schema.columns if each.name in names]
-        for manifest in self.manifests:
-            yield self.labels(manifest).select(there).to_pydict()
 
 
 def _damaged(row: LabelRow, error: DamageError) -> SkippedRow:

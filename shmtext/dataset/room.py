@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
 from shmtext.dataset.containers.base import Container
+from shmtext.dataset.containers.files import BLOCK_BYTES
 from shmtext.dataset.folder import OutputFolder
 from shmtext.errors import StorageError
 
 LABEL_BYTES = 200
 """Of a picture's row in fragment, label table and CSV; an estimate on the safe side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What files take of a device."""
+
+    num_files: int
+    num_inodes: int
+    """Of folders, too."""
+    num_bytes: int
+    """In whole blocks."""
+
+
+def taken(path: Path) -> Taken:
+    """What all files below a folder take; nothing where there is none."""
+    num_files = num_folders = num_bytes = 0
+    for above, folders, files in os.walk(path):
+        num_folders += len(folders)
+        num_files += len(files)
+        sizes = (os.stat(os.path.join(above, name)).st_size for name in files)
+        num_bytes += sum(-(-size // BLOCK_BYTES) * BLOCK_BYTES for size in sizes)
+    return Taken(num_files, num_files + num_folders, num_bytes)
 
 
 def check_room(

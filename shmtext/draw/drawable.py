@@ -5,9 +5,12 @@ What depends on the size or look that is drawn for a text is seen when it is: se
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from shmtext.corpus.ranges import Ints
 from shmtext.draw.characters import CharacterTable
 from shmtext.draw.examples import Examples, asked_fonts
 from shmtext.draw.pictures import SLOT_TABLE_ENTRIES
@@ -21,15 +24,25 @@ def find_drawable(
     examples: Examples, settings: RenderSettings
 ) -> tuple[NDArray[np.bool_], dict[int, str]]:
     """Which examples can be drawn, ``(num_examples,)``, and of each of the others the reason."""
-    table = CharacterTable(settings.fonts)
     is_drawable = np.ones(len(examples), np.bool_)
     reasons: dict[int, str] = {}
-    for start in range(0, len(examples), TEXTS_AT_ONCE):
+    starts = range(0, len(examples), TEXTS_AT_ONCE)
+    pieces = (np.arange(each, min(each + TEXTS_AT_ONCE, len(examples))) for each in starts)
+    for some, are_drawable, why_not in drawable_in_pieces(examples, settings, pieces):
+        is_drawable[some] = are_drawable
+        reasons |= why_not
+    return is_drawable, reasons
+
+
+def drawable_in_pieces(
+    examples: Examples, settings: RenderSettings, pieces: Iterable[Ints]
+) -> Iterator[tuple[Ints, NDArray[np.bool_], dict[int, str]]]:
+    """Likewise, of some, given in pieces of ``TEXTS_AT_ONCE`` or fewer; each piece comes back."""
+    table = CharacterTable(settings.fonts)
+    for some in pieces:
         if len(table) * len(settings.fonts) > SLOT_TABLE_ENTRIES:
             table = CharacterTable(settings.fonts)
-        some = np.arange(start, min(start + TEXTS_AT_ONCE, len(examples)))
         decoded = decode_texts(examples.take(some), settings.style.max_chars_per_line)
         styled = style_texts(decoded, some, settings, table, asked_fonts(some, settings))
-        is_drawable[start : start + len(some)] = styled.is_drawable
-        reasons |= {start + skip.position: skip.reason for skip in styled.skips}
-    return is_drawable, reasons
+        reasons = {int(some[skip.position]): skip.reason for skip in styled.skips}
+        yield some, styled.is_drawable, reasons

@@ -155,7 +155,7 @@ def hold(means: Means, first: FirstRun, resources: ExitStack) -> Held:
         # How many examples there are, and what is to draw them, is known once fonts are.
         settings = _settings_of(means, first)
     num_per_text = examples_per_text(settings) if settings is not None else 1
-    engine = _chosen_engine(means, first, num_per_text)
+    engine = chosen_engine(means, first, num_per_text)
     if engine == "processes":
         return _hold_for_processes(means, first, resources, settings)
     photos = photos_of(config, first.stop, means.observer)
@@ -208,7 +208,7 @@ def _hold_for_processes(
     return Held(settings, examples, workers, is_spilled, again.counts)
 
 
-def _chosen_engine(
+def chosen_engine(
     means: Means, first: FirstRun, num_per_text: int
 ) -> Literal["processes", "threads", "serial", "nodes"]:
     """What the engine asked for comes to."""

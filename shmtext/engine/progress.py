@@ -72,6 +72,19 @@ class Progress:
         rate = self.images_per_s
         return (self.num_examples - self.num_done) / rate if rate > 0 else None
 
+    @property
+    def trouble(self) -> str:
+        """What has no picture, in words; empty where all have one."""
+        skipped = f", {self.num_skipped:,} skipped" if self.num_skipped else ""
+        return skipped + (f", {self.num_failed:,} failed" if self.num_failed else "")
+
+    def __str__(self) -> str:
+        left = f", {self.left_s:,.0f} s left" if self.left_s is not None else ""
+        return (
+            f"{self.num_done:,} of {self.num_examples:,}, "
+            f"{self.images_per_s:,.0f} images/s{left}{self.trouble}"
+        )
+
 
 class Observer(Protocol):
     """Who wants to know how a run goes."""

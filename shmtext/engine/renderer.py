@@ -23,6 +23,7 @@ from shmtext.config import (
 )
 from shmtext.dataset.places import run_place
 from shmtext.engine.deaths import Limits
+from shmtext.engine.dry_run import DryRun, dry_run
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
@@ -121,6 +122,22 @@ class Renderer:
         with self._turn():
             return render_part_into(order, self._holding)
 
+    def dry_run(
+        self,
+        out: str | os.PathLike[str],
+        part: str | None = None,
+        max_images: int | None = None,
+        resume: Resume = "auto",
+    ) -> DryRun:
+        """Find out what ``render``, or ``render_part`` where there is a ``part``, would come to in
+        the folder ``out``: by a trial of a second or two. Nothing is made there.
+
+        Raises what these would before they draw anything; not that the folder is in use.
+        """
+        order = _order(out, max_images, resume, None if part is None else Part.parse(part))
+        with self._turn():
+            return dry_run(order, self._holding.means)
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Lend what is held to one run, when it is this thread's turn."""
@@ -193,12 +210,13 @@ def render(
     engine: Engine = "auto",
     *,
     resume: Resume = "auto",
+    observer: Observer | None = None,
 ) -> RunSummary:
     """Render ``config`` into the folder ``out``, or finish what an interrupted run left there.
 
     The same as ``Renderer(config, workers, engine).render(out)``, for a single run.
     """
-    with Renderer(config, workers, engine) as renderer:
+    with Renderer(config, workers, engine, observer=observer) as renderer:
         return renderer.render(out, resume=resume)
 
 
@@ -208,10 +226,12 @@ def render_part(
     part: str,
     workers: int | None = None,
     engine: Engine = "auto",
+    *,
+    observer: Observer | None = None,
 ) -> PartSummary:
     """Render a part of ``config``, such as ``0/16``, into the folder ``out``; see ``Renderer``.
 
     The same as ``Renderer(config, workers, engine).render_part(out, part)``, for a single part.
     """
-    with Renderer(config, workers, engine) as renderer:
+    with Renderer(config, workers, engine, observer=observer) as renderer:
         return renderer.render_part(out, part)

@@ -102,18 +102,24 @@ def claim(run: RunFolder, defaults: Mapping[str, Any]) -> None:
     Raises ``FolderError`` where another is, or began a moment before this one; a folder of which a
     run is refused is left as it was.
     """
-    found = standing_record(run.folder)
+    if not refuse_other_run(run.folder, run.record, defaults):
+        write_record(run.folder, run.record, defaults)
+
+
+def refuse_other_run(folder: OutputFolder, record: RunRecord, defaults: Mapping[str, Any]) -> bool:
+    """Raise ``FolderError`` where another run is in the folder; say whether its ``run.json`` is."""
+    found = standing_record(folder)
     if found is not None:
-        refuse_difference(found, run.record, defaults)
-        return
-    _, damages = committed_shards(run.folder, run.record.plan, run.record.fingerprint)
+        refuse_difference(found, record, defaults)
+        return True
+    _, damages = committed_shards(folder, record.plan, record.fingerprint)
     if any(damage.what == OTHER_SETTINGS for damage in damages):
         raise FolderError(
-            f"run.json of {run.folder.path} is damaged or missing, and its shards are of a "
+            f"run.json of {folder.path} is damaged or missing, and its shards are of a "
             "run with other settings: give the settings they were made with, or choose "
             "another folder"
         )
-    write_record(run.folder, run.record, defaults)
+    return False
 
 
 def whole_shards(

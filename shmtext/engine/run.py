@@ -205,7 +205,7 @@ def render_shards_into(order: ShardsOrder, holding: Holding) -> Generator[ShardD
         share_worker_lock(folder)
         record = require_record(folder)
         held = holding.make_ready(FirstRun(folder.absolute_path / folder.stage, False, stop))
-        wanted = _record(config, held, held.examples.first(order.num_examples))
+        wanted = record_of(config, held, held.examples.first(order.num_examples))
         run = RunFolder(folder, wanted, holding.means.observer)
         refuse_difference(record, wanted, spelled_out(type(config)()))
         begun = _Begun(run, held, stop, {}, None)
@@ -252,7 +252,7 @@ def _begun(order: RunOrder, holding: Holding) -> Iterator[_Begun]:
         num_parts = part.num_parts if part else 1
         held = holding.make_ready(FirstRun(stage, was_cut_short, stop, num_parts))
         examples = held.examples
-        wanted = _record(config, held, examples.first(order.max_images or len(examples)))
+        wanted = record_of(config, held, examples.first(order.max_images or len(examples)))
         run = RunFolder(folder, wanted, observer)
         claim(run, spelled_out(type(config)()))
         workers = held.engine if isinstance(held.engine, Workers) else None
@@ -263,7 +263,8 @@ def _begun(order: RunOrder, holding: Holding) -> Iterator[_Begun]:
         yield _Begun(run, held, stop, manifests, characters)
 
 
-def _record(config: RunConfig, held: Held, examples: Examples) -> RunRecord:
+def record_of(config: RunConfig, held: Held, examples: Examples) -> RunRecord:
+    """What ``run.json`` says of a run of these examples."""
     asked = sorted(held.settings.fonts, key=attrgetter("rank"))
     fonts = {font.name: font.digest for font in asked}
     beside = beside_settings(held.settings)

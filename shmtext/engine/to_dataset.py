@@ -29,7 +29,7 @@ from shmtext.draw.settings import RenderSettings
 from shmtext.draw.texts import ShardTexts
 from shmtext.engine.gathered import Gathering
 from shmtext.engine.progress import NO_EXAMPLE, ShardDone
-from shmtext.engine.shards import InOrder, Watch
+from shmtext.engine.shards import InOrder, Order, Watch
 from shmtext.engine.task import Task
 
 
@@ -62,7 +62,7 @@ class DatasetSink:
     settings: RenderSettings
     worker: int
 
-    order: InOrder = field(default_factory=InOrder)
+    order: Order = field(default_factory=InOrder)
 
     def shard(self, start: int, stop: int) -> Shard:
         """The shard of these examples. Raises ``ValueError`` where they are none."""

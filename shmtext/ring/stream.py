@@ -6,7 +6,6 @@ Whose turn it is and how it ends is decided here, who draws in ``by_workers.py``
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,8 +23,9 @@ from shmtext.draw.labels import needs_boxes
 from shmtext.engine.backgrounds import attach_photos
 from shmtext.engine.held import leave_nothing
 from shmtext.engine.identity import beside_settings, corpus_digest, drawing_versions, identity_of
+from shmtext.engine.logged import LoggingObserver
 from shmtext.engine.machine import default_num_workers
-from shmtext.engine.progress import Observer, Progress
+from shmtext.engine.progress import Observer
 from shmtext.engine.stop import interrupts_held
 from shmtext.errors import ConfigError, RendererError
 from shmtext.ring.batch import Empties, LeftOut, StreamBatch, TextsOf, batch_of
@@ -114,7 +114,7 @@ def stream(
         world_size=world_size,
         bucket=bucket,
     )
-    return Stream(config, options, observer or _Logging())
+    return Stream(config, options, observer or LoggingObserver())
 
 
 class Stream:
@@ -434,17 +434,6 @@ class Ranks:
         if not distributed.is_initialized():
             return cls(0, 1)
         return cls(distributed.get_rank(), distributed.get_world_size())
-
-
-class _Logging:
-    """The observer of those who give none."""
-
-    def note(self, line: str) -> None:
-        """Log it: without a handler it is printed, as one line on standard error."""
-        logging.getLogger("shmtext").warning(line)
-
-    def progress(self, progress: Progress) -> None:
-        """Drop it."""
 
 
 def _layout(options: StreamOptions, fit: Fit) -> SlotLayout:

@@ -9,8 +9,15 @@ from typing import Any
 import click
 
 from shmtext.cli.libraries import check_address_space
-from shmtext.cli.options import FolderName, completing_paths, completing_words, out_argument
-from shmtext.cli.said import print_export
+from shmtext.cli.options import (
+    FolderName,
+    completing_paths,
+    completing_words,
+    json_option,
+    out_argument,
+    quiet_option,
+)
+from shmtext.cli.said import Manner, complain_of_no_export, print_export
 from shmtext.cli.screen import Screen
 from shmtext.errors import ExitCode
 
@@ -58,7 +65,9 @@ def _export_formats() -> Iterable[str]:
 @click.option(
     "--workers", type=int, metavar="N", help="Processes. [default: as many as there are cores]"
 )
-def export(out: Path, to: str, dest: Path, **options: Any) -> int:
+@json_option
+@quiet_option
+def export(out: Path, to: str, dest: Path, *, as_json: bool, quiet: bool, **options: Any) -> int:
     """Export the finished run in OUT to a trainer's format, into the folder DEST.
 
     DEST must be new or empty, or hold an export that was interrupted, which is then finished.
@@ -70,7 +79,8 @@ def export(out: Path, to: str, dest: Path, **options: Any) -> int:
     check_address_space()
     from shmtext.engine.export import export as export_run  # noqa: PLC0415 - takes long
 
-    with Screen() as screen:
+    with Screen(quiet=quiet) as screen:
         summary = export_run(out, to, dest, **options, observer=screen)
-    print_export(summary)
+    Manner(as_json, quiet).say(summary, print_export)
+    complain_of_no_export(summary)
     return ExitCode.DONE if any(summary.num_images.values()) else ExitCode.FAILED_EXAMPLES

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from shmtext.cli.libraries import check_address_space
-from shmtext.cli.options import completing_paths
+from shmtext.cli.options import completing_paths, json_option
 from shmtext.cli.printing import complain, say, say_utf_8
 from shmtext.errors import ExitCode
 
@@ -24,7 +24,7 @@ from shmtext.errors import ExitCode
     shell_complete=completing_paths("file"),
     help="Tell of each font how many of these texts it covers, and what it lacks.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@json_option
 @click.option(
     "--sheet",
     type=click.Path(path_type=Path),

@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from shmtext.cli.libraries import check_address_space
-from shmtext.cli.options import FolderName, completing_paths
-from shmtext.cli.printing import say
-from shmtext.cli.said import exit_code, print_lost
+from shmtext.cli.options import FolderName, completing_paths, json_option, quiet_option
+from shmtext.cli.said import Manner, complain_of_nothing, exit_code, print_joined
 from shmtext.cli.screen import Screen
 
 
@@ -40,7 +39,9 @@ from shmtext.cli.screen import Screen
     metavar="NAME,NAME",
     help="What its two columns are called. [default: filename,label]",
 )
-def join_parts(folders: tuple[Path, ...], **options: Any) -> int:
+@json_option
+@quiet_option
+def join_parts(folders: tuple[Path, ...], *, as_json: bool, quiet: bool, **options: Any) -> int:
     """Join the parts that render --part left in OUT: check all shards, and make the label table.
 
     Neither fonts nor texts are needed. Parts that lie in several folders, of machines without a
@@ -54,11 +55,8 @@ def join_parts(folders: tuple[Path, ...], **options: Any) -> int:
     check_address_space()
     from shmtext.engine.join import join  # noqa: PLC0415 - takes long
 
-    with Screen() as screen:
+    with Screen(quiet=quiet) as screen:
         summary = join(*folders, **options, observer=screen)
-    say(
-        f"{summary.num_images:,} images ({summary.image_bytes / 1e6:,.1f} MB) in {summary.folder}, "
-        f"joined in {summary.elapsed_s:.1f} s"
-    )
-    print_lost(summary)
+    Manner(as_json, quiet).say(summary, print_joined)
+    complain_of_nothing(summary)
     return exit_code(summary)

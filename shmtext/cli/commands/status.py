@@ -6,16 +6,17 @@ from pathlib import Path
 
 import click
 
-from shmtext.cli.options import out_argument
-from shmtext.cli.said import print_status
+from shmtext.cli.options import json_option, out_argument
+from shmtext.cli.said import Manner, print_status
 from shmtext.errors import ExitCode
 
 
 @click.command()
 @out_argument
-def status(out: Path) -> int:
+@json_option
+def status(out: Path, *, as_json: bool) -> int:
     """Tell how far the run in OUT is, whether it is running, interrupted or finished."""
     from shmtext.engine.inspect import run_status  # noqa: PLC0415
 
-    print_status(run_status(out))
+    Manner(as_json).say(run_status(out), print_status)
     return ExitCode.DONE
