@@ -31,7 +31,7 @@ from shmtext.dataset.manifest import Manifest
 from shmtext.errors import ConfigError, FolderError, StorageError
 from shmtext.view.embedding import embedded
 from shmtext.view.html import MOST_BYTES, html_of, visible
-from shmtext.view.page import Page, page_of
+from shmtext.view.page import HIGH_PX, Page, page_of
 from shmtext.view.timeline import NUM_STEPS, PAUSE_S, timeline_of
 
 pytest.importorskip("jinja2", reason="Jinja is not installed")
@@ -106,6 +106,12 @@ def test_every_picture_is_there_as_it_is_stored_with_its_label(run: Path, page: 
         shown = row["text"] if len(row["text"]) <= 200 else row["text"][:200] + "…"
         assert shown == image["alt"]
         assert (str(row["width_px"]), str(row["height_px"])) == (image["width"], image["height"])
+
+
+def test_high_pictures_are_shown_smaller_in_their_own_proportions(page: Page) -> None:
+    high = replace(page.cards[0], width_px=300, height_px=3 * HIGH_PX)
+    assert (100, HIGH_PX) == high.shown_px
+    assert (1, HIGH_PX) == replace(high, width_px=1).shown_px
 
 
 def test_examples_without_a_picture_stand_last_with_text_and_reason(page: Page) -> None:

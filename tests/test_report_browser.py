@@ -134,6 +134,18 @@ def test_a_script_that_is_not_the_pages_own_is_not_run(file: Path, browser: Any)
     assert any("Content Security Policy" in each["message"] for each in browser.get_log("browser"))
 
 
+def test_pictures_are_shown_in_their_own_size_where_there_is_room(opened: Open) -> None:
+    browser = opened()
+    sizes = browser.execute_script(
+        "return [...document.images].map(image => [image.width, image.height,"
+        " Number(image.getAttribute('width')), Number(image.getAttribute('height'))])"
+    )
+    assert sizes
+    for width, height, own_width, own_height in sizes:
+        if own_width < 1_000:
+            assert (own_width, own_height) == (width, height)
+
+
 @pytest.mark.parametrize("width_px", [NARROW_PX, DESKTOP_PX])
 @pytest.mark.parametrize("js", [True, False], ids=["scripted", "plain"])
 def test_nothing_is_wider_than_the_screen(opened: Open, width_px: int, js: bool) -> None:

@@ -45,20 +45,16 @@ def embedded(pictures: Sequence[bytes], num_bytes: int) -> list[EmbeddedPicture]
     Raises ``DamageError`` for one that is no picture that OpenCV reads.
     """
     # Of four letters for three bytes, begun ones whole.
-    num_raw = num_bytes * 3 // 4 - 2 * len(pictures)
-    most = _level([len(data) for data in pictures], num_raw)
-    return [_stored(data) if len(data) <= most else _recoded(data, most) for data in pictures]
-
-
-def _level(sizes: Sequence[int], num_bytes: int) -> int:
-    """How large each may be, if those that are smaller leave their room to others."""
-    left = num_bytes
-    for index, size in enumerate(sorted(sizes)):
-        share = left // (len(sizes) - index)
-        if size > share:
-            return share
-        left -= size
-    return max(sizes, default=0)
+    left = num_bytes * 3 // 4 - 2 * len(pictures)
+    found: dict[int, EmbeddedPicture] = {}
+    has_recoded = False
+    # The smallest first: what they leave of their shares is the others'.
+    for number in sorted(range(len(pictures)), key=lambda each: len(pictures[each])):
+        data, share = pictures[number], max(left // (len(pictures) - len(found)), 1)
+        has_recoded = has_recoded or len(data) > share
+        found[number] = _recoded(data, share) if has_recoded else _stored(data)
+        left -= len(found[number].data)
+    return [found[number] for number in range(len(pictures))]
 
 
 def _stored(data: bytes) -> EmbeddedPicture:
@@ -73,12 +69,11 @@ def _recoded(data: bytes, most: int) -> EmbeddedPicture:
     if picture is None:
         raise DamageError("a picture is not one that OpenCV reads: render its run anew")
     height, width = picture.shape[:2]
-    scale = min(
-        1.0, (most * _PX_PER_BYTE / (height * width)) ** 0.5, _MOST_WEBP_PX / max(height, width)
-    )
+    longer_px = max(height, width)
+    scale = min(1.0, (most * _PX_PER_BYTE / (height * width)) ** 0.5, _MOST_WEBP_PX / longer_px)
     while True:
         webp = _webp(picture, scale)
-        if len(webp) <= most or scale * max(height, width) < 1:
+        if len(webp) <= most or scale * longer_px < 1:  # one pixel: there is nothing smaller
             return EmbeddedPicture("image/webp", webp, is_recoded=True)
         scale *= min(_SMALLER, (most / len(webp)) ** 0.5)
 

@@ -29,6 +29,8 @@ MOST_LOST = 60
 MOST_DAMAGES = 10
 MOST_DIGESTS = 1_000
 MOST_HOSTS = 16
+HIGH_PX = 400
+"""Pictures that are higher are shown smaller: several are to be seen at once."""
 WIDE_PX, LOW_PX = 1_200, 20
 """Pictures that would be lower, if they were made so narrow, are scrolled: their text could not be
 read."""
@@ -66,6 +68,13 @@ class Card:
     def is_cut(self) -> bool:
         """Whether only the text's beginning is shown."""
         return len(self.text) != self.num_characters
+
+    @property
+    def shown_px(self) -> tuple[int, int]:
+        """Width and height that the picture is shown in: its own, unless it is high."""
+        if self.height_px <= HIGH_PX:
+            return self.width_px, self.height_px
+        return max(self.width_px * HIGH_PX // self.height_px, 1), HIGH_PX
 
     @property
     def is_wide(self) -> bool:
