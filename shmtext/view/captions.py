@@ -48,35 +48,47 @@ class Captions:
 
     def __init__(self, fonts: tuple[FontFile, ...], size_px: int, max_width_px: int) -> None:
         style = Style(font_sizes=(size_px,), fallback="character")
-        config = RunConfig(style=style, page=Page(max_width_px=max_width_px))
-        self._makers = [
-            PictureMaker(RenderSettings.of(config, each)) for each in (fonts[:1], fonts)
-        ]
-        self._codes = set(np.concatenate([font.code_points for font in fonts]).tolist())
+        self._config = RunConfig(style=style, page=Page(max_width_px=max_width_px))
+        self._fonts = fonts
+        self._first = self._maker(fonts[:1])
 
     def draw(self, texts: Sequence[str]) -> list[Pixels]:
         """Draw texts, each ``(height, width)``; an empty one where there is nothing to be seen."""
-        first, by_all = self._makers
         cut = [_cut(text) for text in texts]
-        drawn: list[Pixels | None] = [None] * len(cut)
-        # Marks without a letter, say, are left in the end: each can be drawn, the text can't.
-        for maker, written in (
-            (first, str),
-            (first, self._spelled_out),
-            (by_all, self._spelled_out),
-            (first, _all_spelled_out),
-        ):
-            left = [at for at, picture in enumerate(drawn) if picture is None and cut[at].strip()]
-            for at, picture in zip(
-                left, _drawn(maker, [_cut(written(cut[at])) for at in left]), strict=True
-            ):
-                drawn[at] = picture
+        drawn = _drawn(self._first, cut)
+        if any(_is_left(*each) for each in zip(drawn, cut, strict=True)):
+            self._draw_others(drawn, cut)
         return [NOTHING if picture is None else picture for picture in drawn]
 
-    def _spelled_out(self, text: str) -> str:
-        return "".join(
-            c if c == "\n" or ord(c) in self._codes else _all_spelled_out(c) for c in text
-        )
+    def _draw_others(self, drawn: list[Pixels | None], texts: Sequence[str]) -> None:
+        """Draw what the first font can't."""
+        codes = set(np.concatenate([font.code_points for font in self._fonts]).tolist())
+        by_all = self._maker(self._fonts)
+
+        def spelled_out(text: str) -> str:
+            known = (c == "\n" or ord(c) in codes for c in text)
+            return "".join(
+                c if is_known else _all_spelled_out(c)
+                for c, is_known in zip(text, known, strict=True)
+            )
+
+        # Marks without a letter, say, are left in the end: each can be drawn, the text can't.
+        for maker, written in (
+            (self._first, spelled_out),
+            (by_all, spelled_out),
+            (self._first, _all_spelled_out),
+        ):
+            left = [at for at, picture in enumerate(drawn) if _is_left(picture, texts[at])]
+            again = _drawn(maker, [_cut(written(texts[at])) for at in left])
+            for at, picture in zip(left, again, strict=True):
+                drawn[at] = picture
+
+    def _maker(self, fonts: tuple[FontFile, ...]) -> PictureMaker:
+        return PictureMaker(RenderSettings.of(self._config, fonts))
+
+
+def _is_left(picture: Pixels | None, text: str) -> bool:
+    return picture is None and bool(text.strip())
 
 
 def _rank(font: FontFile) -> int:
