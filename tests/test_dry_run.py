@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import ITALIC, SANS
-from fault_runs import BAD_INPUT, DONE, STOPPED, run_here
+from fault_runs import BAD_INPUT, DONE, FAILED_EXAMPLES, STOPPED, run, run_here
 
 from shmtext import BalancedText, Output, Renderer, RunConfig, Style, Texts
 from shmtext.config import RayCluster
@@ -175,10 +175,50 @@ def test_a_trial_ends_although_there_is_more(
     config = replace(SMALL, corpus=corpus, output=Output(container="tar"))
     found = dry(config, tmp_path / "out")
 
-    assert 64 + 1_024 == found.num_tried
+    assert 16 == found.num_tried
     assert found.num_tried < found.num_images == found.num_examples
     summary = rendered(config, tmp_path / "out")
+    assert found.image_bytes == pytest.approx(summary.image_bytes, rel=0.3)
+
+
+def test_bytes_are_expected_within_a_few_percent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_dry_run, "TRIAL_S", 600.0)  # whatever the machine
+    monkeypatch.setattr(engine_dry_run, "MOST_TRIED", 1_104)
+    corpus = BalancedText(character_frequency=400)
+    config = replace(SMALL, corpus=corpus, output=Output(container="tar"))
+    found = dry(config, tmp_path / "out")
+
+    assert 1_104 == found.num_tried < found.num_examples
+    summary = rendered(config, tmp_path / "out")
     assert found.image_bytes == pytest.approx(summary.image_bytes, rel=0.05)
+
+
+def test_what_is_found_undrawable_by_the_trial_alone_is_told_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "texts.txt").write_text(f"{'W' * 9_000}\n")
+    arguments = ("render", tmp_path / "out", "--texts", tmp_path / "texts.txt", "--dry-run")
+    said = run(*arguments).expect(FAILED_EXAMPLES, "nothing can be drawn: see the reasons").stdout
+
+    assert "1 of them: makes a picture of" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_without_a_temporary_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    shim = tmp_path / "shim"
+    shim.mkdir()
+    (shim / "sitecustomize.py").write_text(
+        "import tempfile\n"
+        "def refuse(*_, **__):\n"
+        "    raise FileNotFoundError(2, 'No usable temporary directory found')\n"
+        "tempfile.TemporaryDirectory = refuse\n"
+    )
+    run("render", tmp_path / "out", "--max-images", 5, "--dry-run", shims=[shim]).expect(
+        STOPPED, "a dry run needs a temporary folder", "set TMPDIR", num_lines=1
+    )
 
 
 def test_nothing_of_a_trial_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +261,7 @@ def test_the_command_tells_programs(tmp_path: Path) -> None:
         *("folder", "part", "container", "holders", "num_examples", "num_shards"),
         *("num_committed_shards", "num_missing", "num_skipped", "skip_reasons", "num_images"),
         *("image_bytes", "device_bytes", "num_files", "free_bytes", "free_files", "num_workers"),
-        *("expected_s", "num_tried", "trial_s", "images_per_s", "fits"),
+        *("expected_s", "num_tried", "trial_reasons", "trial_s", "images_per_s", "fits"),
     } == set(said)
     quiet = run_here("render", tmp_path / "out", *TINY, "--dry-run", "--quiet").expect(DONE)
     assert ("", "") == (quiet.stdout, quiet.stderr)

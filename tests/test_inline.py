@@ -167,6 +167,37 @@ class Terminal:
                 os.write(self.master, self._answer)
                 self._answer = b""
 
+    def run_in_background(self, *arguments: object) -> int:
+        """Run the program as a shell runs what ends with ``&``; a stopped one fails."""
+        shell = (
+            "import os, signal, subprocess, sys\n"
+            "signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
+            "os.setsid(); import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+            "of_child = lambda: (os.setpgid(0, 0), signal.signal(signal.SIGTTOU, signal.SIG_DFL))\n"
+            "child = subprocess.Popen(sys.argv[1:], preexec_fn=of_child)\n"
+            "_, status = os.waitpid(child.pid, os.WUNTRACED)\n"
+            "if os.WIFSTOPPED(status):\n"
+            "    os.killpg(child.pid, signal.SIGKILL)\n"
+            "    sys.exit(99)\n"
+            "os._exit(os.waitstatus_to_exitcode(status))\n"
+        )
+        program = [sys.executable, "-m", "shmtext", *map(str, arguments)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", shell, *program],
+            stdin=self.slave,
+            stdout=self.slave,
+            stderr=subprocess.PIPE,
+            env=environment(BY_NAME),
+        )
+        reader = threading.Thread(target=self._read)
+        reader.start()
+        _, err = process.communicate(timeout=HANG_S)
+        os.close(self.slave)
+        reader.join()
+        os.close(self.master)
+        assert b"" == err
+        return process.returncode
+
     @property
     def text(self) -> str:
         return self.shown.replace(b"\r\n", b"\n").decode()
@@ -245,6 +276,16 @@ def test_other_terminals_are_told_a_path(
     assert "\x1bP" not in said
     assert "\x1b_G" not in said
     assert [tmp_path / "preview.png"] == list(tmp_path.iterdir())
+
+
+def test_a_job_in_the_background_asks_no_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    terminal = Terminal(answer=b"\x1b[?62;4;22c")
+
+    assert DONE == terminal.run_in_background(*PREVIEW)
+    assert "preview.png: 6 of 6 examples\n" == terminal.text
 
 
 def test_a_path_that_is_given_is_written_in_any_terminal(tmp_path: Path) -> None:

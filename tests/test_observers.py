@@ -96,7 +96,8 @@ def test_progress_is_logged_when_it_is_due_and_at_the_end(caplog: pytest.LogCapt
     moments = [0.1, 9.9, 10.0, 11.0, 19.9, 20.5, 21.0]
     for elapsed_s in moments:
         observer.progress(replace(START, num_done=int(elapsed_s), elapsed_s=elapsed_s))
-    observer.progress(replace(START, num_done=1_000, elapsed_s=22.0))
+    for elapsed_s in (22.0, 22.5, 40.0):
+        observer.progress(replace(START, num_done=1_000, elapsed_s=elapsed_s))
 
     assert ["10", "20", "1,000"] == [line.split()[0] for _, _, line in lines(caplog)]
     assert {("shmtext", logging.INFO)} == {(name, level) for name, level, _ in lines(caplog)}

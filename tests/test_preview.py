@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +14,7 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from fault_runs import BAD_INPUT, DONE, FAILED_EXAMPLES, STOPPED, run, tree
+from fault_runs import BAD_INPUT, DONE, FAILED_EXAMPLES, HANG_S, STOPPED, run, tree
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -68,6 +71,7 @@ def test_samples_are_spread_over_what_there_is(there: int, wanted: int, in_a_row
     numbers = spread(there, wanted, in_a_row)
 
     assert numbers.size == min(there, wanted)
+    assert (numbers >= 0).all()
     assert (np.diff(numbers) > 0).all()
     assert not numbers.size or (numbers[0] == 0 and numbers[-1] < there)
 
@@ -106,6 +110,23 @@ def test_samples_of_a_config_are_what_a_run_of_it_stores(
     of_run = samples_of(tmp_path / "out", 40)
     assert of_run.num_without == len(skipped)
     assert all(each == skipped[each.example_index] for each in of_run.failures)
+
+
+@pytest.mark.parametrize("period", [2, 3, 7, 10, 64])
+@pytest.mark.parametrize("there", [640, 4_480, 10**6, 10**9])
+def test_samples_follow_no_pattern_that_may_be_in_what_there_is(there: int, period: int) -> None:
+    numbers = spread(there, 400)
+
+    of_each = np.bincount(numbers % period, minlength=period)
+    assert of_each.min() > 400 / period / 3
+    gaps = np.diff(np.append(numbers, there))
+    assert gaps.max() <= 4 * there / 400
+
+
+def test_a_sheet_of_each_font_shows_all_fonts(tmp_path: Path) -> None:
+    config = config_in(tmp_path, [f"text {number}" for number in range(64)], each_font=True)
+    fonts = {each.row["font"] for each in samples_of(config, 64).pictures}
+    assert 10 == len(fonts)
 
 
 def test_a_large_corpus_is_read_no_further_than_its_beginning(tmp_path: Path) -> None:
@@ -402,13 +423,50 @@ def test_the_command_writes_the_sheet_of_a_run(tmp_path: Path, out: Path) -> Non
         (("--images", "0"), BAD_INPUT, "must be 1 to 1,000, got 0"),
         (("--output", "no/such/sheet.png"), STOPPED, "cannot write the sheet no/such/sheet.png"),
         (("--texts", "nowhere.txt"), BAD_INPUT, "nowhere.txt"),
+        (("OUT", "--output", "OUT/sheet.png"), BAD_INPUT, "would be among the run's own files"),
+        (("OUT", "--output", "OUT/images/00000/a.png"), BAD_INPUT, "the run's own files"),
+        (("--output", "words.txt"), BAD_INPUT, "expected the name of a .png file"),
+        (("--output", ""), BAD_INPUT, "expected the name of a .png file"),
+        (("--output", f"{'x' * 300}.png"), STOPPED, "cannot write the sheet"),
+        (("--output", f"{__file__}/x.png"), STOPPED, "cannot write the sheet"),
     ],
 )
 def test_what_can_t_be_previewed_is_one_line(
     out: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    given = [out if each == "OUT" else each for each in arguments]
+    given = [each.replace("OUT", str(out)) for each in arguments]
     run("preview", *given).expect(code, said, num_lines=1)
+
+
+def test_a_sheet_is_not_put_into_the_run_that_is_the_current_folder(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(out)
+    run("preview", ".").expect(BAD_INPUT, "choose another folder (--output)", num_lines=1)
+
+
+def test_what_a_link_leads_to_is_written_and_a_pipe_is_written_into(
+    tmp_path: Path, out: Path
+) -> None:
+    link, target, pipe = (tmp_path / name for name in ("link.png", "target.png", "pipe.png"))
+    link.symlink_to(target)
+    run("preview", out, "--output", link).expect(DONE)
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reading:
+        run("preview", out, "--output", pipe).expect(DONE)
+        assert target.read_bytes() == reading.communicate(timeout=HANG_S)[0]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_run_whose_name_is_no_utf_8_is_previewed(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(bytes(tmp_path / "bad") + b"\xff"))
+    shmtext.render(RunConfig(max_images=5), folder)
+    sheet = tmp_path / "sheet.png"
+
+    said = run("preview", folder, "--output", sheet).expect(DONE, num_lines=0).stdout
+    assert r"bad\udcff: 5 of 5 pictures" in said
+    assert sheet.exists()
 
 
 def test_a_config_none_of_whose_texts_can_be_drawn_has_a_sheet_of_reasons(tmp_path: Path) -> None:

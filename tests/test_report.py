@@ -320,7 +320,7 @@ def test_manifests_may_say_that_a_shard_took_no_time_or_less() -> None:
 @pytest.mark.parametrize("name", ["run.json", "labels.csv", "images/page.html", "page.txt"])
 def test_no_file_of_the_run_is_replaced(run: Path, name: str) -> None:
     before = {each: each.stat().st_mtime_ns for each in run.rglob("*")}
-    with pytest.raises(ConfigError, match="which is the run's"):
+    with pytest.raises(ConfigError, match=r"expected the name of a .html|own files"):
         shmtext.report(run, run / name)
     assert before == {each: each.stat().st_mtime_ns for each in run.rglob("*")}
 
@@ -329,7 +329,7 @@ def test_a_page_is_put_into_the_run_where_that_is_asked_for(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(run)
-    with pytest.raises(ConfigError, match="say where the page is to be"):
+    with pytest.raises(ConfigError, match="choose another folder"):
         shmtext.report(run)
     assert not (run / "report.html").exists()
     shmtext.report(run, "report.html")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import select
 import struct
 import sys
@@ -26,9 +27,10 @@ ITERM2_PROGRAMS = {"iTerm.app", "iTerm2", "WezTerm"}
 
 ASK_ATTRIBUTES = b"\x1b[c"
 """Primary device attributes (ECMA-48, DA): terminals answer with what they can do."""
+ATTRIBUTES = rb"\x1b\[\?([\d;]*)c"
 SIXEL_ATTRIBUTE = b"4"
 ANSWER_S = 1.0
-"""A terminal far away is asked over SSH; what comes later is dropped."""
+"""A terminal far away is asked over SSH: between one byte of its answer and the next."""
 
 CELL_PX = 8
 """Guess at the width of a column, where the terminal tells none."""
@@ -37,7 +39,7 @@ CELL_PX = 8
 def picture_protocol() -> Protocol | None:
     """How the terminal shows pictures; None where it does not, or standard output is none."""
     environ = os.environ
-    if sys.stdout is None or not sys.stdout.isatty() or environ.get("TERM", "dumb") == "dumb":
+    if sys.stdout is None or not sys.stdout.isatty() or environ.get("TERM", "") in ("", "dumb"):
         return None
     # A multiplexer hands on the environment of the terminal it was started in, and no picture.
     if not environ.get("TMUX") and not environ.get("STY"):
@@ -64,18 +66,29 @@ def _shows_sixels() -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         return False  # who would read the answer?
     keyboard = sys.stdin.fileno()
+    if _is_in_background(keyboard):
+        return False
     before = termios.tcgetattr(keyboard)
     try:
         tty.setcbreak(keyboard)
         sys.stdout.flush()
         os.write(sys.stdout.fileno(), ASK_ATTRIBUTES)
         answer = b""
-        while not answer.endswith(b"c") and select.select([keyboard], [], [], ANSWER_S)[0]:
+        while (found := re.search(ATTRIBUTES, answer)) is None:
+            if not select.select([keyboard], [], [], ANSWER_S)[0]:
+                break
             piece = os.read(keyboard, 1)
             if not piece:
                 break
             answer += piece
     finally:
         termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
-    attributes = answer.rpartition(b"\x1b[?")[2]
-    return attributes.endswith(b"c") and SIXEL_ATTRIBUTE in attributes[:-1].split(b";")
+    return found is not None and SIXEL_ATTRIBUTE in found[1].split(b";")
+
+
+def _is_in_background(keyboard: int) -> bool:
+    """Whether the shell has put this process there: a terminal stops those that change it."""
+    try:
+        return os.tcgetpgrp(keyboard) != os.getpgrp()
+    except OSError:  # it is not the terminal of this session, which stops nobody
+        return False

@@ -128,6 +128,10 @@ def print_dry_run(found: DryRun) -> None:
         f"{found.images_per_s:,.0f} images/s (by {found.num_tried:,} examples, tried in "
         f"{found.trial_s:.1f} s)"
     )
+    if found.trial_reasons:
+        say("of these, without a picture, as was found when they were drawn:")
+        for line in commonest(found.trial_reasons):
+            say(f"  {line}")
 
 
 def _room(num_bytes: int, num_files: int | None) -> str:

@@ -15,20 +15,20 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from math import gcd
 from pathlib import Path
 
 import numpy as np
 
 from shmtext.config import RunConfig
-from shmtext.corpus.ranges import Ints
+from shmtext.corpus.ranges import Ints, all_over
 from shmtext.dataset.check import marked_shards
 from shmtext.dataset.containers.base import IMAGES
 from shmtext.dataset.folder import OutputFolder
+from shmtext.dataset.fragment import SKIPPED, read_fragment
 from shmtext.dataset.locks import holders
-from shmtext.dataset.manifest import FRAGMENTS, committed_shards
+from shmtext.dataset.manifest import FRAGMENTS, committed_shards, skipped_name
 from shmtext.dataset.merge import SUCCESS
 from shmtext.dataset.opening import open_folder
 from shmtext.dataset.places import RunPlace, StoreUrl
@@ -47,15 +47,16 @@ from shmtext.engine.resume import existing_record, refuse_other_run
 from shmtext.engine.run import RunOrder, record_of
 from shmtext.engine.stop import StopRequest, stop_on_signals
 from shmtext.engine.to_dataset import DatasetSink
-from shmtext.errors import ConfigError, DamageError
+from shmtext.errors import ConfigError, DamageError, FolderError, StorageError
 from shmtext.parts import Part
 
-FIRST_TRIED, THEN_TRIED = 64, 1_024
-"""Examples, in rounds. The first pays for what is new: fonts, glyphs, textures. Of the second the
-mean size is within a few percent of that of all, and looks, which are given to 600 examples at
-once, take what they take in a run. Further rounds are shards, as large as the run's."""
+ROUNDS = 16, 64, 1_024
+"""Examples, if there is time for as many. The first pay for what is new: fonts, glyphs, textures.
+Of the third round the mean size is within a few percent of that of all, and looks, which are given
+to 600 examples at once, take what they take in a run. Further rounds are shards, as large as the
+run's."""
 TRIAL_S = 2.0
-"""In which further rounds fit."""
+"""In which all but the first round fit."""
 MOST_TRIED = 1 << 16
 START_S = 1.0
 """Until workers have imported their libraries: fonts and texts are read meanwhile."""
@@ -98,6 +99,8 @@ class DryRun:
     """From start to end, on this machine as busy as it is."""
     num_tried: int
     """Examples that were drawn for this, in ``trial_s``; 0 where none is missing."""
+    trial_reasons: tuple[SkipReason, ...]
+    """Why some of these have no picture of which that was not known before."""
     trial_s: float
 
     @property
@@ -133,7 +136,7 @@ def dry_run(order: RunOrder, means: Means) -> DryRun:
             shards, missing = there.shards(order, record)
             prepare_s = time.monotonic() - begin_s
             undrawable = _Undrawable.of(examples, held.settings, missing)
-            tried = _tried(record, held, missing, stop)
+            tried = _tried(record, held, missing, undrawable.numbers, stop)
         engine = chosen_engine(means, first, examples_per_text(held.settings))
         num_workers = min(means.num_workers, len(missing)) if engine == "processes" else 1
         if engine == "processes":
@@ -163,6 +166,7 @@ def dry_run(order: RunOrder, means: Means) -> DryRun:
             num_workers=num_workers,
             expected_s=prepare_s + tried.expected_s(num_missing, num_workers) if missing else 0.0,
             num_tried=tried.numbers.size,
+            trial_reasons=tuple(tried.reasons),
             trial_s=sum(tried.seconds),
         )
 
@@ -185,6 +189,8 @@ class _There:
             folder = open_folder(out, create=False, part=order.part)
             return cls(folder, folder, is_bucket)
         above = next(each for each in out.absolute().parents if os.path.lexists(each))
+        if above.is_dir() and not os.access(above, os.W_OK | os.X_OK):
+            raise FolderError(f"cannot make {out}: no permission to write in {above}")
         return cls(None, OutputFolder.open(above.resolve(), create=False), is_bucket)
 
     def __enter__(self) -> _There:
@@ -273,6 +279,8 @@ class _Tried:
     """Of the pictures' files, in whole blocks."""
     num_beside: int
     """Files and folders beside what the container says that pictures are."""
+    reasons: list[SkipReason]
+    """Why some have no picture of which that was not known before."""
 
     @property
     def num_images(self) -> int:
@@ -315,29 +323,31 @@ def _num_examples(done: ShardDone) -> int:
     return done.num_images + done.num_skipped + done.num_failed
 
 
-def _tried(record: RunRecord, held: Held, missing: list[Shard], stop: StopRequest) -> _Tried:
+def _tried(
+    record: RunRecord, held: Held, missing: list[Shard], undrawable: Ints, stop: StopRequest
+) -> _Tried:
     """Draw, encode and commit examples of the shards that are missing, into a temporary folder."""
     numbers = _spread(missing)
     done: list[ShardDone] = []
     seconds: list[float] = []
+    why_not: list[str] = []
     assert isinstance(held.engine, InProcess)
     with (
-        tempfile.TemporaryDirectory(prefix="shmtext-dry-run-") as above,
+        _temporary_folder() as above,
         OutputFolder.open(Path(above, "run"), create=True) as folder,
     ):
         folder.begin_stage()
         sink = DatasetSink(folder, record, held.settings, worker=0, order=_Spread(numbers))
-        start, num = 0, FIRST_TRIED
-        while start < numbers.size:
+        start, num = 0, ROUNDS[0]
+        while start < numbers.size and num >= min(ROUNDS[0], numbers.size):
             shard = Shard(len(done), start, min(start + num, numbers.size))
             begin_s = time.monotonic()
             done += [each for each in held.engine.run(sink, [shard], stop, _nothing) if each]
             seconds.append(time.monotonic() - begin_s)
+            why_not += _why_not(folder, shard, undrawable)
             start = shard.stop
-            num = THEN_TRIED if len(done) == 1 else record.plan.examples_per_shard
-            next_s = seconds[-1] / shard.num_examples * num
-            if len(done) > 1 and sum(seconds) + next_s > TRIAL_S:
-                break
+            num_fit = int((TRIAL_S - sum(seconds)) / seconds[-1] * shard.num_examples)
+            num = min(num_fit, record.plan.examples_per_shard, *ROUNDS[len(done) :][:1])
         pictures = taken(folder.absolute_path / IMAGES)
         labels = taken(folder.absolute_path / FRAGMENTS)
     num_folders = pictures.num_inodes - pictures.num_files
@@ -347,7 +357,31 @@ def _tried(record: RunRecord, held: Held, missing: list[Shard], stop: StopReques
         seconds=seconds,
         device_bytes=pictures.num_bytes,
         num_beside=num_folders + labels.num_files,
+        reasons=counted_reasons(Counter(why_not).most_common()),
     )
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """Lend a folder for a trial; raise ``StorageError`` where none has room for one."""
+    advice = "set TMPDIR to a folder with some room"
+    try:
+        with tempfile.TemporaryDirectory(prefix="shmtext-dry-run-") as above:
+            yield above
+    except FileNotFoundError as error:  # of tempfile, which tried several
+        raise StorageError(f"a dry run needs a temporary folder ({error}): {advice}") from error
+    except StorageError as error:
+        raise StorageError(f"the trial of a dry run was stopped ({error}): {advice}") from error
+
+
+def _why_not(folder: OutputFolder, shard: Shard, known: Ints) -> list[str]:
+    """Why examples of a trial have no picture, but for those that were known to have none."""
+    name = skipped_name(shard.index)
+    data = folder.read_file(name)
+    if data is None:
+        return []
+    rows = read_fragment(data, SKIPPED, name).to_pylist()
+    return [row["reason"] for row in rows if row["example_index"] not in known]
 
 
 def _nothing() -> bool:
@@ -376,10 +410,7 @@ def _spread(missing: list[Shard]) -> Ints:
     ends = np.cumsum([shard.num_examples for shard in missing], dtype=np.int64)
     if not ends.size:
         return ends
-    num_missing, num = int(ends[-1]), min(int(ends[-1]), MOST_TRIED)
-    # Steps of the golden ratio leave no gap that is much wider than others.
-    step = next(each for each in range(round(num * 0.618) or 1, num + 1) if gcd(each, num) == 1)
-    places = np.arange(num) * step % num * num_missing // num
+    places = all_over(int(ends[-1]), MOST_TRIED)
     which = np.searchsorted(ends, places, side="right")
     # From a place among all examples of these shards to the example that stands there.
     shift = np.array([shard.stop for shard in missing], np.int64) - ends

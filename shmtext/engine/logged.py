@@ -28,6 +28,7 @@ class LoggingObserver:
         self._logger = logging.getLogger(LOGGER) if logger is None else logger
         self._every_s = every_s
         self._told_s = self._seen_s = 0.0  # of the run that is under way
+        self._is_over = False
 
     def note(self, line: str) -> None:
         """Log it: without a handler it is printed, as one line on standard error."""
@@ -37,9 +38,9 @@ class LoggingObserver:
         """Log it, if it is due."""
         now_s = progress.elapsed_s
         if now_s < self._seen_s:
-            self._told_s = 0.0  # another run has begun
+            self._told_s, self._is_over = 0.0, False  # another run has begun
         self._seen_s = now_s
         is_done = progress.num_done == progress.num_examples
-        if now_s - self._told_s >= self._every_s or is_done:
-            self._told_s = now_s
+        if not self._is_over and (is_done or now_s - self._told_s >= self._every_s):
+            self._told_s, self._is_over = now_s, is_done
             self._logger.info("%s", progress)

@@ -54,7 +54,9 @@ class Captions:
 
     def draw(self, texts: Sequence[str]) -> list[Pixels]:
         """Draw texts, each ``(height, width)``; an empty one where there is nothing to be seen."""
-        cut = [_cut(text) for text in texts]
+        # Bytes of a path that are no UTF-8 are lone surrogates.
+        written = [text.encode("utf-8", "backslashreplace").decode() for text in texts]
+        cut = [_cut(text) for text in written]
         drawn = _drawn(self._first, cut)
         if any(_is_left(*each) for each in zip(drawn, cut, strict=True)):
             self._draw_others(drawn, cut)

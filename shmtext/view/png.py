@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from shmtext.config import Output
 from shmtext.draw.batch import Pixels
 from shmtext.draw.encode import encoder
-from shmtext.errors import StorageError
+from shmtext.view.files import write_whole
 
 
 def png_bytes(picture: Pixels) -> bytes:
@@ -17,11 +16,5 @@ def png_bytes(picture: Pixels) -> bytes:
 
 
 def write_png(path: Path, picture: Pixels) -> None:
-    """Write such a file, whole or not at all. Raises ``StorageError``."""
-    under_way = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        under_way.write_bytes(png_bytes(picture))
-        under_way.replace(path)
-    except OSError as error:
-        under_way.unlink(missing_ok=True)
-        raise StorageError(f"cannot write the sheet {path}: {error.strerror}") from error
+    """Write such a file. Raises ``StorageError``."""
+    write_whole(path, png_bytes(picture), "sheet")

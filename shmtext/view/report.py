@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from shmtext.dataset.committed import open_committed
-from shmtext.dataset.places import RunPlace, run_place
-from shmtext.errors import ConfigError, StorageError
+from shmtext.dataset.places import run_place
+from shmtext.view.files import refuse_output, write_whole
 from shmtext.view.html import html_of
 from shmtext.view.page import page_of
 from shmtext.view.samples import Wanted
@@ -34,40 +33,9 @@ def report(
     wanted = Wanted(num_images, 0)
     place = run_place(out)
     path = OUTPUT if output is None else Path(output)
-    _refuse_in_run(path, place, is_asked=output is not None)
+    is_right_in_run = output is not None and os.path.realpath(path.parent) == os.path.realpath(out)
+    refuse_output(path, ".html", None if is_right_in_run else place)
     with open_committed(place) as run:
         page = page_of(run, place, wanted.num_pictures)
-    _write(path, html_of(page))
+    write_whole(path, html_of(page), "page")
     return path
-
-
-def _refuse_in_run(path: Path, place: RunPlace, *, is_asked: bool) -> None:
-    """Raise where a page would be, or might be taken for, a run's own file."""
-    if not isinstance(place, Path):
-        return
-    target, folder = Path(os.path.realpath(path)), Path(os.path.realpath(place))
-    if not target.is_relative_to(folder):
-        return
-    if not is_asked:
-        raise ConfigError(
-            f"{path} would be among the run's own files: say where the page is to be (--output, "
-            "which may be an .html file right in that folder, too)"
-        )
-    if target.parent != folder or target.suffix != ".html":
-        raise ConfigError(
-            f"the page can't be {path}, which is the run's: choose another folder, or an .html "
-            "file right in the run's"
-        )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file at once, by one that is whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(f"cannot write the page {path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):  # it has its name, or could not be made
-            temporary.unlink()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shmtext.corpus.ranges import Ints
+from shmtext.corpus.ranges import Ints, all_over
 from shmtext.dataset.committed import StoredPicture
 from shmtext.dataset.fragment import SkippedRow
 from shmtext.draw.faces import FontFile
@@ -53,16 +53,16 @@ class Samples:
 
 
 def spread(num_there: int, num_wanted: int, in_a_row: int = 1) -> Ints:
-    """Numbers of some of many, from the first on: so many in a row, then as many further on.
+    """Numbers of some of many, ascending, the first among them, and so many in a row of each.
 
     >>> spread(10, 4).tolist(), spread(100, 5, 2).tolist(), spread(2, 4).tolist()
-    ([0, 2, 5, 7], [0, 1, 33, 34, 66], [0, 1])
+    ([0, 1, 4, 7], [0, 1, 24, 25, 62], [0, 1])
     """
     num = min(num_there, num_wanted)
     if -(-num // in_a_row) * in_a_row > num_there:
         in_a_row = 1
-    row, place = np.divmod(np.arange(num, dtype=np.int64), in_a_row)
-    return row * num_there // max(-(-num // in_a_row), 1) + place
+    rows = np.sort(all_over(num_there // in_a_row, -(-num // in_a_row)))
+    return (rows[:, None] * in_a_row + np.arange(in_a_row)).ravel()[:num]
 
 
 def worst_first(failures: Iterable[SkippedRow], most: int) -> tuple[SkippedRow, ...]:

@@ -65,9 +65,9 @@ def preview(
 ) -> int:
     """Draw a contact sheet: of a config, before anything is made, or of the run in OUT.
 
-    Without OUT, options and --config are those of render, and the pictures are those that it would
-    make: some of the beginning of the corpus, all over it. A run may be finished, interrupted or
-    at work; of it, --fonts alone is asked for, for labels that the bundled fonts lack. Examples
+    Without OUT, settings are those of render, and the pictures are those that it would make: some
+    from all over the corpus, or its beginning where it is large. A run may be finished, interrupted
+    or at work; of it, --fonts alone is asked for, for labels that the bundled fonts lack. Examples
     without a picture stand last, with the reason.
 
     \b
@@ -75,7 +75,14 @@ def preview(
     to be shown, 130 interrupted.
     """
     check_address_space()
+    protocol = picture_protocol() if output is None else None
+    output = output or SHEET
     with Screen() as screen:
+        from shmtext.dataset.places import run_place  # noqa: PLC0415 - takes long
+        from shmtext.view.files import refuse_output  # noqa: PLC0415
+
+        if protocol is None:
+            refuse_output(output, ".png", None if out is None else run_place(out))
         given = {name: value for name, value in given.items() if value not in (None, ())}
         from shmtext.view.preview import samples_of, sheet_of  # noqa: PLC0415 - takes long
 
@@ -86,7 +93,6 @@ def preview(
             fonts = given.pop("fonts", ())
             _refuse_settings(given if config is None else {"config": config})
             samples = samples_of(out, num_images, screen)
-    protocol = picture_protocol() if output is None else None
     if protocol is not None:
         from shmtext.view.inline import inline  # noqa: PLC0415 - takes long
         from shmtext.view.sheet import MIN_WIDTH_PX, WIDTH_PX  # noqa: PLC0415
@@ -96,7 +102,6 @@ def preview(
     else:
         from shmtext.view.png import write_png  # noqa: PLC0415 - takes long
 
-        output = output or SHEET
         write_png(output, sheet_of(samples, fonts))
         say(f"{output}: {samples.title}")
     if not samples.pictures:
