@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shmtext.dataset.folder import OutputFolder
@@ -48,7 +47,7 @@ class SkippedTexts:
 
     def text(self, example: int) -> str:
         """The text of one. Raises ``DamageError`` where it is not among them."""
-        index = pc.index(self.table["example_index"], example).as_py()
+        index = self.table["example_index"].index(example).as_py()
         if index < 0:
             raise DamageError(f"example {example} is neither in {METADATA} nor in {SKIPPED_TABLE}")
         text: str = self.table["text"][index].as_py()
@@ -106,7 +105,7 @@ def read_skip_reasons(folder: OutputFolder) -> list[SkipReason]:
             return counted_reasons(
                 (each["values"], each["counts"])
                 for batch in table.iter_batches(columns=["reason"], use_threads=False)
-                for each in pc.value_counts(batch.column(0)).to_pylist()
+                for each in batch.column(0).value_counts().to_pylist()
             )
     except pa.ArrowException as error:
         raise DamageError(f"{folder.path / SKIPPED_TABLE} is damaged: {error}") from error

@@ -56,7 +56,7 @@ Of the third round the mean size is within a few percent of that of all, and loo
 to 600 examples at once, take what they take in a run. Further rounds are shards, as large as the
 run's."""
 TRIAL_S = 2.0
-"""In which all but the first round fit."""
+"""In which all but the first two rounds fit."""
 MOST_TRIED = 1 << 16
 START_S = 1.0
 """Until workers have imported their libraries: fonts and texts are read meanwhile."""
@@ -348,6 +348,8 @@ def _tried(
             start = shard.stop
             num_fit = int((TRIAL_S - sum(seconds)) / seconds[-1] * shard.num_examples)
             num = min(num_fit, record.plan.examples_per_shard, *ROUNDS[len(done) :][:1])
+            if len(done) == 1:  # which may have taken long for what was new alone
+                num = max(num, ROUNDS[0])
         pictures = taken(folder.absolute_path / IMAGES)
         labels = taken(folder.absolute_path / FRAGMENTS)
     num_folders = pictures.num_inodes - pictures.num_files
