@@ -1,4 +1,4 @@
-"""A picture of all looks and effects, for the README: ``python -m bench.gallery``.
+"""A picture of all looks and effects, for docs/looks.md: ``python -m bench.gallery``.
 
 Looks: words as each draws them. Effects: one text with little, middling and much of each.
 Everything comes out of this package; photographs are made up unless a folder of them is given.

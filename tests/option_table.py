@@ -1,4 +1,4 @@
-"""The README's table of options, made of what stands with the settings.
+"""The table of options in ``docs/command-line.md``, made of what stands with the settings.
 
 ``python tests/option_table.py`` writes it into the page, between its two marks.
 """
@@ -13,7 +13,7 @@ from shmtext.config.fields import Setting, settings_of
 from shmtext.config.kinds import Part, part_of
 from shmtext.config.options import Option, config_options, start_options
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs/command-line.md"
 BETWEEN = re.compile(r"(?<=<!-- options -->\n).*?(?=<!-- end of options -->)", re.DOTALL)
 
 
@@ -48,5 +48,5 @@ def escaped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    page = README.read_text(encoding="utf-8")
-    README.write_text(BETWEEN.sub(lambda _: table(), page), encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(BETWEEN.sub(lambda _: table(), page), encoding="utf-8")

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import PAGES
 from PIL import Image
 
 from bench.__main__ import main
@@ -35,11 +36,11 @@ from bench.learning.sets import (
 )
 from bench.learning.sheet import misread_sheet
 from bench.learning.texts import MAX_LENGTH, RECIPES, texts
-from bench.places import ONE_FONT, ROOT, environment
+from bench.places import ONE_FONT, environment
 from shmtext import render
 from shmtext.config import RunConfig, config_from_options
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE = PAGES["docs/texts.md"]
 
 LABELS = [("0.png", "Exit 24"), ("b/1.png", "Total:  €12.50"), ("2.png", '"O, no"'), ("3.png", "ñ")]
 SIZES_PX = [(20, 40), (64, 64), (32, 900), (32, 32)]
@@ -323,7 +324,7 @@ def test_texts_are_the_same_every_time_and_fit(recipe: str) -> None:
 
 def test_the_recipe_of_the_readme_runs_as_printed(tmp_path: Path) -> None:
     pytest.importorskip("wordfreq", reason="the extra learn is not installed")
-    (block,) = re.findall(r"^```\n(python -m bench\.learning\.texts .*?)```", README, re.M | re.S)
+    (block,) = re.findall(r"^```\n(python -m bench\.learning\.texts .*?)```", PAGE, re.M | re.S)
     assert block.count(" 100000 ") == 1
     commands = block.replace(" 100000 ", " 100 ")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])

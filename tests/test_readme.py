@@ -1,4 +1,4 @@
-"""Every command and script of the README does what it says, as printed, in the order of the page.
+"""Every command and script of the pages does what it says, as printed, in the order of the pages.
 
 Left out are ``pip`` (``.ci/run`` runs those in environments and systems of their own) and the
 benchmarks, whose arguments alone are looked at.
@@ -34,20 +34,20 @@ from fault_runs import (
     until,
 )
 from option_table import BETWEEN, table
+from pages import ALL, NAMES, PAGES
 
 from bench.__main__ import main as bench
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", README, re.M | re.S)
-ROWS = re.findall(r"^\| `(shmtext .*?)` \| (.*) \|$", README, re.M)
-BENCHES = sorted(set(re.findall(r"`python -m bench(.*?)`", README)))
+BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", ALL, re.M | re.S)
+ROWS = re.findall(r"^\| `(shmtext .*?)` \| (.*) \|$", PAGES["docs/command-line.md"], re.M)
+BENCHES = sorted(set(re.findall(r"`python -m bench(.*?)`", ALL)))
 
 TEXTS = ["one", "two words", "Größe", "null"]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The user's files, under the names that the README gives them."""
+    """The user's files, under the names that the pages give them."""
     (tmp_path / "my-fonts").mkdir()
     shutil.copy(SANS, tmp_path / "my-fonts")
     shutil.copy(ITALIC, tmp_path / "Special.ttf")
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
     pyarrow.csv.write_csv(column, tmp_path / "data.csv")
     objects = "".join(json.dumps({"field": text}) + "\n" for text in TEXTS)
     (tmp_path / "data.jsonl").write_text(objects)
-    (toml,) = re.findall(r"--config run\.toml` \| .*\(`(.*?)`\)", README)
+    (toml,) = re.findall(r"--config run\.toml` \| .*\(`(.*?)`\)", ALL)
     (tmp_path / "run.toml").write_text(f"{toml}\n")
     return tmp_path
 
@@ -145,11 +145,11 @@ def test_texts_that_look_like_missing_ones_are_in_labels_csv_as_they_are(folder:
 
     assert ["NA", "null", "nan"] == labels
     # Only pandas can be told not to take them for something else, and the page says how.
-    assert 'read_csv("out/labels.csv", keep_default_na=False)' in README
+    assert 'read_csv("out/labels.csv", keep_default_na=False)' in ALL
 
 
 def test_the_line_for_the_shell_s_settings_switches_completion_on(folder: Path) -> None:
-    (line,) = re.findall(r'`(eval "\$\(_SHMTEXT_COMPLETE=.*?\)")`', README)
+    (line,) = re.findall(r'`(eval "\$\(_SHMTEXT_COMPLETE=.*?\)")`', ALL)
 
     assert "_shmtext_completion" in do(["bash", "-ec", f"{line}; complete -p shmtext"], folder)
 
@@ -167,7 +167,31 @@ def test_benchmarks_that_are_named_are_there(arguments: str) -> None:
 
 def test_the_table_of_options_is_that_of_the_settings() -> None:
     """``python tests/option_table.py`` writes it."""
-    assert [table()] == BETWEEN.findall(README)
+    assert [table()] == BETWEEN.findall(ALL)
+
+
+def test_the_readme_names_every_page() -> None:
+    assert {f"docs/{path.name}" for path in (REPOSITORY / "docs").iterdir()} == set(NAMES)
+    assert len(NAMES) == len(set(NAMES))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files_and_headings(name: str) -> None:
+    folder = (REPOSITORY / name).parent
+    found = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", PAGES[name])
+    for file, heading in found:
+        path = folder / file if file else REPOSITORY / name
+        assert path.exists(), file
+        if heading:
+            there = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
+            assert heading in {each.lower().replace(" ", "-") for each in there}
+    assert name == "README.md" or len(re.findall(r"^# ", PAGES[name], re.M)) == 1 + _comments(name)
+
+
+def _comments(name: str) -> int:
+    """Lines of scripts that begin as headings do."""
+    blocks = re.findall(r"^```.*?^```$", PAGES[name], re.M | re.S)
+    return sum(len(re.findall(r"^# ", block, re.M)) for block in blocks)
 
 
 def test_the_page_has_what_is_looked_for_here() -> None:

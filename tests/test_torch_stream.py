@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_runs import HANG_S, REPOSITORY, environment, orphaned_segments
+from fault_runs import HANG_S, environment, orphaned_segments
+from pages import PAGES
 from test_stream import config_of
 
 import shmtext
@@ -231,9 +232,7 @@ def test_a_ring_that_cuda_does_not_pin_is_an_error(
 
 
 def blocks() -> list[str]:
-    return re.findall(
-        r"^```py\n(.*?)^```$", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.M | re.S
-    )
+    return re.findall(r"^```py\n(.*?)^```$", PAGES["docs/stream.md"], re.M | re.S)
 
 
 def test_the_readme_s_lines_for_pytorch_run_as_printed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The README's table of trainers: every command does what it says, and every line loads it all.
+"""The table of trainers in ``docs/trainers.md``: commands do what they say, lines load it all.
 
 Lines that need a trainer's own libraries are for ``-m readers``; settings of trainers that install
 from nowhere are given to readers written from what these do.
@@ -18,14 +18,15 @@ import export_readers
 import pyarrow.parquet as pq
 import pytest
 from fault_runs import DONE, run
-from test_readme import README, do
+from pages import PAGES
+from test_readme import do
 
 import shmtext
 
 ROWS = {
     name: (command, cell)
     for name, command, cell in re.findall(
-        r"^\| ([^|]+) \| `(shmtext [^|]+?)` \| `(.*)` \|$", README, re.M
+        r"^\| ([^|]+) \| `(shmtext [^|]+?)` \| `(.*)` \|$", PAGES["docs/trainers.md"], re.M
     )
 }
 """What stands in the table, by its first column."""

@@ -1,7 +1,7 @@
 """What stands at a setting: ``setting`` declares it, ``settings_of`` reads it, ``check`` holds it.
 
 A settings class is a frozen dataclass whose fields are declared here and whose ``__post_init__``
-calls ``check``. The command line, TOML, the JSON schema and the README's table are made of
+calls ``check``. The command line, TOML, the JSON schema and the table of options are made of
 these declarations by the modules beside this one; which settings there are is ``settings.py``'s.
 """
 

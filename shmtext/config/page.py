@@ -20,7 +20,7 @@ Align = Literal["start", "left", "center", "right", "justify"]
 LinePitch = Literal["font", "pillow"]
 
 PAGE = "Page"
-"""Its heading in ``--help``, in the README's table and in what ``shmtext config`` prints."""
+"""Its heading in ``--help``, in the table of options and in what ``shmtext config`` prints."""
 
 MAX_HEIGHT_PX = 1_000
 

@@ -44,7 +44,7 @@ Boxes = Literal["none", "characters", "words"]
 FurtherColumn = Literal["effects"]
 
 STYLE, LOOK, OUTPUT, RUN = "Style", "Look", "Output", "Run"
-"""Headings, beside ``CORPUS``, of ``--help``, the README's table and ``shmtext config``."""
+"""Headings, beside ``CORPUS``, of ``--help``, the table of options and ``shmtext config``."""
 
 MAX_SEED = 2**64 - 1
 MAX_FONT_SIZE_PX = 1_000

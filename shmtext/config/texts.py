@@ -26,7 +26,7 @@ from shmtext.errors import ConfigError
 Normalize = Literal["none", "NFC", "NFKC"]
 
 CORPUS = "Corpus"
-"""Heading of ``--help``, of the README's table and of what ``shmtext config`` prints."""
+"""Heading of ``--help``, of the table of options and of what ``shmtext config`` prints."""
 
 WEIGHT = Number(Limits(0.001, 1_000_000))
 SHARE = Number(Limits(0, 1_000_000))

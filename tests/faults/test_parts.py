@@ -16,7 +16,6 @@ import yaml
 from fault_runs import (
     BAD_INPUT,
     DONE,
-    REPOSITORY,
     STOPPED,
     Tree,
     assert_committed_is_whole,
@@ -33,6 +32,7 @@ from fault_runs import (
     until,
     write_shim,
 )
+from pages import PAGES
 
 import shmtext
 
@@ -42,7 +42,7 @@ Undisturbed = Callable[..., Tree]
 OPTIONS = ("--max-images", 3_000)
 """Seven shards."""
 WORKERS = ("--engine", "processes", "--workers", 1)
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGE = PAGES["docs/machines.md"]
 
 
 def begin(out: Path, part: str, container: str, **settings: Any) -> subprocess.Popen[str]:
@@ -187,7 +187,7 @@ def test_the_array_job_of_the_readme_renders_a_run_on_several_hosts(
     tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     folder = a_folder_with_a_config(tmp_path)
-    (script,) = re.findall(r"^```bash\n(sbatch .*?)^```$", README, re.M | re.S)
+    (script,) = re.findall(r"^```bash\n(sbatch .*?)^```$", PAGE, re.M | re.S)
     array, join = (shlex.split(line) for line in script.replace("\\\n", "").strip().splitlines())
     names = [job[job.index("--job-name") + 1] for job in (array, join)]
     assert names[0] == names[1]  # what ``singleton`` goes by
@@ -217,7 +217,7 @@ def test_the_indexed_job_of_the_readme_renders_a_run_on_several_hosts(
     tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
     folder = a_folder_with_a_config(tmp_path)
-    (text,) = re.findall(r"^```yaml\n(apiVersion: .*?)^```$", README, re.M | re.S)
+    (text,) = re.findall(r"^```yaml\n(apiVersion: .*?)^```$", PAGE, re.M | re.S)
     job = yaml.safe_load(text)
     assert (job["kind"], job["spec"]["completionMode"]) == ("Job", "Indexed")
     pod = job["spec"]["template"]["spec"]
