@@ -45,6 +45,7 @@ from shmtext.engine.inspect import run_status
 from shmtext.engine.renderer import Renderer
 from shmtext.engine.shards import render_shard
 from shmtext.engine.task import Task
+from shmtext.engine.gathered import Gathering
 from shmtext.engine.to_dataset import DatasetShard
 
 NAME = "stages"
@@ -79,7 +80,7 @@ STAGES: dict[str, timed.Place] = {
     "raster": (Composer, "strips"),
     "alone": (PlainDrawer, "strip_of_glyphs"),
     "color": (Ink, "pictures"),
-    "encode": (DatasetShard, "_encoded"),
+    "encode": (Gathering, "encoded"),
     "write": (DatasetShard, "_write"),
     "checksum": (to_dataset, "_checksums"),
     "label": (DatasetShard, "_fragment"),
