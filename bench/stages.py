@@ -41,11 +41,11 @@ from shmtext.draw.ink import Ink
 from shmtext.draw.pictures import PictureMaker
 from shmtext.draw.plain import PlainDrawer
 from shmtext.engine import to_dataset
+from shmtext.engine.gathered import Gathering
 from shmtext.engine.inspect import run_status
 from shmtext.engine.renderer import Renderer
 from shmtext.engine.shards import render_shard
 from shmtext.engine.task import Task
-from shmtext.engine.gathered import Gathering
 from shmtext.engine.to_dataset import DatasetShard
 
 NAME = "stages"
