@@ -1,6 +1,7 @@
 """Every script in ``examples/`` does what it says, by the command that it says.
 
-That of ``train_from_stream.py`` is run by ``test_recogniser.py``, as it needs PyTorch.
+Those that need PyTorch, ``first_recogniser.py`` and ``train_from_stream.py``, are run by
+``test_recogniser.py``.
 """
 
 from __future__ import annotations
@@ -84,4 +85,7 @@ def test_settings_in_a_file_come_to_the_lists_of_a_trainer(folder: Path) -> None
 def test_there_are_no_other_scripts() -> None:
     scripts = {path.name for path in EXAMPLES.glob("*.py")}
 
-    assert scripts == {"own_words.py", "own_effect.py", "to_trainer.py", "train_from_stream.py"}
+    assert scripts == {
+        *("own_words.py", "own_effect.py", "to_trainer.py"),
+        *("first_recogniser.py", "train_from_stream.py"),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from fault_runs import until
+from fault_runs import HANG_S, until
+from pages import PAGES
 
 from bench.__main__ import main
 from bench.learning.scores import score
@@ -90,6 +92,24 @@ def lines(tmp_path: Path) -> Path:
     path = tmp_path / "texts.txt"
     path.write_text("".join(f"Exit {number}\n" for number in range(200)), encoding="utf-8")
     return path
+
+
+def test_the_tutorial_is_a_script_that_runs(tmp_path: Path) -> None:
+    script = ROOT / "examples/first_recogniser.py"
+    (block,) = re.findall(r"^```py\n(.*?)^```$", PAGES["docs/tutorial.md"], re.M | re.S)
+    assert script.read_text(encoding="utf-8").endswith(f'"""\n\n{block}')
+    done = subprocess.run(
+        [sys.executable, script, "3"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert re.fullmatch(r"step 3: [a-z0-9]+ is read as '.*'; \d+% are right\n", done.stdout)
 
 
 def test_the_example_goes_on_where_it_ended_as_if_it_had_not(
