@@ -23,7 +23,7 @@ PACKAGED = {
     "fonts-tlwg-garuda-ttf": "truetype/tlwg/Garuda.ttf",
     "fonts-khmeros": "truetype/khmeros/KhmerOS.ttf",
     "fonts-sil-padauk": "truetype/padauk/Padauk-Regular.ttf",
-    "fonts-kacst": "truetype/kacst/KacstBook.ttf",
+    "fonts-kacst-one": "truetype/kacst-one/KacstOne.ttf",
     "culmus": "truetype/culmus/FrankRuehlCLM-Medium.ttf",
     "fonts-cantarell": "opentype/cantarell/Cantarell-Regular.otf",
     "fonts-alee": "truetype/alee/Bandal.ttf",

@@ -23,7 +23,7 @@ from shmtext.draw.shape.words import Shaped, Shaper
 FONTS = (
     *("DejaVuSans.ttf", "LiberationSerif-Italic.ttf", "Amiri-Regular.ttf", "FreeSerif.otf"),
     *("Lohit-Devanagari.ttf", "NotoNaskhArabic-Regular.ttf", "NotoNastaliqUrdu-Regular.ttf"),
-    *("KacstBook.ttf", "Garuda.ttf", "NotoSansKhmer-Regular.ttf"),
+    *("KacstOne.ttf", "Garuda.ttf", "NotoSansKhmer-Regular.ttf"),
 )
 SYSTEM = Path("/usr/share/fonts")
 
