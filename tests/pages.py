@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
+from fault_runs import REPOSITORY
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 NAMES = re.findall(r"^\| \[[^\]]+\]\((docs/\S+?\.md)\) \|", README, re.M)
 """From the repository."""

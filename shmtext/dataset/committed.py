@@ -19,6 +19,7 @@ from shmtext.dataset.damage import Damage
 from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.fragment import SkippedRow
 from shmtext.dataset.manifest import Manifest, committed_shards, read_labels, read_skipped
+from shmtext.dataset.merge import read_success
 from shmtext.dataset.opening import open_folder
 from shmtext.dataset.places import RunPlace
 from shmtext.dataset.reading import LabelRow, whole
@@ -46,6 +47,14 @@ class CommittedRun:
     """Manifests that are not valid."""
 
     @property
+    def is_finished(self) -> bool:
+        """Whether there is a label table of all shards, as far as its record can be read."""
+        try:
+            return read_success(self.folder) is not None
+        except DamageError:
+            return False
+
+    @property
     def num_images(self) -> int:
         """In all of them; likewise the next two."""
         return sum(each.num_rows for each in self.manifests)
@@ -59,6 +68,11 @@ class CommittedRun:
     def num_failed(self) -> int:
         """Tried, and went wrong."""
         return sum(each.num_failed for each in self.manifests)
+
+    @property
+    def image_bytes(self) -> int:
+        """Sizes of all pictures together."""
+        return sum(each.image_bytes for each in self.manifests)
 
     def labels(self, manifest: Manifest) -> pa.Table:
         """A shard's label rows."""

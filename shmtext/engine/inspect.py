@@ -6,16 +6,14 @@ import os
 from dataclasses import dataclass
 
 from shmtext.dataset.check import Report, check_run, mark_damaged
+from shmtext.dataset.committed import open_committed
 from shmtext.dataset.damage import Damage
 from shmtext.dataset.locks import holders
-from shmtext.dataset.manifest import committed_shards
-from shmtext.dataset.merge import read_success
 from shmtext.dataset.opening import open_folder
 from shmtext.dataset.places import RunPlace, run_place
 from shmtext.dataset.record import require_record
 from shmtext.dataset.skipped import SkipReason, commonest, read_skip_reasons
 from shmtext.engine.stop import stop_on_signals
-from shmtext.errors import DamageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +51,22 @@ class RunStatus:
 
 def run_status(out: str | os.PathLike[str]) -> RunStatus:
     """Tell how far the run in ``out`` is; works on a running, interrupted or finished one."""
-    with open_folder(run_place(out), create=False) as folder:
-        record = require_record(folder)
-        plan = record.plan
-        manifests, damages = committed_shards(folder, plan, record.fingerprint)
-        try:
-            finished = read_success(folder) is not None
-        except DamageError:
-            finished = False
-        committed = list(manifests.values())
-        begin_s = min((m.finished_at - m.seconds for m in committed), default=0.0)
-        end_s = max((m.finished_at for m in committed), default=0.0)
-        num_images = sum(m.num_rows for m in committed)
+    with open_committed(run_place(out)) as run:
+        begin_s = min((m.finished_at - m.seconds for m in run.manifests), default=0.0)
+        end_s = max((m.finished_at for m in run.manifests), default=0.0)
         return RunStatus(
-            folder=folder.path,
-            holders=tuple(holders(folder)),
-            finished=finished,
-            num_examples=plan.num_examples,
-            num_shards=plan.num_shards,
-            num_committed_shards=len(committed),
-            num_images=num_images,
-            num_skipped=sum(m.num_skipped for m in committed),
-            num_failed=sum(m.num_failed for m in committed),
-            image_bytes=sum(m.image_bytes for m in committed),
-            images_per_s=num_images / (end_s - begin_s) if end_s > begin_s else 0.0,
-            damages=tuple(damages),
+            folder=run.folder.path,
+            holders=tuple(holders(run.folder)),
+            finished=run.is_finished,
+            num_examples=run.record.plan.num_examples,
+            num_shards=run.record.plan.num_shards,
+            num_committed_shards=len(run.manifests),
+            num_images=run.num_images,
+            num_skipped=run.num_skipped,
+            num_failed=run.num_failed,
+            image_bytes=run.image_bytes,
+            images_per_s=run.num_images / (end_s - begin_s) if end_s > begin_s else 0.0,
+            damages=run.damages,
         )
 
 

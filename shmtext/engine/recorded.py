@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shmtext.config import RunConfig, Texts
+from shmtext.dataset.folder import OutputFolder
 from shmtext.dataset.merge import SUCCESS, csv_header
 from shmtext.dataset.opening import open_folder
 from shmtext.dataset.places import run_place
-from shmtext.dataset.record import require_record
+from shmtext.dataset.record import RunRecord, require_record
 from shmtext.engine.fonts import fonts_of
 from shmtext.engine.identity import PHOTOGRAPHS, config_of
 
@@ -27,9 +28,13 @@ class RecordedSettings:
 def recorded_settings(out: str | os.PathLike[str]) -> RecordedSettings:
     """The settings of the run in ``out``. Raises ``FolderError`` where there is none."""
     with open_folder(run_place(out), create=False) as folder:
-        record = require_record(folder)
-        names = folder.list_names()
-        header = csv_header(folder)
+        return recorded_settings_in(folder, require_record(folder))
+
+
+def recorded_settings_in(folder: OutputFolder, record: RunRecord) -> RecordedSettings:
+    """Those of the run in a folder that is open."""
+    names = folder.list_names()
+    header = csv_header(folder)
     identity = record.identity
     config = config_of(identity)
     if SUCCESS in names:  # no part of the identity, but the folder shows it

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
 from shmtext.config import (
     MAX_WORKERS,
@@ -23,7 +23,6 @@ from shmtext.config import (
 )
 from shmtext.dataset.places import run_place
 from shmtext.engine.deaths import Limits
-from shmtext.engine.dry_run import DryRun, dry_run
 from shmtext.engine.held import Holding, Means
 from shmtext.engine.machine import default_num_workers
 from shmtext.engine.progress import Observer, Silent
@@ -38,6 +37,9 @@ from shmtext.engine.run import (
 )
 from shmtext.errors import ConfigError, RendererError
 from shmtext.parts import Part
+
+if TYPE_CHECKING:
+    from shmtext.engine.dry_run import DryRun
 
 NO_THREAD = 0
 """No thread has this identifier (Python's ``threading.get_ident``)."""
@@ -134,6 +136,8 @@ class Renderer:
 
         Raises what these would before they draw anything; not that the folder is in use.
         """
+        from shmtext.engine.dry_run import dry_run  # noqa: PLC0415 - a start of others goes without
+
         order = _order(out, max_images, resume, None if part is None else Part.parse(part))
         with self._turn():
             return dry_run(order, self._holding.means)

@@ -56,10 +56,10 @@ class Captions:
         """Draw texts, each ``(height, width)``; an empty one where there is nothing to be seen."""
         # Bytes of a path that are no UTF-8 are lone surrogates.
         written = [text.encode("utf-8", "backslashreplace").decode() for text in texts]
-        cut = [_cut(text) for text in written]
-        drawn = _drawn(self._first, cut)
-        if any(_is_left(*each) for each in zip(drawn, cut, strict=True)):
-            self._draw_others(drawn, cut)
+        shown = [cut(text) for text in written]
+        drawn = _drawn(self._first, shown)
+        if any(_is_left(*each) for each in zip(drawn, shown, strict=True)):
+            self._draw_others(drawn, shown)
         return [NOTHING if picture is None else picture for picture in drawn]
 
     def _draw_others(self, drawn: list[Pixels | None], texts: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ class Captions:
             (self._first, _all_spelled_out),
         ):
             left = [at for at, picture in enumerate(drawn) if _is_left(picture, texts[at])]
-            again = _drawn(maker, [_cut(written(texts[at])) for at in left])
+            again = _drawn(maker, [cut(written(texts[at])) for at in left])
             for at, picture in zip(left, again, strict=True):
                 drawn[at] = picture
 
@@ -110,5 +110,10 @@ def _drawn(maker: PictureMaker, texts: Sequence[str]) -> list[Pixels | None]:
     return drawn
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+def cut(text: str, most: int = MOST_CHARACTERS) -> str:
+    """A text, of a long one its beginning.
+
+    >>> cut("short", 5), cut("longer", 5)
+    ('short', 'long…')
+    """
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -14,11 +14,9 @@ from shmtext.config.writing import toml_of
 from shmtext.dataset.committed import CommittedRun, StoredPicture
 from shmtext.dataset.fragment import SkippedRow
 from shmtext.dataset.locks import holders
-from shmtext.dataset.merge import read_success
 from shmtext.dataset.places import RunPlace
 from shmtext.dataset.survey import Survey, survey
-from shmtext.engine.recorded import recorded_settings
-from shmtext.errors import DamageError
+from shmtext.engine.recorded import recorded_settings_in
 from shmtext.view.embedding import EmbeddedPicture
 from shmtext.view.of_run import pictures_all_over
 from shmtext.view.statistics import Statistics, cut, statistics_of
@@ -168,8 +166,8 @@ def page_of(run: CommittedRun, place: RunPlace, num_pictures: int) -> Page:
     keys_of_fonts = {each.name: each.key for each in fonts}
     keys_of_looks = {each.name: each.key for each in looks}
     timeline = timeline_of(run.manifests)
-    recorded = recorded_settings(place)
-    is_finished = _is_finished(run)
+    recorded = recorded_settings_in(run.folder, run.record)
+    is_finished = run.is_finished
     return Page(
         name=str(place),
         is_finished=is_finished,
@@ -178,7 +176,7 @@ def page_of(run: CommittedRun, place: RunPlace, num_pictures: int) -> Page:
         num_images=run.num_images,
         num_skipped=run.num_skipped,
         num_failed=run.num_failed,
-        image_bytes=sum(each.image_bytes for each in run.manifests),
+        image_bytes=run.image_bytes,
         cards=tuple(
             replace(
                 card,
@@ -248,13 +246,6 @@ def _choices(names: Iterable[str | None]) -> tuple[Choice, ...]:
 def _states(cards: Sequence[Card]) -> tuple[Choice, ...]:
     counts = Counter(card.state for card in cards)
     return tuple(Choice(key, name, counts[key]) for key, name in _STATES.items() if counts[key])
-
-
-def _is_finished(run: CommittedRun) -> bool:
-    try:
-        return read_success(run.folder) is not None
-    except DamageError:
-        return False
 
 
 def _state(run: CommittedRun, is_finished: bool) -> str:

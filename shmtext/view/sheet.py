@@ -17,7 +17,7 @@ from shmtext.dataset.fragment import SkippedRow
 from shmtext.draw.batch import Pixels
 from shmtext.draw.faces import FontFile
 from shmtext.engine.opened import decoded
-from shmtext.view.captions import Captions
+from shmtext.view.captions import Captions, cut
 from shmtext.view.samples import Samples
 
 WIDTH_PX = 1_200
@@ -95,7 +95,7 @@ class _Sheet:
         num, of_all = len(failures), samples.num_without
         more = f" (the first {num:,} of them)" if num < of_all else ""
         yield self._text([f"{of_all:,} without a picture{more}"], TITLE_PX, INK)[0]
-        what = [f"{each.example_index:,}   {_beginning(each.text)}" for each in failures]
+        what = [f"{each.example_index:,}   {_line(each)}" for each in failures]
         why = [_reason(each) for each in failures]
         labels = self._text(what, LABEL_PX, INK)
         reasons = [
@@ -148,9 +148,8 @@ class _Sheet:
         return [_inked(drawn, color) for drawn in self._captions[key].draw(texts)]
 
 
-def _beginning(text: str) -> str:
-    line = text.replace("\n", " ")
-    return line if len(line) <= MOST_OF_FAILURE else f"{line[: MOST_OF_FAILURE - 1]}…"
+def _line(failure: SkippedRow) -> str:
+    return cut(failure.text.replace("\n", " "), MOST_OF_FAILURE)
 
 
 def _reason(failure: SkippedRow) -> str:

@@ -83,15 +83,14 @@ def preview(
 
         if protocol is None:
             refuse_output(output, ".png", None if out is None else run_place(out))
-        given = {name: value for name, value in given.items() if value not in (None, ())}
         from shmtext.view.preview import samples_of, sheet_of  # noqa: PLC0415 - takes long
 
         if out is None:
             samples = samples_of(settings_given(config, given)[0], num_images, screen)
             fonts: tuple[Path, ...] = ()
         else:
-            fonts = given.pop("fonts", ())
-            _refuse_settings(given if config is None else {"config": config})
+            fonts = given.pop("fonts")
+            _refuse_settings({"config": config, **given})
             samples = samples_of(out, num_images, screen)
     if protocol is not None:
         from shmtext.view.inline import inline  # noqa: PLC0415 - takes long
@@ -111,8 +110,9 @@ def preview(
 
 
 def _refuse_settings(given: dict[str, Any]) -> None:
-    if given:
-        name = next(iter(given)).replace("_", "-")
+    names = [name for name, value in given.items() if value not in (None, ())]
+    if names:
+        name = names[0].replace("_", "-")
         raise ConfigError(
             f"--{name} is of a config, and a run has its settings: leave it out, or OUT"
         )
