@@ -119,6 +119,7 @@ class CtrlC:
     def _in_any(self, frame: FrameType, _event: str, _: object) -> Any:
         if "/shmtext/" not in frame.f_code.co_filename:
             return None
+        frame.f_trace = self._in_ours  # else Python 3.13 traces opcodes from the next call on
         frame.f_trace_opcodes = True
         return self._in_ours
 

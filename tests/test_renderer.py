@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import gc
 import hashlib
 import json
 import os
@@ -12,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +35,14 @@ from shmtext.dataset.damage import Damage
 from shmtext.engine import checking, resume
 from shmtext.engine.progress import Progress
 from shmtext.engine.task import ShardQueue, Task
-from shmtext.errors import ConfigError, FolderError, FontError, InputError, InterruptedRunError
+from shmtext.errors import (
+    ConfigError,
+    FolderError,
+    FontError,
+    InputError,
+    InterruptedRunError,
+    StorageError,
+)
 
 TINY = RunConfig(
     corpus=BalancedText(letters="abcdefgh", numbers="0123", character_frequency=250),
@@ -581,6 +591,43 @@ def test_missing_inputs_are_refused(tmp_path: Path, engine: Any) -> None:
     with pytest.raises(FontError, match=r"none\.ttf"):
         render(no_font, tmp_path / "b", engine=engine)
     assert set() == own_segments()
+
+
+@pytest.fixture
+def merges_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "rename", no_room)
+
+
+@pytest.mark.usefixtures("merges_fail")
+def test_a_run_that_fails_at_its_end_leaves_no_segment_to_the_garbage_collector(
+    tmp_path: Path,
+) -> None:
+    gc.disable()
+    try:
+        with pytest.raises(StorageError, match=r"metadata\.parquet"):
+            render(TINY, tmp_path / "out", workers=1, engine="processes")
+        assert set() == own_segments()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("merges_fail")
+def test_a_failing_run_leaves_alone_what_its_caller_is_handling(tmp_path: Path) -> None:
+    def callers_function() -> None:
+        local = tmp_path  # seen in a debugger later
+        raise ValueError(local)
+
+    with pytest.raises(StorageError) as caught:
+        try:
+            callers_function()
+        except ValueError:
+            render(TINY, tmp_path / "out", engine="serial")
+
+    chain = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert f"local = {tmp_path!r}" in "".join(chain.format())
 
 
 class Watcher:

@@ -20,7 +20,7 @@ from shmtext.cli.commands.report import report
 from shmtext.cli.commands.status import status
 from shmtext.cli.commands.verify import verify
 from shmtext.cli.libraries import NO_MEMORY, complain_of_library
-from shmtext.cli.printing import OutputError, close_output, complain, shown, tell
+from shmtext.cli.printing import OutputError, close_full_log, close_output, complain, shown, tell
 from shmtext.errors import ExitCode, ShmtextError
 
 COMPLETION = "_SHMTEXT_COMPLETE"
@@ -75,6 +75,7 @@ def main() -> None:
         code = ExitCode.STOPPED
     except ImportError as error:
         code = complain_of_library(error)
+    close_full_log()
     sys.exit(int(code or 0))
 
 

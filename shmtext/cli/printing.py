@@ -44,6 +44,18 @@ def close_output() -> None:
         sys.stdout.close()
 
 
+def close_full_log() -> None:
+    """Drop what standard error did not take: Python would try again as it ends, and put an exit
+    code of its own (120) in place of ours.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        with suppress(OSError):
+            sys.stderr.close()
+
+
 def complain(line: str) -> None:
     """Print a line about what is wrong, on standard error."""
     tell(f"shmtext: {shown(line)}")

@@ -7,7 +7,9 @@ a run is ``run.py``'s.
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self, get_args
@@ -35,7 +37,7 @@ from shmtext.engine.run import (
     render_into,
     render_part_into,
 )
-from shmtext.errors import ConfigError, RendererError
+from shmtext.errors import ConfigError, RendererError, ShmtextError
 from shmtext.parts import Part
 
 if TYPE_CHECKING:
@@ -150,8 +152,12 @@ class Renderer:
             workers = self._holding.workers
             if workers is not None and workers.is_closed:
                 raise RendererError("this Renderer was closed, as Python ends: render before that")
+            callers_own = sys.exception()
             try:
                 yield
+            except ShmtextError as error:
+                _let_go_of_locals(error, callers_own)
+                raise
             finally:
                 self._holding.let_go_of_spilled()
 
@@ -196,6 +202,19 @@ class _Turns:
                 yield
             finally:
                 self._thread_id = NO_THREAD
+
+
+def _let_go_of_locals(error: BaseException, callers_own: BaseException | None) -> None:
+    """Let go of what was held by the functions that an error, and what led to it, went through.
+
+    An error that a generator-based context manager made of another is in a cycle with its callers'
+    frames from Python 3.12 on: the corpus that they hold would stay in memory until Python looks
+    for cycles. What the caller is handling meanwhile is left alone.
+    """
+    led_to: BaseException | None = error
+    while led_to is not None and led_to is not callers_own:
+        traceback.clear_frames(led_to.__traceback__)
+        led_to = led_to.__cause__ or led_to.__context__
 
 
 def _order(
