@@ -34,7 +34,7 @@ from fault_runs import (
     until,
 )
 from option_table import BETWEEN, table
-from pages import ALL, NAMES, PAGES
+from pages import ALL, ARCHITECTURE, DESIGN, NAMES, PAGES
 
 from bench.__main__ import main as bench
 
@@ -171,26 +171,32 @@ def test_the_table_of_options_is_that_of_the_settings() -> None:
 
 
 def test_the_readme_names_every_page() -> None:
-    assert {f"docs/{path.name}" for path in (REPOSITORY / "docs").iterdir()} == set(NAMES)
+    assert {f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")} == set(NAMES)
     assert len(NAMES) == len(set(NAMES))
 
 
-@pytest.mark.parametrize("name", PAGES)
+def test_the_architecture_names_every_page_of_the_design() -> None:
+    named = re.findall(r"^\| \[[^\]]+\]\(\.\./(\S+)\) \|", DESIGN[ARCHITECTURE], re.M)
+    assert {*named, ARCHITECTURE} == set(DESIGN)
+    assert len(named) == len(set(named))
+
+
+@pytest.mark.parametrize("name", [*PAGES, *DESIGN])
 def test_links_lead_to_files_and_headings(name: str) -> None:
-    folder = (REPOSITORY / name).parent
-    found = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", PAGES[name])
+    folder, page = (REPOSITORY / name).parent, (PAGES | DESIGN)[name]
+    found = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]+))?\)", page)
     for file, heading in found:
         path = folder / file if file else REPOSITORY / name
         assert path.exists(), file
         if heading:
             there = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
             assert heading in {each.lower().replace(" ", "-") for each in there}
-    assert name == "README.md" or len(re.findall(r"^# ", PAGES[name], re.M)) == 1 + _comments(name)
+    assert name == "README.md" or len(re.findall(r"^# ", page, re.M)) == 1 + _comments(page)
 
 
-def _comments(name: str) -> int:
+def _comments(page: str) -> int:
     """Lines of scripts that begin as headings do."""
-    blocks = re.findall(r"^```.*?^```$", PAGES[name], re.M | re.S)
+    blocks = re.findall(r"^```.*?^```$", page, re.M | re.S)
     return sum(len(re.findall(r"^# ", block, re.M)) for block in blocks)
 
 
