@@ -17,12 +17,11 @@ import shmtext
 LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 texts = shmtext.BalancedText(letters=LETTERS[10:], space_freq=0, max_example_size=8)
 config = shmtext.RunConfig(corpus=texts, look=["scan"])  # digits come with the letters
-layers, before = [], 1
-for after, pool in ((32, 2), (64, 2), (96, (2, 1)), (128, (4, 1))):  # 32 px become one row
-    convolution = nn.Conv2d(before, after, 3, padding=1)
-    layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(pool)]
-    before = after
-net = nn.Sequential(*layers, nn.Flatten(1, 2), nn.Conv1d(before, 1 + len(LETTERS), 5, padding=2))
+layers = []
+for before, after, pool in ((1, 32, 2), (32, 64, 2), (64, 96, (2, 1)), (96, 128, (4, 1))):
+    layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after)]
+    layers += [nn.ReLU(), nn.MaxPool2d(pool)]  # 32 px become one row
+net = nn.Sequential(*layers, nn.Flatten(1, 2), nn.Conv1d(128, 1 + len(LETTERS), 5, padding=2))
 optimizer = torch.optim.AdamW(net.parameters(), 2e-3)
 num_steps = int(sys.argv[1]) if len(sys.argv) > 1 else 800
 with shmtext.stream(config, batch_size=32, size=(32, 160), channels=1, workers=1) as stream:
@@ -30,8 +29,7 @@ with shmtext.stream(config, batch_size=32, size=(32, 160), channels=1, workers=1
         images = torch.from_numpy(batch.images)[:, None] / 127.5 - 1
         scores = net(images).log_softmax(1).permute(2, 0, 1)  # places, pictures, letters
         codes = [torch.tensor([1 + LETTERS.index(each) for each in text]) for text in batch.texts]
-        lengths = torch.tensor([len(each) for each in codes])
-        places = torch.full_like(lengths, len(scores))
+        places, lengths = [len(scores)] * len(codes), [len(each) for each in codes]
         loss = nn.functional.ctc_loss(scores, torch.cat(codes), places, lengths)
         optimizer.zero_grad()
         loss.backward()

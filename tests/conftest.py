@@ -34,6 +34,8 @@ _at_the_end = ExitStack()
 os.environ["XDG_CACHE_HOME"] = "/dev/null"
 # Hundreds of processes are started from the checkout: compiling it takes each a fifth of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Of containers: what is written is held back a while where users are.
+os.environ.pop("PYTHONUNBUFFERED", None)
 sys.dont_write_bytecode = False
 
 

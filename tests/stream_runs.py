@@ -35,6 +35,8 @@ BATCH = 8
 SIZE = (12, 60)
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789 ß"
 
+PACKAGE = f"{Path(shmtext.__file__).parent}/"
+
 Row = tuple[int, int, int, str]
 """Of a picture: its position, its example, its width and a hash of its pixels."""
 
@@ -117,7 +119,7 @@ class CtrlC:
         self._last.clear()
 
     def _in_any(self, frame: FrameType, _event: str, _: object) -> Any:
-        if "/shmtext/" not in frame.f_code.co_filename:
+        if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
         frame.f_trace = self._in_ours  # else Python 3.13 traces opcodes from the next call on
         frame.f_trace_opcodes = True

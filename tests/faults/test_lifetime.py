@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import textwrap
@@ -22,6 +21,7 @@ from fault_runs import (
     start,
     tree,
     until,
+    without_trackers_complaint,
     workers_of,
     write_shim,
 )
@@ -42,13 +42,6 @@ from shmtext import Renderer, RunConfig
 config = RunConfig(max_images=300)
 out = sys.argv[1]
 """
-TRACKERS_COMPLAINT = re.compile(
-    r"Exception ignored in: <function ResourceTracker\.__del__ .*\nTraceback .*\n"
-    r"(?:  File .*multiprocessing/resource_tracker\.py.*\n)+"
-    r"ChildProcessError: \[Errno 10\] No child processes\n"
-)
-"""Of a fork, when it ends: releases of Python from 3.12.10 on wait there for the tracker, which is
-the parent's child (cpython issue 140485)."""
 WAYS_OUT = {
     "no close": """
         renderer = Renderer(config, 2, "processes")
@@ -184,7 +177,7 @@ def test_nothing_outlives_python(out: Path, way: str) -> None:
     num_lines = None if way == "os._exit" else 0
     ended = run_script(WAYS_OUT[way], out)
     if "fork" in way:
-        ended.stderr = TRACKERS_COMPLAINT.sub("", ended.stderr)
+        ended.stderr = without_trackers_complaint(ended.stderr)
     ended.expect(DONE, num_lines=num_lines)
 
 

@@ -514,6 +514,4 @@ def test_a_summary_that_nobody_takes_is_one_line_at_most(
 
 def test_a_log_on_the_full_disk_leaves_the_exit_code_right(out: Path) -> None:
     prefix = ("prlimit", "--fsize=100", "sh", "-c", 'exec "$@" 2> /dev/full', "sh")
-    run(
-        "render", out, "--max-images", 100, prefix=("env", "-u", "PYTHONUNBUFFERED", *prefix)
-    ).expect(STOPPED)
+    run("render", out, "--max-images", 100, prefix=prefix).expect(STOPPED)

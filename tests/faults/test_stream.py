@@ -28,6 +28,7 @@ from fault_runs import (
     run,
     session_of,
     until,
+    without_trackers_complaint,
     workers_of,
     write_shim,
 )
@@ -397,7 +398,7 @@ def test_nothing_outlives_python(launcher: Launcher, tmp_path: Path, head: str, 
 def assert_nothing_outlives(script: Script, last_line: str = "") -> None:
     """No process, and no word but one traceback that ends so."""
     until(lambda: not session_of(script))
-    said = script.stderr
+    said = without_trackers_complaint(script.stderr)
     assert said.endswith(last_line), said
     assert len(re.findall("^[^ ]", said, re.MULTILINE)) == 2 * bool(last_line), said
 
