@@ -794,6 +794,38 @@ def test_a_file_url_is_a_folder(tmp_path: Path, undisturbed: Callable[..., Tree]
     assert tree(tmp_path / "out") == undisturbed(*OPTIONS)
 
 
+ENDS_WHILE_IT_IS_TOLD = """
+import asyncio, gc, sys, threading, time
+from shmtext.dataset.objects import ObjectStore
+from shmtext.dataset.places import StoreUrl
+
+tell = asyncio.SelectorEventLoop._write_to_self
+def slowly(self):
+    tell(self)
+    if threading.current_thread() is not threading.main_thread():
+        time.sleep(0.2)  # the answer is there, and its teller not yet gone: a processor is short
+asyncio.SelectorEventLoop._write_to_self = slowly
+
+# Python ends for longer.
+gc.callbacks.append(lambda *_: time.sleep(0.5) if sys.is_finalizing() else None)
+
+store = ObjectStore(StoreUrl.parse(sys.argv[1]))
+print(len(store.get("labels.csv").splitlines()))
+if sys.argv[2] == "closed":
+    store.close()
+"""
+
+
+@pytest.mark.usefixtures("proxy")
+def test_python_ends_when_the_library_s_threads_have_left_it(url: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(ENDS_WHILE_IT_IS_TOLD)
+    run_here("render", url, "--max-images", 64, *SERIAL, "--container", "tar").expect(DONE)
+
+    for how in ("closed", "left open"):
+        ended = run(program=(str(tmp_path / "script.py"), url, how))
+        assert "65" == ended.expect(DONE, num_lines=0).stdout.strip()
+
+
 @pytest.mark.usefixtures("proxy")
 def test_processes_that_write_one_run_at_once_all_end_well(
     url: str, undisturbed: Callable[..., Tree]

@@ -17,10 +17,11 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self, TypeAlias, TypeVar, cast
+from typing import Any, Self, TypeAlias, TypeVar, TypeVarTuple, cast
 from urllib.parse import quote
 from weakref import finalize
 
@@ -58,6 +59,7 @@ _CLIENT_SETTINGS = (
 """obstore's names of what the environment may say of a connection."""
 
 Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 Coming: TypeAlias = "Future[bytes | None]"
 """An object's bytes on their way; None where there is none."""
 
@@ -76,7 +78,7 @@ class ObjectStore:
         self._obstore = _import_obstore()
         self._store = self._make(RETRIES_S)
         self._owner_pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=_serve, args=(self._loop,), daemon=True)
         try:
             self._thread.start()
@@ -405,6 +407,41 @@ def _absent(name: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop that can wait until whoever told it something has left Python.
+
+    What a call came to is told by a thread of the library's. Up to Python 3.13 such a thread is
+    ended where it waits for the GIL as Python ends, which its frames of Rust answer by aborting the
+    process (pyo3-async-runtimes issue 40): one run of two hundred, when all was done and said.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tellers: list[int] = []
+        self._one_left = threading.Condition(threading.RLock())
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """As asyncio has it; the teller is known until it is done."""
+        teller = threading.get_ident()
+        self._tellers.append(teller)
+        try:
+            return super().call_soon_threadsafe(callback, *args, context=context)
+        finally:
+            self._tellers.remove(teller)
+            with self._one_left:
+                self._one_left.notify_all()
+
+    def wait_for_tellers(self) -> None:
+        """Wait for all but this thread, which may be here from a collection of garbage."""
+        with self._one_left:
+            self._one_left.wait_for(lambda: not {*self._tellers} - {threading.get_ident()})
+
+
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_forever()
     if others := asyncio.all_tasks(loop):
@@ -414,10 +451,11 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def _end(loop: asyncio.AbstractEventLoop, owner_pid: int) -> None:
+def _end(loop: _Loop, owner_pid: int) -> None:
     # In a forked child there is no thread to end.
     if os.getpid() == owner_pid:
         loop.call_soon_threadsafe(loop.stop)
+        loop.wait_for_tellers()
 
 
 # -- what goes wrong -------------------------------------------------------------------------------
