@@ -32,6 +32,8 @@ SHM = Path("/dev/shm")
 HANG_S = 540
 """Guards against a hang and nothing else: no machine is so busy that work takes as long."""
 
+PIPES_S = 10
+"""For which the pipes of a process that has ended may stay open."""
 POLL_S = 0.005
 
 CONTAINERS = ("files", "tar", "parquet")
@@ -105,7 +107,11 @@ def end_started() -> None:
         process = _started.pop()
         if process.poll() is None:
             kill_session(process)
-        process.communicate()
+        try:
+            process.communicate(timeout=PIPES_S)
+        except subprocess.TimeoutExpired:  # whoever holds them is of this session
+            kill_session(process)
+            process.communicate()
 
 
 def finish(process: subprocess.Popen[str]) -> Finished:
@@ -265,11 +271,13 @@ class Started(Protocol):
 def session_of(process: Started) -> list[psutil.Process]:
     """Every live process of the session that ``start`` made."""
     found = []
-    for each in psutil.process_iter():
+    # ``process_iter`` would give what had the number before: numbers come round within minutes.
+    for pid in psutil.pids():
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
-            is_alive = each.status() != psutil.STATUS_ZOMBIE
-            if is_alive and os.getsid(each.pid) == process.pid:
-                found.append(each)
+            if os.getsid(pid) == process.pid:
+                each = psutil.Process(pid)
+                if each.status() != psutil.STATUS_ZOMBIE:
+                    found.append(each)
     return found
 
 
