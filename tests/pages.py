@@ -1,5 +1,5 @@
-"""The pages for users: the README, and those under ``docs/`` in the order in which it has them. And
-those for who changes it.
+"""The pages: for users the README, and those under ``docs/`` in the order in which it has them; for
+who changes the package how it is built.
 """
 
 from __future__ import annotations

@@ -418,7 +418,7 @@ class _Loop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._tellers: list[int] = []
-        self._one_left = threading.Condition(threading.RLock())
+        self._one_left = threading.Condition()
 
     def call_soon_threadsafe(
         self,
