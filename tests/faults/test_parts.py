@@ -148,12 +148,11 @@ def on_host(name: str) -> list[str]:
 
     Its network, its mounts, its name, and its kernel's start are other than those here.
     """
-    boot = f"/tmp/boot-of-{name}"
     return in_namespace(
         f"hostname {name}",
-        f"mkdir -p {boot} && mount -t tmpfs none {boot}",
-        f"echo {name}-0000-0000 > {boot}/id",
-        f"mount --bind {boot}/id /proc/sys/kernel/random/boot_id",
+        "mount -t tmpfs none /mnt",
+        f"echo {name}-0000-0000 > /mnt/boot_id",
+        "mount --bind /mnt/boot_id /proc/sys/kernel/random/boot_id",
         options="-n -u -m",
     )
 
