@@ -24,13 +24,14 @@ PACKAGED = {
     "fonts-khmeros": "truetype/khmeros/KhmerOS.ttf",
     "fonts-sil-padauk": "truetype/padauk/Padauk-Regular.ttf",
     "fonts-kacst-one": "truetype/kacst-one/KacstOne.ttf",
-    "culmus": "truetype/culmus/FrankRuehlCLM-Medium.ttf",
-    "fonts-cantarell": "opentype/cantarell/Cantarell-Regular.otf",
+    "culmus": "truetype/culmus/FrankRuehlCLM-Medium.?tf",
+    "fonts-cantarell": "opentype/cantarell/Cantarell-[RV]*.otf",
     "fonts-alee": "truetype/alee/Bandal.ttf",
     "fonts-dejavu-core": "truetype/dejavu/DejaVuSans-Bold.ttf",
 }
 """Debian's packages, each small, and a font of each: scripts that are shaped in different ways,
-fonts that place marks and fonts that leave it to HarfBuzz, outlines of both kinds."""
+fonts that place marks and fonts that leave it to HarfBuzz, outlines of both kinds. What two are
+called, and are, differs between releases."""
 
 NUM_BUNDLED, NUM_PACKAGED = 60, 70
 """Texts a font."""
@@ -48,10 +49,11 @@ def test_texts_in_a_bundled_font_are_raqm_s(path: Path) -> None:
 
 @pytest.mark.parametrize("package", PACKAGED)
 def test_texts_in_a_font_of_debian_s_are_raqm_s(package: str) -> None:
-    path = FONTS / PACKAGED[package]
-    if not path.exists():
+    paths = list(FONTS.glob(PACKAGED[package]))
+    if not paths:
         pytest.skip(f"no TTF or OTF file of the package {package} here")
 
+    (path,) = paths
     check(path, NUM_PACKAGED)
 
 
