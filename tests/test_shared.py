@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import os
 import pickle
@@ -10,11 +11,11 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -407,23 +408,30 @@ def test_sweeping_touches_only_own_regular_files(tmp_path: Path, prefix: str) ->
     pipe.unlink()
 
 
-def test_segments_made_while_others_sweep_stay(tmp_path: Path) -> None:
-    stop = threading.Event()
+@pytest.mark.parametrize(
+    ("module", "step", "num_swept"), [(os, "open", 1), (fcntl, "flock", 1), (os, "fstat", 0)]
+)
+def test_a_segment_stays_though_others_sweep_at_any_step_of_its_making(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, step: str, num_swept: int
+) -> None:
+    hold, do, swept = shared._open_locked, getattr(module, step), []
 
-    def sweep() -> None:
-        while not stop.is_set():
-            sweep_orphans()
+    def swept_before(*arguments: Any) -> Any:
+        monkeypatch.setattr(module, step, do)
+        swept.append(sweep_orphans())
+        return do(*arguments)
 
-    sweeper = threading.Thread(target=sweep)
-    sweeper.start()
-    try:
-        for _ in range(300):
-            with Segment.create(8, tmp_path) as segment:
-                assert segment.note is None
-                assert [0] == attach_slots(segment.spec).tolist()
-    finally:
-        stop.set()
-        sweeper.join()
+    def watched(path: Path) -> int | None:
+        if not swept:
+            monkeypatch.setattr(module, step, swept_before)
+        return hold(path)
+
+    monkeypatch.setattr(shared, "_open_locked", watched)
+    with Segment.create(8, tmp_path) as segment:
+        assert [num_swept] == swept
+        assert segment.note is None
+        assert 0 == sweep_orphans()
+        assert [0] == attach_slots(segment.spec).tolist()
 
 
 def test_more_texts_are_made_of_those_that_are_there(tmp_path: Path) -> None:
