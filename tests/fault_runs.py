@@ -167,6 +167,11 @@ def run(
     return finish(started)
 
 
+def run_in(folder: Path, *arguments: object) -> Finished:
+    """Run ``python ...`` in a folder to its end."""
+    return run(*arguments, program=(), prefix=("env", "-C", str(folder)))
+
+
 def run_here(*arguments: object) -> Finished:
     """Run ``shmtext ...`` in this process: a tenth of the time of one that begins anew.
 

@@ -7,12 +7,10 @@ Those that need PyTorch, ``first_recogniser.py`` and ``train_from_stream.py``, a
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from fault_runs import HANG_S, REPOSITORY, environment
+from fault_runs import REPOSITORY, run_in
 
 import shmtext
 
@@ -32,15 +30,7 @@ def run_as_it_says(name: str, folder: Path) -> str:
     """Run a script by the command in its first lines, and return what it printed."""
     script = (EXAMPLES / name).read_text(encoding="utf-8")
     (command,) = re.findall(rf"^    python (examples/{name} .*)$", script, re.M)
-    done = subprocess.run(
-        [sys.executable, *command.split()],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    done = run_in(folder, *command.split())
     assert 0 == done.returncode, done.stderr
     return done.stdout
 

@@ -14,7 +14,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from fault_runs import HANG_S, until
+from fault_runs import run_in, until
 from pages import PAGES
 
 from bench.__main__ import main
@@ -98,15 +98,7 @@ def test_the_tutorial_is_a_script_that_runs(tmp_path: Path) -> None:
     script = ROOT / "examples/first_recogniser.py"
     (block,) = re.findall(r"^```py\n(.*?)^```$", PAGES["docs/tutorial.md"], re.M | re.S)
     assert script.read_text(encoding="utf-8").endswith(f'"""\n\n{block}')
-    done = subprocess.run(
-        [sys.executable, script, "3"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    done = run_in(tmp_path, script, "3")
 
     assert (0, "") == (done.returncode, done.stderr)
     assert re.fullmatch(r"step 3: [a-z0-9]+ is read as '.*'; \d+% are right\n", done.stdout)

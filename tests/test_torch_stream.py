@@ -7,14 +7,12 @@ import hashlib
 import itertools
 import pickle
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_runs import HANG_S, environment, orphaned_segments
+from fault_runs import orphaned_segments, run_in
 from pages import PAGES
 from test_stream import config_of
 
@@ -237,15 +235,7 @@ def blocks() -> list[str]:
 
 def test_the_readme_s_lines_for_pytorch_run_as_printed(tmp_path: Path) -> None:
     (block,) = blocks()
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    done = run_in(tmp_path, "-W", "error", "-c", block)
 
     assert (0, "") == (done.returncode, done.stderr)
     assert 3 == done.stdout.count("torch.Size([64, 3, 32, 128])")
